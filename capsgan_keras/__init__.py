@@ -1,0 +1,7 @@
+"""Capsule layers and generative adversarial capsule networks for Keras 3."""
+
+from capsgan_keras.datasets import load_dataset
+from capsgan_keras.gan import GAN, CapsuleGAN, ConvolutionalGAN
+from capsgan_keras.version import __version__
+
+__all__ = ["GAN", "CapsuleGAN", "ConvolutionalGAN", "__version__", "load_dataset"]

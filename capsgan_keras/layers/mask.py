@@ -1,0 +1,71 @@
+"""Masking all capsules but one."""
+
+import keras
+from keras import ops
+
+from capsgan_keras.checks import check_capsules
+from capsgan_keras.routing import vector_length
+
+
+@keras.saving.register_keras_serializable(package="capsgan_keras")
+class Mask(keras.layers.Layer):
+    """Set all capsules but one to zero and flatten, as the reconstruction decoder needs.
+
+    With one input, the longest capsule of each sample is kept. With the two inputs
+    `[capsules, mask]`, the capsule that the one-hot `mask` names is kept.
+
+    Input shape: `(batch, num_capsule, dim_capsule)`, or a list of that and
+    `(batch, num_capsule)`.
+
+    Output shape: `(batch, num_capsule * dim_capsule)`.
+
+    Source: Sabour et al. 2017 (arXiv 1710.09829), section 4.1.
+
+    Example:
+
+    >>> capsules = np.array([[[3.0, 4.0], [1.0, 1.0]]])
+    >>> Mask()(capsules)  # [[3, 4, 0, 0]]
+    >>> Mask()([capsules, np.array([[0.0, 1.0]])])  # [[0, 0, 1, 1]]
+    """
+
+    def build(self, input_shape):
+        """Check the input's rank; there are no weights."""
+        self._capsules_shape(input_shape)
+
+    def call(self, inputs):
+        """Return the masked capsules, flattened."""
+        if isinstance(inputs, list | tuple):
+            capsules, mask = inputs
+        else:
+            capsules = inputs
+            lengths = vector_length(capsules)
+            mask = ops.one_hot(ops.argmax(lengths, axis=-1), capsules.shape[1])
+        masked = capsules * ops.cast(mask, capsules.dtype)[..., None]
+        return ops.reshape(masked, (-1, capsules.shape[1] * capsules.shape[2]))
+
+    def compute_output_shape(self, input_shape):
+        """Return `(batch, num_capsule * dim_capsule)`."""
+        batch, num_capsule, dim_capsule = self._capsules_shape(input_shape)
+        return batch, num_capsule * dim_capsule
+
+    def _capsules_shape(self, input_shape):
+        shape, mask_shape = input_shape, None
+        if isinstance(input_shape[0], list | tuple):
+            if len(input_shape) != 2:
+                raise ValueError(
+                    "Mask expects capsules, or the list [capsules, mask]. "
+                    f"Received: {len(input_shape)} inputs, {input_shape=}"
+                )
+            shape, mask_shape = input_shape
+        check_capsules(self, shape)
+        if None in tuple(shape[1:]):
+            raise ValueError(
+                "Mask needs a known number and dimension of capsules. "
+                f"Received: input_shape={tuple(shape)}"
+            )
+        if mask_shape is not None and tuple(mask_shape[1:]) != (shape[1],):
+            raise ValueError(
+                f"The mask must have the shape (batch, {shape[1]}). "
+                f"Received: mask of shape {tuple(mask_shape)}"
+            )
+        return tuple(shape)

@@ -1,0 +1,122 @@
+"""Primary capsules: a convolution whose channels are grouped into squashed vectors."""
+
+import keras
+from keras import ops
+
+from capsgan_keras.checks import check_positive
+from capsgan_keras.layers.weight_options import serialize_weight_options
+from capsgan_keras.routing import squash
+
+
+@keras.saving.register_keras_serializable(package="capsgan_keras")
+class PrimaryCap(keras.layers.Layer):
+    """Primary capsules: one convolution, its channels grouped into vectors, squashed.
+
+    Args:
+        dim_capsule: Positive integer: the components of each capsule's vector.
+        n_channels: Positive integer: the types of capsules at each position.
+        kernel_size: Size of the convolution's kernel, an integer or two.
+        strides: Strides of the convolution, an integer or two.
+        padding: `"valid"` or `"same"`.
+        use_bias: Whether the convolution adds a bias.
+        kernel_initializer, bias_initializer: Initializers of the convolution.
+        kernel_regularizer, bias_regularizer: Regularizers of the convolution.
+        kernel_constraint, bias_constraint: Constraints of the convolution.
+        **kwargs: `name`, `dtype` and `trainable`, as in every Keras layer.
+
+    Input shape: `(batch, height, width, channels)`, channels last whatever Keras's global image
+    data format is.
+
+    Output shape: `(batch, new_height * new_width * n_channels, dim_capsule)`, lengths in [0, 1).
+
+    Raises:
+        ValueError: On arguments out of range, or images smaller than a valid kernel.
+
+    Source: Sabour et al. 2017 (arXiv 1710.09829), section 4. The argument names are those of
+    CapsNet-Keras.
+
+    Example:
+
+    >>> images = np.zeros((2, 20, 20, 256))
+    >>> PrimaryCap(dim_capsule=8, n_channels=32, kernel_size=9, strides=2)(images).shape
+    (2, 1152, 8)
+    """
+
+    def __init__(
+        self,
+        dim_capsule,
+        n_channels,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_positive(dim_capsule=dim_capsule, n_channels=n_channels)
+        self.dim_capsule = dim_capsule
+        self.n_channels = n_channels
+        self.convolution = keras.layers.Conv2D(
+            filters=dim_capsule * n_channels,
+            kernel_size=kernel_size,
+            strides=strides,
+            padding=padding,
+            data_format="channels_last",
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            dtype=self.dtype_policy,
+            name="convolution",
+        )
+        self.kernel_size = self.convolution.kernel_size
+        self.strides = self.convolution.strides
+        self.padding = padding
+        self.use_bias = use_bias
+        self.kernel_initializer = self.convolution.kernel_initializer
+        self.bias_initializer = self.convolution.bias_initializer
+        self.kernel_regularizer = self.convolution.kernel_regularizer
+        self.bias_regularizer = self.convolution.bias_regularizer
+        self.kernel_constraint = self.convolution.kernel_constraint
+        self.bias_constraint = self.convolution.bias_constraint
+
+    def build(self, input_shape):
+        """Create the convolution's weights."""
+        self.convolution.build(input_shape)
+
+    def call(self, inputs):
+        """Return the primary capsules of `inputs`."""
+        features = self.convolution(inputs)
+        _, height, width, _ = features.shape
+        if height is None or width is None:
+            shape = (ops.shape(features)[0], -1, self.dim_capsule)
+        else:
+            shape = (-1, height * width * self.n_channels, self.dim_capsule)
+        return squash(ops.reshape(features, shape))
+
+    def compute_output_shape(self, input_shape):
+        """Return `(batch, num_capsules, dim_capsule)`; unknown sides give an unknown number."""
+        batch, height, width, _ = self.convolution.compute_output_shape(input_shape)
+        known = height is not None and width is not None
+        return batch, height * width * self.n_channels if known else None, self.dim_capsule
+
+    def get_config(self):
+        """Return all constructor arguments."""
+        return super().get_config() | {
+            "dim_capsule": self.dim_capsule,
+            "n_channels": self.n_channels,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "use_bias": self.use_bias,
+            **serialize_weight_options(self),
+        }

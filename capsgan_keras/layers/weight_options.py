@@ -1,0 +1,18 @@
+"""Initializers, regularizers and constraints, as layers with a kernel and a bias hold them."""
+
+import keras
+
+_MODULES = {
+    "initializer": keras.initializers,
+    "regularizer": keras.regularizers,
+    "constraint": keras.constraints,
+}
+
+
+def serialize_weight_options(layer):
+    """Return the config of `layer.kernel_initializer`, `layer.bias_constraint` and so on."""
+    return {
+        f"{weight}_{kind}": module.serialize(getattr(layer, f"{weight}_{kind}"))
+        for weight in ("kernel", "bias")
+        for kind, module in _MODULES.items()
+    }

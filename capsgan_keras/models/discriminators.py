@@ -1,0 +1,194 @@
+"""The two discriminators: capsules, and convolutions only."""
+
+import keras
+from keras import layers
+
+from capsgan_keras.checks import check_choice, check_image_shape, check_positive
+from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap
+from capsgan_keras.models.initial_weights import NormalWeights
+
+_NINES_FIT = 24
+"""Smallest side at which two valid 9x9 convolutions leave primary capsules to choose from."""
+
+
+def build_capsule_discriminator(
+    image_shape,
+    filters=None,
+    kernel_size=None,
+    strides=None,
+    padding=None,
+    batch_norm=True,
+    momentum=0.9,
+    n_channels=None,
+    primary_dim_capsule=8,
+    num_capsule=1,
+    dim_capsule=16,
+    routing="dynamic",
+    routings=3,
+    dropout=0.0,
+    dtype=None,
+    seed=None,
+    name="capsule_discriminator",
+):
+    """Build the capsule discriminator of CapsuleGAN (arXiv 1802.06167, section 3).
+
+    Convolutions, primary capsules, and one final capsule whose length is the probability that
+    the image is real. With one final capsule dynamic routing has no effect (see `CapsuleLayer`).
+
+    What is not given follows `image_shape`. Grey images with sides of at least 24 get the layout
+    of the paper in a narrow form: one valid 9x9 convolution (32 filters), then 9x9 primary
+    capsules of 4 types with stride 2. All others, where two valid 9x9 convolutions do not fit or
+    hardly see the border, get two strided 5x5 convolutions (64 and 128 filters, same padding)
+    before 16 types of primary capsules (5x5, stride 2). The paper's full width is `filters=256,
+    n_channels=32, batch_norm=False`.
+
+    Args:
+        image_shape: `(height, width, channels)`: sides multiples of 4 and at least 16, 1 to 4
+            channels.
+        filters: Positive integer or a sequence of them: one convolution each.
+        kernel_size: Positive integer: kernels of the convolutions and the primary capsules.
+        strides: Positive integer: strides of the convolutions. Primary capsules have stride 2.
+        padding: `"valid"` or `"same"`, for the convolutions and the primary capsules.
+        batch_norm: Whether the last convolution is normalized. Never the primary capsules.
+        momentum: Of the moving averages in batch normalization, in [0, 1).
+        n_channels: Positive integer: types of primary capsules.
+        primary_dim_capsule: Positive integer: components of a primary capsule.
+        num_capsule: 1 (the paper), or 2: one for real and one for generated images, so that
+            routing has something to decide.
+        dim_capsule: Positive integer: components of a final capsule.
+        routing, routings: As in `CapsuleLayer`.
+        dropout: Rate of dropout before the primary capsules, in [0, 1).
+        dtype: Dtype policy of all layers but the last two, which stay in float32; by default
+            Keras's global policy.
+        seed: Integer that sets the initial weights and the dropout.
+        name: Name of the model.
+
+    Returns:
+        A `keras.Model` from images `(batch, *image_shape)` in [-1, 1] to the lengths
+        `(batch, num_capsule)` of the final capsules, float32 in [0, 1); the first is the
+        probability of being real.
+
+    Raises:
+        ValueError: On arguments out of range, or where the kernels do not fit the image.
+    """
+    shape = check_image_shape(image_shape)
+    check_choice("num_capsule", num_capsule, (1, 2))
+    if shape[2] == 1 and min(shape[:2]) >= _NINES_FIT:
+        layout = {"filters": (32,), "kernel_size": 9, "strides": 1, "padding": "valid"}
+        types = 4
+    else:
+        layout = {"filters": (64, 128), "kernel_size": 5, "strides": 2, "padding": "same"}
+        types = 16
+    given = {
+        "filters": (filters,) if isinstance(filters, int) else filters,
+        "kernel_size": kernel_size,
+        "strides": strides,
+        "padding": padding,
+    }
+    layout |= {key: value for key, value in given.items() if value is not None}
+    weights = NormalWeights(seed)
+
+    images = keras.Input(shape, name="images")
+    features = _convolutions(
+        images, layout, (len(layout["filters"]) - 1,) if batch_norm else (), momentum, dtype, weights
+    )
+    features = _dropout(features, dropout, dtype, weights)
+    capsules = PrimaryCap(
+        dim_capsule=primary_dim_capsule,
+        n_channels=n_channels or types,
+        kernel_size=layout["kernel_size"],
+        strides=2,
+        padding=layout["padding"],
+        kernel_initializer=weights.glorot(),
+        dtype=dtype,
+        name="primary_capsules",
+    )(features)
+    capsules = CapsuleLayer(
+        num_capsule,
+        dim_capsule,
+        routing=routing,
+        routings=routings,
+        kernel_initializer=weights.glorot(),
+        dtype="float32",
+        name="final_capsules",
+    )(capsules)
+    return keras.Model(images, Length(dtype="float32", name="lengths")(capsules), name=name)
+
+
+def build_convolutional_discriminator(
+    image_shape,
+    filters=(64, 128),
+    kernel_size=5,
+    batch_norm=True,
+    momentum=0.9,
+    activation="sigmoid",
+    dropout=0.0,
+    dtype=None,
+    seed=None,
+    name="convolutional_discriminator",
+):
+    """Build a discriminator after the DCGAN guidelines (Radford et al., arXiv 1511.06434).
+
+    Convolutions with stride 2 and LeakyReLU(0.2), batch normalization on all but the first, one
+    output.
+
+    Args:
+        image_shape: `(height, width, channels)`: sides multiples of 4 and at least 16, 1 to 4
+            channels.
+        filters: Sequence of positive integers: one convolution each.
+        kernel_size: Positive integer: the side of the kernels.
+        batch_norm: Whether all convolutions but the first are normalized.
+        momentum: Of the moving averages in batch normalization, in [0, 1).
+        activation: Of the output: `"sigmoid"`, or `"linear"` for losses on logits.
+        dropout: Rate of dropout before the output, in [0, 1).
+        dtype: Dtype policy of all layers but the last activation, which stays in float32; by
+            default Keras's global policy.
+        seed: Integer that sets the initial weights and the dropout.
+        name: Name of the model.
+
+    Returns:
+        A `keras.Model` from images `(batch, *image_shape)` in [-1, 1] to `(batch, 1)`, float32:
+        with the sigmoid the probability of being real.
+
+    Raises:
+        ValueError: On arguments out of range.
+    """
+    shape = check_image_shape(image_shape)
+    layout = {"filters": filters, "kernel_size": kernel_size, "strides": 2, "padding": "same"}
+    weights = NormalWeights(seed)
+    images = keras.Input(shape, name="images")
+    normalized = range(1, len(filters)) if batch_norm else ()
+    features = _convolutions(images, layout, normalized, momentum, dtype, weights)
+    features = _dropout(layers.Flatten(dtype=dtype)(features), dropout, dtype, weights)
+    logits = layers.Dense(1, kernel_initializer=weights(), dtype=dtype, name="logits")(features)
+    output = layers.Activation(activation, dtype="float32", name="output")(logits)
+    return keras.Model(images, output, name=name)
+
+
+def _convolutions(images, layout, normalized, momentum, dtype, weights):
+    """Convolve with LeakyReLU(0.2), normalizing the convolutions whose indices are given."""
+    features = images
+    for index, filters in enumerate(layout["filters"]):
+        check_positive(filters=filters)
+        features = layers.Conv2D(
+            filters,
+            layout["kernel_size"],
+            strides=layout["strides"],
+            padding=layout["padding"],
+            data_format="channels_last",
+            kernel_initializer=weights(),
+            use_bias=index not in normalized,
+            dtype=dtype,
+        )(features)
+        if index in normalized:
+            features = layers.BatchNormalization(momentum=momentum, dtype=dtype)(features)
+        features = layers.LeakyReLU(0.2, dtype=dtype)(features)
+    return features
+
+
+def _dropout(features, rate, dtype, weights):
+    if not 0.0 <= rate < 1.0:
+        raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={rate!r}")
+    if rate == 0.0:
+        return features
+    return layers.Dropout(rate, seed=weights.next_seed(), dtype=dtype)(features)

@@ -1,0 +1,31 @@
+"""Initial weights of the networks."""
+
+import random
+
+import keras
+
+
+class NormalWeights:
+    """Makes normal initializers with a seed of their own each, all set by one seed.
+
+    DCGAN starts all convolutions from a normal distribution with standard deviation 0.02.
+
+    Args:
+        seed: Integer, or None for weights that differ from call to call (and follow
+            `keras.utils.set_random_seed`).
+    """
+
+    def __init__(self, seed):
+        self._draws = random.Random(seed) if seed is not None else None
+
+    def __call__(self, stddev=0.02):
+        """Return the next initializer."""
+        return keras.initializers.RandomNormal(stddev=stddev, seed=self.next_seed())
+
+    def glorot(self):
+        """Return a Glorot uniform initializer with the next seed."""
+        return keras.initializers.GlorotUniform(seed=self.next_seed())
+
+    def next_seed(self):
+        """Return the next integer, or None where no seed was given."""
+        return None if self._draws is None else self._draws.randrange(2**31)

@@ -1,0 +1,131 @@
+"""The mathematics of capsules: squashing, lengths and routing by agreement.
+
+Source: S. Sabour, N. Frosst, G. E. Hinton, "Dynamic Routing Between Capsules", 2017 (arXiv
+1710.09829), called Sabour et al. below. Half-precision inputs are computed in float32.
+"""
+
+import keras
+from keras import ops
+
+EPSILON = 1e-12
+"""Added to squared lengths inside the square root: its slope at zero is infinite without it."""
+
+
+def squash(vectors, axis=-1):
+    """Shrink vectors to lengths in [0, 1) and keep their directions (Sabour et al., equation 1).
+
+    `v = s |s| / (1 + |s|^2)`. Values and gradients are finite at the zero vector, where the
+    slope is zero.
+
+    Args:
+        vectors: Floating-point tensor of any shape.
+        axis: Axis that runs over the components of each vector.
+
+    Returns:
+        Tensor of the shape and dtype of `vectors`.
+    """
+    vectors = ops.convert_to_tensor(vectors)
+    single = _at_least_float32(vectors)
+    squared = ops.sum(ops.square(single), axis=axis, keepdims=True)
+    scale = squared / ((1.0 + squared) * ops.sqrt(squared + EPSILON))
+    return ops.cast(single * scale, vectors.dtype)
+
+
+def vector_length(vectors, axis=-1):
+    """Euclidean length, with a finite gradient at the zero vector.
+
+    Args:
+        vectors: Floating-point tensor of any shape.
+        axis: Axis that runs over the components of each vector.
+
+    Returns:
+        Tensor of the shape of `vectors` without `axis`; float32, or float64 for float64 input.
+        The length of a zero vector comes out as 1e-6.
+    """
+    single = _at_least_float32(ops.convert_to_tensor(vectors))
+    return ops.sqrt(ops.sum(ops.square(single), axis=axis) + EPSILON)
+
+
+def dynamic_routing(predictions, routings=3, leaky=False, bias=None, stop_gradients=False):
+    """Routing by agreement (Sabour et al., procedure 1).
+
+    The coupling coefficients are a softmax over the OUTPUT capsules, starting from zero logits,
+    so each input capsule shares its vote out among them. With one output capsule and without
+    `leaky` every coupling is 1 and the result is `squash(sum_i predictions_i)` whatever
+    `routings` is. On the TensorFlow backend this is a `tf.function`.
+
+    Args:
+        predictions: Floating-point tensor of shape
+            `(batch, num_capsule, num_input_capsules, dim_capsule)`: what input capsule i predicts
+            for output capsule j.
+        routings: Python integer, at least 1: how many times the couplings are computed.
+        leaky: Give the softmax one more category with a logit of zero, to which input capsules
+            that fit nowhere can be routed ("orphans"; the released code of Sabour et al.).
+        bias: Optional tensor of shape `(num_capsule, dim_capsule)`, added before squashing.
+        stop_gradients: Stop the gradients of all iterations before the last, so that couplings
+            count as constants. By default gradients flow through all iterations.
+
+    Returns:
+        Tensor of shape `(batch, num_capsule, dim_capsule)` in the dtype of `predictions`: vectors
+        with lengths in [0, 1).
+
+    Raises:
+        ValueError: If `routings` is not an integer of at least 1, or `predictions` has not four
+            dimensions.
+    """
+    check_routings(routings)
+    predictions = ops.convert_to_tensor(predictions)
+    if len(predictions.shape) != 4:
+        raise ValueError(
+            "`predictions` must have the shape (batch, num_capsule, num_input_capsules, "
+            f"dim_capsule). Received: predictions of shape {tuple(predictions.shape)}"
+        )
+    votes = _at_least_float32(predictions)
+    num_capsule = predictions.shape[1]
+
+    # Zero logits share each vote out evenly: the first couplings need no softmax.
+    sums = ops.sum(votes, axis=2) / (num_capsule + 1 if leaky else num_capsule)
+    capsules = _squash_with_bias(sums, bias)
+    logits = 0.0
+    for iteration in range(1, routings):
+        last = iteration == routings - 1
+        known = ops.stop_gradient(votes) if stop_gradients else votes
+        if stop_gradients:
+            capsules = ops.stop_gradient(capsules)
+        agreement = ops.squeeze(ops.matmul(known, capsules[..., None]), axis=-1)
+        logits = logits + agreement
+        couplings = _couplings(logits, leaky)
+        weighted = votes if last or not stop_gradients else known
+        sums = ops.squeeze(ops.matmul(couplings[:, :, None, :], weighted), axis=2)
+        capsules = _squash_with_bias(sums, bias)
+    return ops.cast(capsules, predictions.dtype)
+
+
+def check_routings(routings):
+    """Raise a `ValueError` unless `routings` is a Python integer of at least 1."""
+    if isinstance(routings, bool) or not isinstance(routings, int) or routings < 1:
+        raise ValueError(f"`routings` must be an integer of at least 1. Received: {routings=}")
+
+
+def _couplings(logits, leaky):
+    """Softmax over the output capsules (axis 1), with an orphan category if `leaky`."""
+    if not leaky:
+        return ops.softmax(logits, axis=1) if logits.shape[1] > 1 else ops.ones_like(logits)
+    orphans = ops.zeros_like(logits[:, :1])
+    return ops.softmax(ops.concatenate([orphans, logits], axis=1), axis=1)[:, 1:]
+
+
+def _squash_with_bias(sums, bias):
+    return squash(sums if bias is None else sums + ops.cast(bias, sums.dtype))
+
+
+def _at_least_float32(tensor):
+    if keras.backend.standardize_dtype(tensor.dtype) in ("float16", "bfloat16"):
+        return ops.cast(tensor, "float32")
+    return tensor
+
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+    dynamic_routing = tf.function(dynamic_routing, autograph=False)

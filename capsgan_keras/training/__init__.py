@@ -1,0 +1,12 @@
+"""Training: one adversarial step for every backend, differentiated as each backend does it."""
+
+import keras
+
+if keras.backend.backend() == "tensorflow":
+    from capsgan_keras.training.tensorflow import AdversarialTrainer
+elif keras.backend.backend() == "jax":
+    from capsgan_keras.training.jax import AdversarialTrainer
+else:
+    from capsgan_keras.training.unsupported import AdversarialTrainer
+
+__all__ = ["AdversarialTrainer"]

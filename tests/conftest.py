@@ -1,0 +1,117 @@
+"""What the tests share: seeds, gradients on either backend, the checks every layer takes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _same_start():
+    """Every test starts from the same seeds and the float32 policy."""
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy("float32")
+    yield
+    keras.config.set_dtype_policy("float32")
+    keras.backend.clear_session()
+
+
+def _gradient(function, values):
+    """Gradient of a scalar function of one array, on the backend in use."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return np.asarray(jax.grad(function)(jax.numpy.asarray(values)))
+    import tensorflow as tf
+
+    tensor = tf.convert_to_tensor(values)
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        result = function(tensor)
+    return tape.gradient(result, tensor).numpy()
+
+
+@pytest.fixture
+def gradient():
+    return _gradient
+
+
+@pytest.fixture
+def run_python():
+    """Run a script in a new interpreter and return its output; a failure shows its errors."""
+
+    def run(script, timeout=300, **environment):
+        result = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"} | environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert result.returncode == 0, result.stderr[-4000:]
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture
+def check_layer(tmp_path):
+    """Take a layer through configuration, shapes, dtype policies, training and saving."""
+
+    def check(layer_class, arguments, inputs, output_shape, n_weights, output_dtype=None):
+        layer = layer_class(**arguments)
+        config = layer.get_config()
+        assert set(arguments) <= set(config)
+        again = layer_class.from_config(config)
+        assert again.get_config() == config
+
+        outputs = layer(inputs)
+        assert tuple(outputs.shape) == output_shape
+        assert len(layer.weights) == n_weights
+        shapes = keras.tree.map_structure(lambda x: (None, *x.shape[1:]), inputs)
+        assert tuple(layer.compute_output_shape(shapes)) == (None, *output_shape[1:])
+
+        _check_policies(layer_class, arguments, inputs, output_dtype)
+        model = _check_fit(layer_class, arguments, inputs, output_shape)
+        path = tmp_path / "layer.keras"
+        model.save(path)
+        loaded = keras.saving.load_model(path)
+        expected = model.predict(inputs, verbose=0)
+        np.testing.assert_array_equal(loaded.predict(inputs, verbose=0), expected)
+
+    return check
+
+
+def _check_policies(layer_class, arguments, inputs, output_dtype):
+    double = () if keras.backend.backend() == "jax" else ("float64",)  # JAX: off by default
+    for policy in ("mixed_bfloat16", "mixed_float16", *double):
+        layer = layer_class(**arguments, dtype=policy)
+        outputs = layer(inputs)
+        expected = output_dtype or layer.compute_dtype
+        if policy == "float64":
+            expected = "float64"
+        assert keras.backend.standardize_dtype(outputs.dtype) == expected, policy
+        assert {weight.dtype for weight in layer.weights} <= {layer.variable_dtype}
+
+
+def _check_fit(layer_class, arguments, inputs, output_shape):
+    symbolic = keras.tree.map_structure(lambda x: keras.Input(x.shape[1:]), inputs)
+    model = keras.Model(symbolic, layer_class(**arguments)(symbolic))
+    assert model.output_shape == (None, *output_shape[1:])
+    if not model.trainable_weights:
+        return model
+    model.compile("sgd", loss="mse")
+    before = [weight.copy() for weight in model.get_weights()]
+    model.fit(inputs, np.ones(output_shape, "float32"), verbose=0, batch_size=output_shape[0])
+    for old, new in zip(before, model.get_weights(), strict=True):
+        assert np.any(old != new)
+    return model

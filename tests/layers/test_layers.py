@@ -1,0 +1,189 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from capsgan_keras.layers import CapsuleLayer, Length, Mask, PrimaryCap
+from capsgan_keras.routing import dynamic_routing, squash
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.normal(size=(4, 12, 10, 3)).astype("float32")
+CAPSULES = RNG.normal(size=(4, 6, 5)).astype("float32")
+WEIGHT_OPTIONS = {
+    "kernel_initializer": "he_normal",
+    "kernel_regularizer": "l2",
+    "kernel_constraint": "max_norm",
+    "bias_initializer": "ones",
+    "bias_regularizer": "l1",
+    "bias_constraint": "non_neg",
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "output_shape"),
+    [
+        ({"kernel_size": 3, "strides": 2}, (4, 5 * 4 * 2, 8)),
+        ({"kernel_size": (3, 5), "padding": "same"}, (4, 12 * 10 * 2, 8)),
+    ],
+)
+def test_primary_cap(check_layer, options, output_shape):
+    check_layer(PrimaryCap, {"dim_capsule": 8, "n_channels": 2} | options, IMAGES, output_shape, 2)
+
+
+def test_primary_cap_is_a_convolution_grouped_and_squashed():
+    layer = PrimaryCap(4, 3, kernel_size=3, strides=2)
+    capsules = ops.convert_to_numpy(layer(IMAGES))
+    features = ops.conv(
+        IMAGES, layer.convolution.kernel, strides=2, data_format="channels_last"
+    )
+    expected = squash(np.asarray(features).reshape(4, -1, 4))
+    np.testing.assert_allclose(capsules, expected, atol=1e-5)
+    assert np.linalg.norm(capsules, axis=-1).max() < 1.0
+
+
+def test_primary_cap_of_unknown_size():
+    symbolic = PrimaryCap(4, 3, kernel_size=3)(keras.Input((None, None, 3)))
+    assert symbolic.shape == (None, None, 4)
+    model = keras.Model(inputs := keras.Input((None, None, 3)), PrimaryCap(4, 3, 3)(inputs))
+    assert model.predict(IMAGES, verbose=0).shape == (4, 10 * 8 * 3, 4)
+
+
+@pytest.mark.parametrize("routing", ["dynamic", "leaky"])
+@pytest.mark.parametrize("num_capsule", [1, 3])
+@pytest.mark.parametrize("use_bias", [False, True])
+def test_capsule_layer(check_layer, routing, num_capsule, use_bias):
+    arguments = {
+        "num_capsule": num_capsule,
+        "dim_capsule": 7,
+        "routings": 2,
+        "routing": routing,
+        "use_bias": use_bias,
+    }
+    check_layer(CapsuleLayer, arguments, CAPSULES, (4, num_capsule, 7), 1 + use_bias)
+
+
+@pytest.mark.parametrize("routings", [1, 2, 3, 6])
+@pytest.mark.parametrize("use_bias", [False, True])
+def test_one_capsule_equals_the_general_path(routings, use_bias, gradient):
+    """One output capsule: the one product has the values and gradients of routing."""
+    layer = CapsuleLayer(
+        1, 7, routings=routings, use_bias=use_bias, bias_initializer="random_normal"
+    )
+    layer.build(CAPSULES.shape)
+    kernel = ops.convert_to_numpy(layer.kernel.value)
+
+    def general(inputs, kernel):
+        weights = ops.reshape(kernel, (6, 5, 1, 7))
+        predictions = ops.einsum("bid,idjk->bjik", inputs, weights)
+        bias = ops.reshape(layer.bias, (1, 7)) if use_bias else None
+        return dynamic_routing(predictions, routings=routings, bias=bias)
+
+    def short(inputs, kernel):
+        outputs, _ = layer.stateless_call(
+            [kernel, *[weight.value for weight in layer.trainable_variables[1:]]], [], inputs
+        )
+        return outputs
+
+    def loss(function, inputs, kernel):
+        return ops.sum(ops.square(function(inputs, kernel) - 0.2))
+
+    np.testing.assert_allclose(layer(CAPSULES), general(CAPSULES, kernel), atol=1e-6)
+    for index, values in enumerate((CAPSULES, kernel)):
+
+        def slope(function, index=index, values=values):
+            def of_one(x):
+                return loss(function, x, kernel) if index == 0 else loss(function, CAPSULES, x)
+
+            return gradient(of_one, values)
+
+        np.testing.assert_allclose(slope(short), slope(general), atol=2e-6)
+
+
+@pytest.mark.parametrize("routings", [2, 3])
+def test_leaky_routing_acts_on_one_capsule(routings):
+    layer = CapsuleLayer(1, 7, routings=routings, routing="leaky", kernel_initializer="ones")
+    once = CapsuleLayer(1, 7, routings=1, routing="leaky", kernel_initializer="ones")
+    assert float(ops.max(ops.abs(layer(CAPSULES) - once(CAPSULES)))) > 1e-3
+
+
+@pytest.mark.parametrize("layer_class", [PrimaryCap, CapsuleLayer])
+def test_weight_options_are_used_and_saved(layer_class):
+    arguments = {
+        PrimaryCap: {"dim_capsule": 8, "n_channels": 2, "kernel_size": 3},
+        CapsuleLayer: {"num_capsule": 2, "dim_capsule": 7, "use_bias": True},
+    }[layer_class]
+    inputs = IMAGES if layer_class is PrimaryCap else CAPSULES
+    layer = layer_class(**arguments, **WEIGHT_OPTIONS)
+    layer(inputs)
+    kernel, bias = layer.weights
+    assert kernel.regularizer is not None
+    assert kernel.constraint is not None
+    kernel, bias = ops.convert_to_numpy(kernel), ops.convert_to_numpy(bias)
+    np.testing.assert_array_equal(bias, 1.0)
+    expected = 0.01 * np.sum(np.square(kernel)) + 0.01 * np.sum(np.abs(bias))
+    assert float(sum(layer.losses)) == pytest.approx(expected, rel=1e-4)
+    again = layer_class.from_config(layer.get_config())
+    for option in WEIGHT_OPTIONS:
+        kept, original = getattr(again, option), getattr(layer, option)
+        assert type(kept) is type(original)
+        assert kept.get_config() == original.get_config()
+
+
+def test_every_argument_comes_back_from_the_config():
+    layer = CapsuleLayer(
+        2, 3, routings=5, routing="leaky", use_bias=True, stop_gradients=True, name="caps"
+    )
+    again = CapsuleLayer.from_config(layer.get_config())
+    for name in ("num_capsule", "dim_capsule", "routings", "routing", "use_bias"):
+        assert getattr(again, name) == getattr(layer, name)
+    assert again.stop_gradients is True
+    assert again.name == "caps"
+
+
+def test_capsule_layer_needs_known_capsules():
+    with pytest.raises(ValueError, match=r"known number .* input capsules.*\(None, None, 8\)"):
+        CapsuleLayer(2, 4)(keras.Input((None, 8)))
+    with pytest.raises(ValueError, match=r"CapsuleLayer expects capsules of shape"):
+        CapsuleLayer(2, 4)(keras.Input((8,)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_capsule": 0, "dim_capsule": 4}, r"`num_capsule` .*num_capsule=0"),
+        ({"num_capsule": 2, "dim_capsule": -1}, r"`dim_capsule` .*dim_capsule=-1"),
+        ({"num_capsule": 2, "dim_capsule": 4, "routings": 0}, r"`routings` .*routings=0"),
+        ({"num_capsule": 2, "dim_capsule": 4, "routing": "em"}, r"'dynamic', 'leaky'.*'em'"),
+    ],
+)
+def test_capsule_layer_names_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        CapsuleLayer(**arguments)
+
+
+def test_length(check_layer):
+    check_layer(Length, {}, CAPSULES, (4, 6), 0, output_dtype="float32")
+    np.testing.assert_allclose(Length()(CAPSULES), np.linalg.norm(CAPSULES, axis=-1), rtol=1e-6)
+
+
+def test_mask_keeps_the_longest(check_layer):
+    check_layer(Mask, {}, CAPSULES, (4, 30), 0)
+    masked = ops.convert_to_numpy(Mask()(CAPSULES)).reshape(4, 6, 5)
+    longest = np.linalg.norm(CAPSULES, axis=-1).argmax(axis=-1)
+    for sample, index in enumerate(longest):
+        np.testing.assert_array_equal(masked[sample, index], CAPSULES[sample, index])
+        assert np.count_nonzero(masked[sample]) == 5
+
+
+def test_mask_keeps_the_named_capsule(check_layer):
+    labels = np.eye(6, dtype="float32")[[0, 5, 2, 2]]
+    check_layer(Mask, {}, [CAPSULES, labels], (4, 30), 0)
+    masked = ops.convert_to_numpy(Mask()([CAPSULES, labels])).reshape(4, 6, 5)
+    np.testing.assert_array_equal(masked, CAPSULES * labels[..., None])
+
+
+def test_mask_names_wrong_shapes():
+    with pytest.raises(ValueError, match=r"The mask must have the shape \(batch, 6\)"):
+        Mask()([CAPSULES, np.ones((4, 5), "float32")])
+    with pytest.raises(ValueError, match=r"Mask needs a known number"):
+        Mask()(keras.Input((None, 5)))
