@@ -1,0 +1,234 @@
+"""CIFAR-10's official batches: pickles, read without letting them run code.
+
+The format is described at https://www.cs.toronto.edu/~kriz/cifar.html: a dictionary with `data`
+(uint8, `(n, 3072)`, the red, green and blue planes of an image one after the other) and `labels`.
+"""
+
+import io
+import os
+import pickle
+import pickletools
+import tarfile
+from pathlib import Path
+
+import numpy as np
+
+from capsgan_keras.datasets.dataset import DatasetError, checked_labels
+from capsgan_keras.datasets.files import open_plain_or_gzip, reading
+
+IMAGE_SHAPE = (32, 32, 3)
+CLASS_NAMES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+FILES = (
+    "cifar10.npz with x_train, y_train, x_test and y_test, or the official batches data_batch_1 to "
+    "data_batch_5 and test_batch in cifar-10-batches-py/, or cifar-10-python.tar.gz (also "
+    "cifar-10-python.tar, cifar-10-batches-py.tar.gz, cifar-10-batches-py.tar), in the folder "
+    "itself or in cifar10/"
+)
+TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
+TEST_BATCH = "test_batch"
+# The last one is where keras.datasets keeps its copy, below ~/.keras/datasets.
+SUBFOLDERS = ("", "cifar10", "cifar-10-batches-py-target")
+BATCH_FOLDERS = ("cifar-10-batches-py", "")
+ARCHIVES = tuple(
+    f"{stem}{end}"
+    for stem in ("cifar-10-python", "cifar-10-batches-py")
+    for end in (".tar.gz", ".tar")
+)
+
+
+def read_folder(folder: Path) -> list[tuple[str, np.ndarray]] | None:
+    """Reads the official batches where a folder, or one of `SUBFOLDERS` in it, holds them.
+
+    Returns:
+        The arrays `x_train, y_train, x_test, y_test`, each after the folder or archive that it
+        came from; None where there is neither batch nor archive.
+
+    Raises:
+        DatasetError: if some of the batches are missing, or one is damaged.
+    """
+    batch_names = (*TRAIN_BATCHES, TEST_BATCH)
+    for subfolder in SUBFOLDERS:
+        for batch_folder in BATCH_FOLDERS:
+            source = folder / subfolder / batch_folder
+            present = [name for name in batch_names if os.path.isfile(source / name)]
+            if present:
+                _check_complete(source, present)
+                batches = {name: _read_batch_file(source / name) for name in present}
+                return _join(source, batches)
+        for archive in ARCHIVES:
+            source = folder / subfolder / archive
+            if os.path.isfile(source):
+                return _join(source, read_archive(source))
+    return None
+
+
+def read_archive(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Reads the batches of a tar archive, gzipped or not, without unpacking it to disk.
+
+    Returns:
+        `(images, labels)` by the batch's name, as `read_batch` returns them.
+
+    Raises:
+        DatasetError: if the archive or a batch in it is damaged, or a batch is missing.
+    """
+    batches = {}
+    with reading(path, "a tar archive"), open_plain_or_gzip(path) as stream:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                name = member.name.rpartition("/")[2]
+                if member.isfile() and name in (*TRAIN_BATCHES, TEST_BATCH):
+                    content = archive.extractfile(member).read()
+                    batches[name] = read_batch(f"{path}, member {member.name}", content)
+        # tarfile stops before the end of the file, gzip compares its checksum there.
+        while stream.read(1 << 20):
+            pass
+    _check_complete(path, batches)
+    return batches
+
+
+def _read_batch_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with reading(path, "a CIFAR-10 batch"):
+        content = path.read_bytes()
+    return read_batch(str(path), content)
+
+
+def _check_complete(source, names) -> None:
+    missing = [name for name in (*TRAIN_BATCHES, TEST_BATCH) if name not in names]
+    if missing:
+        raise DatasetError(f"{source}: lacks CIFAR-10's batches {', '.join(missing)}")
+
+
+def _join(
+    source: Path, batches: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> list[tuple[str, np.ndarray]]:
+    images, labels = zip(*(batches[name] for name in TRAIN_BATCHES), strict=True)
+    arrays = (np.concatenate(images), np.concatenate(labels), *batches[TEST_BATCH])
+    return [(str(source), array) for array in arrays]
+
+
+def read_batch(source: str, content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Reads one batch.
+
+    Args:
+        source: the file it came from, for the error.
+        content: the pickle.
+
+    Returns:
+        uint8 images `(n, 32, 32, 3)` and int64 labels `(n,)`.
+
+    Raises:
+        DatasetError: if the pickle is damaged, asks for anything that a batch does not need, or
+            holds other things than a batch.
+    """
+    with reading(source, "a CIFAR-10 batch"):
+        _check_memo(content)
+        batch = _BatchUnpickler(io.BytesIO(content), encoding="bytes").load()
+        if not isinstance(batch, dict):
+            raise DatasetError(
+                f"{source}: a CIFAR-10 batch is a dictionary. Received: {type(batch).__name__}"
+            )
+        # Written by Python 2 the keys are bytes, written by Python 3 they may be text.
+        batch = {key.decode() if isinstance(key, bytes) else key: batch[key] for key in batch}
+        data, labels = batch.get("data"), batch.get("labels")
+        if not isinstance(data, _PickledArray) or not isinstance(labels, list):
+            raise DatasetError(
+                f"{source}: a CIFAR-10 batch has an array 'data' and a list 'labels'. "
+                f"Received: { {key: type(value).__name__ for key, value in batch.items()} }"
+            )
+        pixels = data.to_numpy()
+    if pixels.ndim != 2 or pixels.shape[0] == 0 or pixels.shape[1] != 3072:
+        raise DatasetError(
+            f"{source}: 'data' must have the shape (n, 3072). Received: shape={pixels.shape}"
+        )
+    if not all(type(label) is int for label in labels):
+        raise DatasetError(f"{source}: 'labels' must be a list of integers")
+    images = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+    with reading(source, "a CIFAR-10 batch"):
+        labels = np.array(labels, np.int64)
+    return images, checked_labels(f"{source}: labels", labels, len(images), len(CLASS_NAMES))
+
+
+def _check_memo(content: bytes) -> None:
+    """Refuses a pickle that counts its memo wrongly.
+
+    A pickler numbers what it stores one by one. The unpickler makes room up to the number it is
+    told, so that one damaged byte can ask for all the memory of the machine.
+    """
+    for position, (opcode, argument, _) in enumerate(pickletools.genops(content)):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > position:
+            raise pickle.UnpicklingError(f"memo number {argument} at operation {position}")
+
+
+class _BatchUnpickler(pickle.Unpickler):
+    """Admits an array of bytes, and no other global."""
+
+    def find_class(self, module: str, name: str):
+        try:
+            return _ADMITTED[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(
+                f"it asks for the global {module}.{name}, which no CIFAR-10 batch needs: refused"
+            ) from None
+
+
+class _PickledDtype:
+    """Stands in for `numpy.dtype`: keeps the type's code."""
+
+    def __init__(self, code, align=False, copy=False):
+        self.code = code.decode() if isinstance(code, bytes) else code
+
+    def __setstate__(self, state):
+        """Ignores the rest of a dtype: byte order and fields mean nothing to single bytes."""
+
+
+class _PickledArray:
+    """Stands in for `numpy.ndarray` as `_reconstruct` makes it: empty, its state follows.
+
+    Nothing in a pickle reaches NumPy's own code for restoring arrays, which trusts what it is
+    given, and no private module of NumPy needs to be named.
+    """
+
+    def __init__(self, subtype=None, shape=None, code=None):
+        self.state = None
+
+    def __setstate__(self, state):
+        self.state = state
+
+    def to_numpy(self) -> np.ndarray:
+        """Makes a uint8 array of the state; raises on any other dtype or on a wrong length."""
+        if self.state is None:
+            raise pickle.UnpicklingError("an array without content")
+        _, shape, dtype, is_fortran, content = self.state
+        if not isinstance(dtype, _PickledDtype) or dtype.code not in ("u1", "|u1", "B"):
+            code = getattr(dtype, "code", type(dtype).__name__)
+            raise pickle.UnpicklingError(f"an array of dtype {code!r}, expected uint8")
+        if not isinstance(content, bytes):
+            raise pickle.UnpicklingError(f"array content of type {type(content).__name__}")
+        return np.frombuffer(content, np.uint8).reshape(shape, order="F" if is_fortran else "C")
+
+
+def _encode_latin1(text, encoding) -> bytes:
+    """Stands in for `_codecs.encode`, by which Python 3 writes bytes for Python 2."""
+    if encoding not in ("latin1", b"latin1"):
+        raise pickle.UnpicklingError(f"encoding {encoding!r} refused, expected latin1")
+    return text.encode("latin1")
+
+
+_ADMITTED = {
+    ("numpy.core.multiarray", "_reconstruct"): _PickledArray,
+    ("numpy._core.multiarray", "_reconstruct"): _PickledArray,
+    ("numpy", "ndarray"): _PickledArray,
+    ("numpy", "dtype"): _PickledDtype,
+    ("_codecs", "encode"): _encode_latin1,
+}

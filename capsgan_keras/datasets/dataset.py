@@ -1,0 +1,150 @@
+"""The data set type, and the checks that the arrays of every source go through."""
+
+import functools
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+class DatasetError(ValueError):
+    """A data set that cannot be found, or a file of one that is not what it should be."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images and labels of one data set, as `load_dataset` returns it.
+
+    It unpacks as the functions of `keras.datasets` do:
+    `(x_train, y_train), (x_test, y_test) = load_dataset("mnist")`.
+
+    Attributes:
+        name: `"digits"`, `"mnist"`, `"cifar10"`, or the name of the file or folder it came from.
+        x_train: uint8 images `(n, height, width, channels)`, values 0 to 255.
+        y_train: int64 labels `(n,)`, or None where the images have none.
+        x_test: uint8 images of the same height, width and channels; `(0, height, width,
+            channels)` where there is no test split.
+        y_test: int64 labels of `x_test`, or None.
+        class_names: the name of each label, or None where it is not known.
+    """
+
+    name: str
+    x_train: np.ndarray = field(repr=False)
+    y_train: np.ndarray | None = field(repr=False)
+    x_test: np.ndarray = field(repr=False)
+    y_test: np.ndarray | None = field(repr=False)
+    class_names: tuple[str, ...] | None = None
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Yields `(x_train, y_train)` and `(x_test, y_test)`."""
+        yield self.x_train, self.y_train
+        yield self.x_test, self.y_test
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """`(height, width, channels)` of every image."""
+        return self.x_train.shape[1:]
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """SHA-256, in hexadecimal, of the four arrays: their shapes, dtypes and bytes.
+
+        Computed at the first use and kept, so later changes of the arrays do not show in it.
+        """
+        digest = hashlib.sha256()
+        for array_name in ("x_train", "y_train", "x_test", "y_test"):
+            array = getattr(self, array_name)
+            if array is None:
+                digest.update(f"{array_name} None;".encode())
+                continue
+            digest.update(f"{array_name} {array.dtype.str} {array.shape};".encode())
+            digest.update(np.ascontiguousarray(array).reshape(-1))
+        return digest.hexdigest()
+
+
+def build_dataset(
+    name: str,
+    train: tuple[np.ndarray, np.ndarray | None],
+    test: tuple[np.ndarray, np.ndarray | None] | None,
+    class_names: tuple[str, ...] | None,
+) -> Dataset:
+    """Makes a `Dataset` of checked arrays; `test=None` stands for no test split."""
+    x_train, y_train = train
+    x_test, y_test = (x_train[:0], None) if test is None else test
+    return Dataset(name, x_train, y_train, x_test, y_test, class_names)
+
+
+def checked_images(
+    source: str, images: np.ndarray, image_shape: tuple[int, int, int] | None = None
+) -> np.ndarray:
+    """Checks an array of images and gives it a channel axis.
+
+    Args:
+        source: where the array came from, for the error.
+        images: uint8 `(n, height, width)` or `(n, height, width, channels)`, 1, 3 or 4 channels.
+        image_shape: the only `(height, width, channels)` to accept; None accepts any.
+
+    Returns:
+        The images as `(n, height, width, channels)`.
+
+    Raises:
+        DatasetError: if the dtype or shape is another, or there are no images.
+    """
+    if images.dtype != np.uint8:
+        hint = ""
+        if np.issubdtype(images.dtype, np.floating):
+            hint = (
+                " Convert values in [0, 1] with `np.rint(255 * images).astype(np.uint8)`, values "
+                "in [-1, 1] with `capsgan_keras.datasets.to_uint8(images)`."
+            )
+        raise DatasetError(
+            f"{source}: images must be uint8, values 0 to 255.{hint} "
+            f"Received: dtype={images.dtype}, shape={images.shape}"
+        )
+    with_channels = images[..., np.newaxis] if images.ndim == 3 else images
+    if image_shape is None:
+        expected = "(n, height, width) or (n, height, width, channels) with 1, 3 or 4 channels"
+        fits = with_channels.ndim == 4 and with_channels.shape[-1] in (1, 3, 4)
+    else:
+        expected = f"(n, {', '.join(map(str, image_shape))})"
+        fits = with_channels.shape[1:] == image_shape
+    if not fits or 0 in with_channels.shape:
+        raise DatasetError(
+            f"{source}: images must have the shape {expected}, none of it zero. "
+            f"Received: shape={images.shape}"
+        )
+    return with_channels
+
+
+def checked_labels(
+    source: str, labels: np.ndarray, image_count: int, class_count: int | None = None
+) -> np.ndarray:
+    """Checks an array of labels.
+
+    Args:
+        source: where the array came from, for the error.
+        labels: integers `(n,)`, or `(n, 1)` as in `keras.datasets.cifar10`, 0 or more.
+        image_count: the number of images that they belong to.
+        class_count: labels must be below it; None accepts any.
+
+    Returns:
+        The labels as int64 `(n,)`.
+
+    Raises:
+        DatasetError: if they are not integers, not one per image, or out of range.
+    """
+    if labels.dtype.kind not in "iu":
+        raise DatasetError(f"{source}: labels must be integers. Received: dtype={labels.dtype}")
+    if labels.shape not in ((image_count,), (image_count, 1)):
+        raise DatasetError(
+            f"{source}: expected {image_count} labels, one for each image. "
+            f"Received: shape={labels.shape}"
+        )
+    highest = np.iinfo(np.int64).max if class_count is None else class_count - 1
+    if labels.min() < 0 or labels.max() > highest:
+        raise DatasetError(
+            f"{source}: labels must lie between 0 and {highest}. "
+            f"Received: min={labels.min()}, max={labels.max()}"
+        )
+    return labels.reshape(-1).astype(np.int64)

@@ -1,0 +1,38 @@
+"""Opening the files of data sets, with errors that name the file."""
+
+import contextlib
+import gzip
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from capsgan_keras.datasets.dataset import DatasetError
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@contextlib.contextmanager
+def reading(source: str | os.PathLike, expected: str) -> Iterator[None]:
+    """Turns whatever a decoder raises on a bad file into a `DatasetError` that names it.
+
+    Args:
+        source: the file, or the part of a file, that is read.
+        expected: what it should be, such as "an idx file".
+    """
+    try:
+        yield
+    except DatasetError:
+        raise
+    # Decoders document few of the errors that damaged bytes draw from them: zlib.error,
+    # struct.error, SyntaxError, IndexError, MemoryError and more have been seen.
+    except Exception as error:
+        raise DatasetError(
+            f"{source}: could not be read as {expected}. {type(error).__name__}: {error}"
+        ) from error
+
+
+def open_plain_or_gzip(path: str | os.PathLike) -> BinaryIO:
+    """Opens a file for reading, through gzip if its first bytes say so, whatever its name."""
+    with open(path, "rb") as stream:
+        is_gzip = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    return gzip.open(path, "rb") if is_gzip else open(path, "rb")

@@ -1,0 +1,125 @@
+"""Folders of images."""
+
+from pathlib import Path
+
+import numpy as np
+
+from capsgan_keras.datasets.dataset import DatasetError
+from capsgan_keras.datasets.files import reading
+from capsgan_keras.datasets.pixels import image_to_array
+
+EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+# Pillow otherwise tries all its decoders, some of which start other programs (EPS).
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
+
+def read_folder(
+    folder: Path, image_size: tuple[int, int] | None, channels: int | None
+) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...] | None]:
+    """Reads the images of a folder.
+
+    Args:
+        folder: holds image files, or one sub-folder of image files for each class. Names that
+            begin with a dot and files without one of `EXTENSIONS` are passed over.
+        image_size: `(height, width)` to resize every image to; None requires one size.
+        channels: 1, 3 or 4; None gives 1 channel if all images are grey, else 3.
+
+    Returns:
+        uint8 images `(n, height, width, channels)` sorted by class and file name; int64 labels
+        `(n,)` and the names of the classes, or None and None where there are no sub-folders.
+
+    Raises:
+        DatasetError: if there are no images, images both beside and in sub-folders, folders
+            further down, images of several sizes without `image_size`, or a damaged image.
+    """
+    loose, class_folders = _list_folder(folder)
+    if loose and class_folders:
+        raise DatasetError(
+            f"{folder}: holds both images and sub-folders; either put every image into the "
+            f"sub-folder of its class, or have no sub-folders. Received: {loose[0].name} beside "
+            f"{class_folders[0].name}/"
+        )
+    if not class_folders:
+        return _read_images(folder, loose, image_size, channels), None, None
+    files_by_class = [_list_class(class_folder) for class_folder in class_folders]
+    files = [path for class_files in files_by_class for path in class_files]
+    labels = np.repeat(np.arange(len(class_folders)), [len(paths) for paths in files_by_class])
+    images = _read_images(folder, files, image_size, channels)
+    return images, labels.astype(np.int64), tuple(path.name for path in class_folders)
+
+
+def _list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Lists the image files and the sub-folders of a folder, each sorted by name."""
+    with reading(folder, "a folder of images"):
+        entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        folders = [path for path in entries if path.is_dir()]
+        images = [path for path in entries if path.suffix.lower() in EXTENSIONS and path.is_file()]
+    return images, folders
+
+
+def _list_class(folder: Path) -> list[Path]:
+    images, folders = _list_folder(folder)
+    if folders:
+        raise DatasetError(
+            f"{folder}: is taken for a class because it is a sub-folder, and a class may hold "
+            f"images only, no folders. Received: {folders[0].name}/"
+        )
+    if not images:
+        raise DatasetError(f"{folder}: holds no image files ({', '.join(EXTENSIONS)})")
+    return images
+
+
+def _read_images(
+    folder: Path, files: list[Path], image_size: tuple[int, int] | None, channels: int | None
+) -> np.ndarray:
+    if not files:
+        raise DatasetError(f"{folder}: holds no image files ({', '.join(EXTENSIONS)})")
+    first = read_image(files[0], image_size, channels or 3)
+    images = np.empty((len(files), *first.shape), np.uint8)
+    for index, path in enumerate(files):
+        image = read_image(path, image_size, channels or 3)
+        if image.shape != first.shape:
+            raise DatasetError(
+                f"{path}: is an image of another size than {files[0]}; pass "
+                "`image_size=(height, width)` to resize all to one size. Received: "
+                f"{image.shape[:2]} and {first.shape[:2]} (height, width)"
+            )
+        images[index] = image
+    if channels is None and _are_grey(images):
+        return images[..., :1].copy()
+    return images
+
+
+def _are_grey(images: np.ndarray) -> bool:
+    # One image after the other: the first coloured one ends it.
+    return all((image == image[..., :1]).all() for image in images)
+
+
+def read_image(path: Path, image_size: tuple[int, int] | None, channels: int) -> np.ndarray:
+    """Reads one image; of several frames or pages the first.
+
+    The orientation that a camera noted in the file is applied.
+
+    Returns:
+        uint8 `(height, width, channels)`.
+
+    Raises:
+        DatasetError: if the file is damaged, of a format not in `FORMATS`, or has more than 8
+            bits per channel.
+    """
+    from PIL import Image, ImageOps
+
+    with (
+        reading(path, f"an image ({', '.join(FORMATS)})"),
+        open(path, "rb") as stream,
+        Image.open(stream, formats=FORMATS) as image,
+    ):
+        # Pillow clips such values at 255 instead of scaling them.
+        if image.mode.startswith(("I", "F")):
+            raise DatasetError(
+                f"{path}: images must have 8 bits per channel. Received: mode={image.mode!r}"
+            )
+        upright = ImageOps.exif_transpose(image)
+        if upright.has_transparency_data:
+            upright = upright.convert("RGBA")
+        return image_to_array(upright, image_size, channels)

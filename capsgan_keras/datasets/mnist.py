@@ -1,0 +1,97 @@
+"""MNIST's official idx files.
+
+The format is described at http://yann.lecun.com/exdb/mnist/: a big-endian magic number whose last
+two bytes are the element type (8: unsigned byte) and the number of dimensions, the dimensions,
+and the elements.
+"""
+
+import math
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from capsgan_keras.datasets.dataset import DatasetError
+from capsgan_keras.datasets.files import open_plain_or_gzip, reading
+
+IMAGE_SHAPE = (28, 28, 1)
+CLASS_NAMES = tuple("0123456789")
+FILES = (
+    "mnist.npz with x_train, y_train, x_test and y_test, or the four idx files "
+    "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
+    "t10k-labels-idx1-ubyte (also train-images.idx3-ubyte and so on, also with .gz), in the "
+    "folder itself, in mnist/ or in MNIST/raw/"
+)
+SUBFOLDERS = ("", "mnist", "MNIST/raw")
+# In the order x_train, y_train, x_test, y_test: the stem and the number of dimensions.
+PARTS = (("train-images", 3), ("train-labels", 1), ("t10k-images", 3), ("t10k-labels", 1))
+
+
+def read_folder(folder: Path) -> list[tuple[str, np.ndarray]] | None:
+    """Reads the four idx files where a folder, or one of `SUBFOLDERS` in it, holds them.
+
+    Returns:
+        The unchecked arrays `x_train, y_train, x_test, y_test`, each after the file that it came
+        from; None where there is no idx file.
+
+    Raises:
+        DatasetError: if some of the four are missing, or one is damaged.
+    """
+    for subfolder in SUBFOLDERS:
+        paths = [_find_idx(folder / subfolder, stem, ndim) for stem, ndim in PARTS]
+        if not any(paths):
+            continue
+        missing = [stem for (stem, _), path in zip(PARTS, paths, strict=True) if path is None]
+        if missing:
+            raise DatasetError(
+                f"{folder / subfolder}: holds some of MNIST's idx files, but lacks "
+                f"{' and '.join(missing)}"
+            )
+        return [
+            (str(path), read_idx(path, ndim)) for path, (_, ndim) in zip(paths, PARTS, strict=True)
+        ]
+    return None
+
+
+def _find_idx(folder: Path, stem: str, ndim: int) -> Path | None:
+    names = (f"{stem}{dot}idx{ndim}-ubyte{end}" for end in ("", ".gz") for dot in ("-", "."))
+    return next((folder / name for name in names if os.path.isfile(folder / name)), None)
+
+
+def read_idx(path: Path, ndim: int) -> np.ndarray:
+    """Reads an idx file of unsigned bytes, gzipped or not.
+
+    Args:
+        path: the file.
+        ndim: the number of dimensions that it must have.
+
+    Returns:
+        uint8 array of `ndim` dimensions.
+
+    Raises:
+        DatasetError: if its magic number or its length is wrong, or gzip finds it damaged.
+    """
+    with reading(path, "an idx file"), open_plain_or_gzip(path) as stream:
+        content = stream.read()
+    header_size = 4 * (1 + ndim)
+    if len(content) < header_size:
+        raise DatasetError(
+            f"{path}: an idx header of {ndim} dimensions takes {header_size} bytes. "
+            f"Received: {len(content)} bytes"
+        )
+    magic, *shape = struct.unpack_from(f">{1 + ndim}I", content)
+    expected_magic = 0x0800 + ndim
+    if magic != expected_magic:
+        raise DatasetError(
+            f"{path}: the magic number of idx files of bytes with {ndim} dimensions is "
+            f"{expected_magic}. Received: {magic}"
+        )
+    expected_size = header_size + math.prod(shape)
+    if len(content) != expected_size:
+        raise DatasetError(
+            f"{path}: its header announces the shape {tuple(shape)}, that is {expected_size} "
+            f"bytes in all. Received: {len(content)} bytes"
+        )
+    # A copy, because an array over bytes cannot be written to.
+    return np.frombuffer(content, np.uint8, offset=header_size).reshape(shape).copy()

@@ -1,0 +1,82 @@
+"""Data sets in `.npz` archives."""
+
+import os
+import zipfile
+
+import numpy as np
+
+from capsgan_keras.datasets.dataset import DatasetError, checked_images, checked_labels
+from capsgan_keras.datasets.files import reading
+
+TRAIN_IMAGES = ("x_train", "images", "x")
+TRAIN_LABELS = ("y_train", "labels", "y")
+TEST_IMAGES = "x_test"
+TEST_LABELS = "y_test"
+
+
+def read_arrays(path: str | os.PathLike, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Reads those of the named arrays that an archive holds, without unpickling anything.
+
+    Raises:
+        DatasetError: if the file is not an `.npz` archive or is damaged, or holds none of them.
+    """
+    with reading(path, "an .npz archive of arrays"), open(path, "rb") as stream:
+        # np.load would take another file for a pickle, and advise to allow that.
+        if not zipfile.is_zipfile(stream):
+            raise DatasetError(f"{path}: is not an .npz archive (a zip file), or is cut short")
+        stream.seek(0)
+        with np.load(stream, allow_pickle=False) as archive:
+            found = sorted(archive.files)
+            arrays = {name: archive[name] for name in names if name in found}
+    for name, array in arrays.items():
+        # np.load hands out a member that is no array as its bytes.
+        if not isinstance(array, np.ndarray):
+            raise DatasetError(f"{path}: its member {name!r} is not an array")
+    if not arrays:
+        raise DatasetError(f"{path}: holds none of the arrays {names}. Received: {found}")
+    return arrays
+
+
+def read_splits(
+    path: str | os.PathLike,
+) -> tuple[tuple[np.ndarray, np.ndarray | None], tuple[np.ndarray, np.ndarray | None] | None]:
+    """Reads a data set from an archive of the user's own.
+
+    Args:
+        path: an `.npz` file with the images `x_train`, `images` or `x` (uint8, `(n, h, w)` or
+            `(n, h, w, 1, 3 or 4)`); optional are their labels `y_train`, `labels` or `y`
+            (integers, `(n,)`), and `x_test` with or without `y_test`.
+
+    Returns:
+        `(images, labels or None)` for training, and the same for testing, or None.
+
+    Raises:
+        DatasetError: if the archive is damaged or holds something else.
+    """
+    arrays = read_arrays(path, (*TRAIN_IMAGES, *TRAIN_LABELS, TEST_IMAGES, TEST_LABELS))
+    image_names = [name for name in TRAIN_IMAGES if name in arrays]
+    label_names = [name for name in TRAIN_LABELS if name in arrays]
+    if len(image_names) != 1 or len(label_names) > 1:
+        raise DatasetError(
+            f"{path}: must hold exactly one of the images {TRAIN_IMAGES} and at most one of the "
+            f"labels {TRAIN_LABELS}. Received: {sorted(arrays)}"
+        )
+    train = _checked_split(path, arrays, image_names[0], *label_names)
+    if TEST_IMAGES not in arrays:
+        if TEST_LABELS in arrays:
+            raise DatasetError(f"{path}: holds {TEST_LABELS!r} without {TEST_IMAGES!r}")
+        return train, None
+    test = _checked_split(path, arrays, TEST_IMAGES, TEST_LABELS)
+    if train[0].shape[1:] != test[0].shape[1:]:
+        raise DatasetError(
+            f"{path}: training and test images must have one shape. "
+            f"Received: {train[0].shape[1:]} and {test[0].shape[1:]}"
+        )
+    return train, test
+
+
+def _checked_split(path, arrays, image_name, label_name=None):
+    images = checked_images(f"{path}: {image_name}", arrays[image_name])
+    if label_name not in arrays:
+        return images, None
+    return images, checked_labels(f"{path}: {label_name}", arrays[label_name], len(images))

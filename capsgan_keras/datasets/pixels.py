@@ -1,0 +1,106 @@
+"""Pixel values, sizes and channels of images."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# Pillow's mode for each number of channels that a data set can have.
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def scale_images(images: np.ndarray) -> np.ndarray:
+    """Scales images to the range of the generator's tanh.
+
+    Args:
+        images: uint8 array of any shape.
+
+    Returns:
+        float32 array of the same shape: `images / 127.5 - 1`, in [-1, 1].
+
+    Raises:
+        ValueError: if `images` is not uint8.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        raise ValueError(f"`images` must be uint8. Received: images of dtype={images.dtype}")
+    scaled = images.astype(np.float32)
+    scaled /= 127.5
+    scaled -= 1.0
+    return scaled
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Turns images in [-1, 1] into uint8; the inverse of `scale_images`.
+
+    Args:
+        images: float array of any shape. Values outside [-1, 1] are clipped.
+
+    Returns:
+        uint8 array of the same shape: `(images + 1) * 127.5`, rounded.
+
+    Raises:
+        ValueError: if `images` is not of a floating-point dtype, or holds NaN.
+    """
+    images = np.asarray(images)
+    # NumPy counts the bfloat16 of a mixed-precision model among the kind "V".
+    if images.dtype.kind not in "fV":
+        raise ValueError(
+            f"`images` must be floats in [-1, 1]. Received: images of dtype={images.dtype}"
+        )
+    pixels = images.astype(np.float32)
+    if np.isnan(pixels).any():
+        raise ValueError(
+            "`images` must be finite. "
+            f"Received: images with {np.isnan(pixels).sum()} values that are NaN"
+        )
+    pixels = np.clip(pixels, -1.0, 1.0)
+    return np.rint((pixels + 1.0) * 127.5).astype(np.uint8)
+
+
+def image_to_array(
+    image: "Image.Image", image_size: tuple[int, int] | None, channels: int
+) -> np.ndarray:
+    """Converts one Pillow image.
+
+    Args:
+        image: a Pillow image of 8 bits per channel.
+        image_size: `(height, width)` to resize it to (bicubic); None keeps its size.
+        channels: 1 (luma after ITU-R 601), 3 (RGB, without transparency) or 4 (RGBA).
+
+    Returns:
+        uint8 array `(height, width, channels)`.
+    """
+    from PIL.Image import Resampling
+
+    image = image.convert(MODES[channels])
+    if image_size is not None and image.size != image_size[::-1]:
+        image = image.resize(image_size[::-1], Resampling.BICUBIC)
+    return np.asarray(image).reshape(image.height, image.width, channels)
+
+
+def convert_images(
+    images: np.ndarray, image_size: tuple[int, int] | None, channels: int | None
+) -> np.ndarray:
+    """Converts an array of images as `image_to_array` does; None keeps the size or channels.
+
+    Args:
+        images: uint8 `(n, height, width, 1, 3 or 4)`.
+        image_size: `(height, width)` or None.
+        channels: 1, 3, 4 or None.
+
+    Returns:
+        uint8 `(n, height, width, channels)`; `images` itself where nothing changes.
+    """
+    from PIL import Image
+
+    shape = (*(image_size or images.shape[1:3]), channels or images.shape[3])
+    if shape == images.shape[1:]:
+        return images
+    converted = np.empty((len(images), *shape), np.uint8)
+    for index, pixels in enumerate(images):
+        image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+        converted[index] = image_to_array(image, image_size, shape[-1])
+    return converted

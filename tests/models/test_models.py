@@ -1,0 +1,190 @@
+import keras
+import numpy as np
+import pytest
+
+from capsgan_keras.layers import CapsuleLayer, PrimaryCap
+from capsgan_keras.losses import MarginLoss
+from capsgan_keras.models import (
+    CapsNet,
+    build_capsule_discriminator,
+    build_convolutional_discriminator,
+    build_generator,
+)
+
+SHAPES = [(16, 16, 1), (16, 20, 3), (28, 28, 1), (32, 32, 3), (64, 48, 4), (24, 24, 2)]
+BUILDERS = [build_generator, build_capsule_discriminator, build_convolutional_discriminator]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("upsampling", ["transposed", "nearest"])
+def test_generators_make_images_of_any_allowed_shape(shape, upsampling):
+    generator = build_generator(shape, latent_dim=7, filters=(4, 3), upsampling=upsampling)
+    images = generator.predict(np.random.normal(size=(2, 7)) * 30, verbose=0)
+    assert images.shape == (2, *shape)
+    assert images.dtype == np.float32
+    assert -1.0 <= images.min() < images.max() <= 1.0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("num_capsule", [1, 2])
+def test_capsule_discriminators_score_any_allowed_shape(shape, num_capsule):
+    discriminator = build_capsule_discriminator(shape, num_capsule=num_capsule)
+    lengths = discriminator.predict(np.random.uniform(-1, 1, size=(2, *shape)), verbose=0)
+    assert lengths.shape == (2, num_capsule)
+    assert lengths.dtype == np.float32
+    assert 0.0 < lengths.min() < lengths.max() < 1.0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_convolutional_discriminators_score_any_allowed_shape(shape):
+    discriminator = build_convolutional_discriminator(shape)
+    scores = discriminator.predict(np.random.uniform(-1, 1, size=(2, *shape)), verbose=0)
+    assert scores.shape == (2, 1)
+    assert 0.0 < scores.min() < scores.max() < 1.0
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+@pytest.mark.parametrize("shape", [(12, 12, 1), (18, 16, 1), (28, 28, 5), (28, 28), (28.0, 28, 1)])
+def test_impossible_shapes_are_refused(build, shape):
+    with pytest.raises(ValueError, match=r"`image_shape` must be .*Received: image_shape="):
+        build(shape)
+
+
+def test_grey_images_get_the_papers_layout_and_others_strided_convolutions():
+    def layout(shape):
+        layers = build_capsule_discriminator(shape).layers
+        return [
+            (layer.kernel_size, layer.strides, layer.padding)
+            for layer in layers
+            if isinstance(layer, keras.layers.Conv2D | PrimaryCap)
+        ]
+
+    assert layout((28, 28, 1)) == [((9, 9), (1, 1), "valid"), ((9, 9), (2, 2), "valid")]
+    strided = [((5, 5), (2, 2), "same")] * 3
+    assert layout((32, 32, 3)) == strided
+    assert layout((16, 16, 1)) == strided
+
+
+def test_the_papers_full_width_can_be_built():
+    model = build_capsule_discriminator(
+        (28, 28, 1), filters=256, n_channels=32, batch_norm=False, dim_capsule=16
+    )
+    shapes = {layer.name: layer.output.shape for layer in model.layers}
+    assert shapes["primary_capsules"] == (None, 1152, 8)
+    assert shapes["final_capsules"] == (None, 1, 16)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
+
+
+def test_every_option_of_the_capsule_discriminator_is_used():
+    model = build_capsule_discriminator(
+        (20, 20, 3),
+        filters=(6, 7),
+        kernel_size=3,
+        strides=1,
+        padding="valid",
+        batch_norm=False,
+        n_channels=2,
+        primary_dim_capsule=5,
+        num_capsule=2,
+        dim_capsule=9,
+        routing="leaky",
+        routings=4,
+        dropout=0.3,
+    )
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.filters for layer in convolutions] == [6, 7]
+    final = model.get_layer("final_capsules")
+    assert isinstance(final, CapsuleLayer)
+    assert (final.routing, final.routings) == ("leaky", 4)
+    assert final.output.shape == (None, 2, 9)
+    assert model.get_layer("primary_capsules").output.shape == (None, 7 * 7 * 2, 5)
+    assert [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)] == [0.3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_capsule": 3}, r"`num_capsule` must be one of 1, 2.*num_capsule=3"),
+        ({"routing": "em"}, r"`routing` must be one of"),
+        ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\).*dropout=1.0"),
+        ({"filters": 0}, r"`filters` must be a positive integer.*filters=0"),
+    ],
+)
+def test_capsule_discriminators_name_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        build_capsule_discriminator((28, 28, 1), **arguments)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_a_seed_sets_the_initial_weights(build):
+    def weights(seed):
+        return [w for w in build((16, 16, 1), seed=seed).get_weights() if w.ndim > 1]
+
+    for one, same, other in zip(weights(1), weights(1), weights(2), strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert np.any(one != other)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_dtype_policies_reach_all_layers_but_the_last(build):
+    model = build((16, 16, 1), dtype="mixed_bfloat16")
+    computing = [layer.compute_dtype for layer in model.layers if layer.weights]
+    last_capsules = build is build_capsule_discriminator
+    expected = ["bfloat16"] * (len(computing) - last_capsules) + ["float32"] * last_capsules
+    assert computing == expected
+    assert model.output.dtype == "float32"
+
+
+@pytest.fixture
+def capsnet():
+    return CapsNet(
+        (20, 20, 1), 3, filters=8, n_channels=2, dim_capsule=6, decoder_units=(16,), kernel_size=5
+    )
+
+
+def bars(n):
+    """Images with a bar in one of three places, and their classes."""
+    classes = np.arange(n) % 3
+    images = np.zeros((n, 20, 20, 1), "float32")
+    for image, place in zip(images, classes, strict=True):
+        image[:, 3 + 6 * place : 6 + 6 * place] = 1.0
+    return images, keras.utils.to_categorical(classes, 3).astype("float32")
+
+
+def test_capsnet_learns_by_plain_compile_and_fit(capsnet, tmp_path):
+    images, labels = bars(48)
+    capsnet.compile(
+        optimizer=keras.optimizers.Adam(0.01),
+        loss={"lengths": MarginLoss(), "reconstruction": "mse"},
+        loss_weights={"lengths": 1.0, "reconstruction": 0.392},
+        metrics={"lengths": "categorical_accuracy"},
+    )
+    targets = {"lengths": labels, "reconstruction": images}
+    capsnet.fit((images, labels), targets, epochs=20, batch_size=16, verbose=0)
+    predictions = capsnet.predict(images, verbose=0)
+    np.testing.assert_array_equal(predictions["lengths"].argmax(-1), labels.argmax(-1))
+    assert predictions["reconstruction"].shape == images.shape
+    assert np.mean((predictions["reconstruction"] - images) ** 2) < 0.5 * images.var()
+
+    capsnet.save(tmp_path / "capsnet.keras")
+    again = keras.saving.load_model(tmp_path / "capsnet.keras")
+    np.testing.assert_array_equal(
+        again.predict(images, verbose=0)["lengths"], predictions["lengths"]
+    )
+    assert again.get_config() == capsnet.get_config()
+
+
+def test_capsnet_redraws_the_class_it_is_told(capsnet):
+    images, labels = bars(3)
+    told = capsnet((images, np.roll(labels, 1, axis=0)))["reconstruction"]
+    free = capsnet(images)
+    longest = keras.utils.to_categorical(np.argmax(free["lengths"], axis=-1), 3)
+    np.testing.assert_allclose(
+        capsnet((images, longest))["reconstruction"], free["reconstruction"], atol=1e-6
+    )
+    assert float(np.max(np.abs(told - free["reconstruction"]))) > 0.0
+
+
+def test_capsnet_has_the_papers_size():
+    """Sabour et al. give 8.2 million parameters with the reconstruction network."""
+    assert CapsNet((28, 28, 1), 10).count_params() == 8_215_568
