@@ -2,6 +2,7 @@
 
 from capsgan_keras.datasets import load_dataset
 from capsgan_keras.gan import GAN, CapsuleGAN, ConvolutionalGAN
+from capsgan_keras.runs import load_run
 from capsgan_keras.version import __version__
 
-__all__ = ["GAN", "CapsuleGAN", "ConvolutionalGAN", "__version__", "load_dataset"]
+__all__ = ["GAN", "CapsuleGAN", "ConvolutionalGAN", "__version__", "load_dataset", "load_run"]

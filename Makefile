@@ -1,0 +1,26 @@
+# Needs Python 3.11 or newer and make. Everything is installed into .venv, once.
+PYTHON ?= python3
+PYTEST_WORKERS ?= 2
+
+demo: .venv/installed
+	.venv/bin/python -m experiments.digits --run-dir runs/demo --resume
+
+test: .venv/installed-test
+	.venv/bin/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not long"
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python setup.cfg requirements.txt pyproject.toml
+	.venv/bin/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-test: .venv/installed
+	.venv/bin/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info
+
+.PHONY: demo test clean

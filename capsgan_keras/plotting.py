@@ -1,0 +1,109 @@
+"""Image grids and training curves: functions that compute them, and functions that write them."""
+
+import numpy as np
+
+from capsgan_keras.checks import check_positive
+from capsgan_keras.files import replacing
+
+
+def image_grid(images, rows, columns, gap=2):
+    """Lay images out in a grid, row by row, on white.
+
+    Args:
+        images: uint8 `(n, height, width, channels)`, 1, 3 or 4 channels; the first
+            `rows * columns` are used.
+        rows, columns: Positive integers.
+        gap: Pixels between two images, 0 or more.
+
+    Returns:
+        uint8 `(rows * (height + gap) - gap, columns * (width + gap) - gap, channels)`.
+
+    Raises:
+        ValueError: On images of another kind, or too few of them.
+    """
+    check_positive(rows=rows, columns=columns)
+    if isinstance(gap, bool) or not isinstance(gap, int) or gap < 0:
+        raise ValueError(f"`gap` must be an integer of at least 0. Received: gap={gap!r}")
+    images = np.asarray(images)
+    fits = images.dtype == np.uint8 and images.ndim == 4 and images.shape[-1] in (1, 3, 4)
+    if not fits or len(images) < rows * columns:
+        raise ValueError(
+            f"`images` must be uint8 of shape (n, height, width, 1, 3 or 4), at least "
+            f"{rows * columns} of them. Received: images of dtype {images.dtype} and shape "
+            f"{images.shape}"
+        )
+    height, width, channels = images.shape[1:]
+    grid = np.full((rows, height + gap, columns, width + gap, channels), 255, np.uint8)
+    tiles = images[: rows * columns].reshape(rows, columns, height, width, channels)
+    grid[:, :height, :, :width] = tiles.transpose(0, 2, 1, 3, 4)
+    grid = grid.reshape(rows * (height + gap), columns * (width + gap), channels)
+    return grid[: grid.shape[0] - gap, : grid.shape[1] - gap]
+
+
+def save_image(path, image):
+    """Write an image as PNG.
+
+    Args:
+        path: The file to write.
+        image: uint8 `(height, width, channels)`, 1, 3 or 4 channels.
+
+    Raises:
+        OSError: Where the file cannot be written.
+    """
+    from PIL import Image
+
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    with replacing(path) as partial:
+        picture.save(partial, format="PNG")
+
+
+def training_curves(history, equilibrium=None):
+    """Draw the losses, the discriminator's mean outputs and its accuracy over the epochs.
+
+    Args:
+        history: Dictionary of the logs of `GAN.fit`: `d_loss`, `g_loss`, `d_real`, `d_fake` and
+            `d_accuracy`, one number an epoch each, as in `keras.callbacks.History.history`.
+        equilibrium: The best discriminator's output where generated images are distributed as
+            real ones, in [0, 1], drawn as a line; 0.6333 for the margin loss, 0.5 for
+            cross-entropy. None draws none.
+
+    Returns:
+        A `matplotlib.figure.Figure` that belongs to no window.
+
+    Raises:
+        ValueError: Where a log is missing.
+    """
+    from matplotlib.figure import Figure
+
+    panels = {
+        "loss": {"d_loss": "discriminator", "g_loss": "generator"},
+        "discriminator's output": {"d_real": "real images", "d_fake": "generated images"},
+        "discriminator's accuracy": {"d_accuracy": "cut at 0.5"},
+    }
+    missing = sorted({key for logs in panels.values() for key in logs} - set(history))
+    if missing:
+        raise ValueError(f"`history` lacks {', '.join(missing)}. Received: {sorted(history)}")
+    figure = Figure(figsize=(12.0, 3.6), layout="constrained")
+    for axes, (title, logs) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        for key, label in logs.items():
+            epochs = np.arange(1, len(history[key]) + 1)
+            axes.plot(epochs, history[key], marker=".", label=label)
+        axes.set(xlabel="epoch", title=title)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        if "d_loss" not in logs:
+            axes.set_ylim(-0.02, 1.02)
+        if "d_real" in logs and equilibrium is not None:
+            axes.axhline(equilibrium, color="grey", linestyle="--", label="equilibrium")
+        axes.legend()
+    return figure
+
+
+def save_figure(path, figure, dpi=120):
+    """Write a matplotlib figure as PNG.
+
+    Raises:
+        OSError: Where the file cannot be written.
+    """
+    with replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=dpi)

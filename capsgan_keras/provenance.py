@@ -1,0 +1,51 @@
+"""What a run was made with: versions and the commit."""
+
+import importlib
+import platform
+import subprocess
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from capsgan_keras.version import __version__
+
+
+def versions():
+    """Return the versions that a run depends on, as a dictionary of texts."""
+    backend = keras.backend.backend()
+    return {
+        "capsgan_keras": __version__,
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "backend": f"{backend} {importlib.import_module(backend).__version__}",
+        "numpy": np.__version__,
+    }
+
+
+def git_commit(file=__file__):
+    """Return the commit of the working tree that tracks this package.
+
+    Args:
+        file: A file of the package.
+
+    Returns:
+        The commit's 40 digits, with `-dirty` behind them where tracked files differ from it; None
+        where the package is not run from a working tree of its own, as after `pip install`.
+    """
+    folder = Path(file).parent
+
+    def git(*arguments):
+        return subprocess.run(
+            ["git", "-C", folder, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        ).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", Path(file).name)
+        return git("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
+    except (OSError, subprocess.SubprocessError):  # no git, no working tree, not tracked
+        return None

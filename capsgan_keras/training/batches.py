@@ -1,0 +1,59 @@
+"""Batches of images in an order that is a function of seed and epoch alone."""
+
+import keras
+import numpy as np
+
+from capsgan_keras.checks import check_positive
+
+
+class EpochBatches(keras.utils.PyDataset):
+    """Shuffled batches of images, for `fit(..., shuffle=False)`.
+
+    The order within an epoch depends on the seed and on `epoch` alone, not on what was drawn
+    before, so that a run that goes on in epoch 7 sees the batches of epoch 7. Set `epoch` before
+    each epoch: `capsgan_keras.training.callbacks.FollowEpoch` does.
+
+    The last images of an epoch that fill no batch are left out, others in each epoch.
+
+    Args:
+        images: Array `(n, height, width, channels)`, as `GAN.fit` takes it; uint8 needs the
+            least memory.
+        batch_size: Positive integer, at most n.
+        seed: Integer of at least 0.
+
+    Raises:
+        ValueError: On a batch size or a seed out of range.
+    """
+
+    def __init__(self, images, batch_size, seed):
+        super().__init__()
+        check_positive(batch_size=batch_size)
+        if batch_size > len(images):
+            raise ValueError(
+                f"`batch_size` must be at most the number of images, {len(images)}. "
+                f"Received: batch_size={batch_size}"
+            )
+        self.images = images
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    @property
+    def epoch(self):
+        """The epoch, from 0, whose batches are given."""
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, epoch):
+        self._epoch = epoch
+        self._order = np.random.default_rng((self.seed, epoch)).permutation(len(self.images))
+
+    @property
+    def num_batches(self):
+        """Whole batches in an epoch."""
+        return len(self.images) // self.batch_size
+
+    def __getitem__(self, index):
+        """Return the batch at `index`."""
+        start = index * self.batch_size
+        return self.images[self._order[start : start + self.batch_size]]

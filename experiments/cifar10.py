@@ -1,0 +1,22 @@
+"""Train both GANs on CIFAR-10: section 5 and figure 2 of the paper (arXiv 1802.06167).
+
+    python -m experiments.cifar10
+
+Expected: coloured, varied images without a frame, from both models. Time: TIME on 2 CPU cores.
+"""
+
+import sys
+
+from experiments import command_line
+from experiments.settings import Settings
+
+CIFAR10 = Settings(dataset="cifar10", epochs=20, batch_size=128)
+
+
+def main(argv=None):
+    """Run the command line and return the exit status."""
+    return command_line.main("cifar10", CIFAR10, __doc__, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""The command line of the experiments, made from the fields of `Settings`.
+
+Arguments are parsed before Keras is imported: `--help` and wrong arguments answer at once.
+"""
+
+import argparse
+import dataclasses
+import os
+import shlex
+import sys
+
+from experiments.settings import Settings
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+
+def main(experiment, defaults, description, argv=None):
+    """Parse the arguments and train.
+
+    Args:
+        experiment: Name of the module under `experiments`.
+        defaults: The experiment's `Settings`, which arguments replace one by one.
+        description: The module's docstring, shown by `--help`.
+        argv: Arguments; by default those of the process.
+
+    Returns:
+        The exit status: 0; 1 where a loss is not finite; 2 where arguments or surroundings are
+        wrong; 130 after an interrupt from the keyboard.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        settings = parse(experiment, defaults, description, argv)
+    except ValueError as error:
+        print(f"python -m experiments.{experiment}: error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except SystemExit as stop:  # argparse, after --help or an error of its own
+        return stop.code
+
+    arguments = [*argv, *([] if "--resume" in argv else ["--resume"])]
+    resume_command = f"python -m experiments.{experiment} {shlex.join(arguments)}"
+    # Read when TensorFlow is imported. Its errors are raised in Python too; what else it logs at
+    # this level is a search for GPUs and optimizations that it then does without.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        from experiments.train import run
+
+        return run(experiment, settings, resume_command)
+    except KeyboardInterrupt:
+        print(
+            f"\nInterrupted. Whole epochs are kept; to go on:\n  {resume_command}", file=sys.stderr
+        )
+        return INTERRUPTED
+
+
+def parse(experiment, defaults, description, argv):
+    """Return `defaults` with the values of the arguments.
+
+    Raises:
+        ValueError: Where `Settings` refuses a value.
+        SystemExit: Where argparse does, or after `--help`.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m experiments.{experiment}",
+        usage="%(prog)s [options]",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    for field in dataclasses.fields(Settings):
+        _add_argument(parser, field, getattr(defaults, field.name))
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in vars(parser.parse_args(argv)).items()
+    }
+    return dataclasses.replace(defaults, **given)
+
+
+def _add_argument(parser, field, default):
+    option = "--" + field.name.replace("_", "-")
+    text = field.metadata["help"]
+    if isinstance(default, bool):
+        shown = "" if field.name == "resume" else f" (default: {'yes' if default else 'no'})"
+        action = "store_true" if field.name == "resume" else argparse.BooleanOptionalAction
+        parser.add_argument(option, action=action, default=default, help=text + shown)
+        return
+    if default is not None:
+        words = map(str, default) if isinstance(default, tuple) else [str(default)]
+        text += f" (default: {' '.join(words)})"
+    parser.add_argument(
+        option,
+        type=field.metadata["parse"],
+        choices=field.metadata["choices"],
+        nargs="+" if field.metadata["many"] else None,
+        metavar=None if field.metadata["choices"] else field.metadata["parse"].__name__.upper(),
+        default=default,
+        help=text.replace("%", "%%"),
+    )

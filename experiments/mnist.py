@@ -1,0 +1,22 @@
+"""Train both GANs on MNIST: section 5 and figure 1 of the paper (arXiv 1802.06167).
+
+    python -m experiments.mnist
+
+Expected: digits that a person recognises, from both models. Time: TIME on 2 CPU cores.
+"""
+
+import sys
+
+from experiments import command_line
+from experiments.settings import Settings
+
+MNIST = Settings(dataset="mnist", epochs=20, batch_size=128)
+
+
+def main(argv=None):
+    """Run the command line and return the exit status."""
+    return command_line.main("mnist", MNIST, __doc__, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""The GANs that the settings describe."""
+
+import keras
+import numpy as np
+
+from capsgan_keras import CapsuleGAN, ConvolutionalGAN
+from capsgan_keras.losses import MarginLoss
+from capsgan_keras.models import (
+    build_capsule_discriminator,
+    build_convolutional_discriminator,
+    build_generator,
+)
+from experiments.errors import SettingsError
+
+
+def build_gan(settings, model, image_shape):
+    """Return a new, compiled GAN under Keras's global dtype policy.
+
+    Args:
+        settings: `experiments.settings.Settings`.
+        model: `"capsule"` or `"convolutional"`.
+        image_shape: `(height, width, channels)`.
+
+    Raises:
+        SettingsError: Where the settings fit no network for these images.
+    """
+    build_discriminator, kind = {
+        "capsule": (_capsule_discriminator, CapsuleGAN),
+        "convolutional": (_convolutional_discriminator, ConvolutionalGAN),
+    }[model]
+    try:
+        gan = kind(
+            image_shape,
+            settings.latent_dim,
+            generator=build_generator(
+                image_shape,
+                settings.latent_dim,
+                filters=settings.generator_filters,
+                kernel_size=settings.generator_kernel_size,
+                upsampling=settings.upsampling,
+                seed=settings.seed,
+            ),
+            discriminator=build_discriminator(settings, image_shape),
+            seed=settings.seed,
+        )
+        rates = settings.generator_learning_rate, getattr(settings, f"{model}_learning_rate")
+        optimizers = [
+            keras.optimizers.Adam(learning_rate(default) if rate is None else rate, settings.beta_1)
+            for rate, default in zip(rates, gan.default_optimizers(), strict=True)
+        ]
+        gan.compile(*optimizers, update=settings.update)
+    except ValueError as error:
+        raise SettingsError(f"{model}: no network for these images. {error}") from error
+    return gan
+
+
+def _capsule_discriminator(settings, image_shape):
+    return build_capsule_discriminator(
+        image_shape,
+        filters=settings.capsule_filters,
+        kernel_size=settings.capsule_kernel_size,
+        strides=settings.capsule_strides,
+        padding=settings.capsule_padding,
+        batch_norm=settings.capsule_batch_norm,
+        n_channels=settings.n_channels,
+        primary_dim_capsule=settings.primary_dim_capsule,
+        num_capsule=settings.num_capsule,
+        dim_capsule=settings.dim_capsule,
+        routing=settings.routing,
+        routings=settings.routings,
+        dropout=settings.dropout,
+        seed=settings.seed,
+    )
+
+
+def _convolutional_discriminator(settings, image_shape):
+    return build_convolutional_discriminator(
+        image_shape,
+        filters=settings.convolutional_filters,
+        dropout=settings.dropout,
+        seed=settings.seed,
+    )
+
+
+def learning_rate(optimizer):
+    """Return an optimizer's learning rate as the shortest decimal that is the same in float32."""
+    return float(str(np.float32(optimizer.learning_rate)))
+
+
+def equilibrium(loss):
+    """Return the best discriminator's output where real and generated images are alike.
+
+    Args:
+        loss: A GAN's loss: `MarginLoss`, whose docstring gives the formula, or cross-entropy,
+            which has it at 0.5.
+    """
+    if isinstance(loss, MarginLoss):
+        weight = loss.down_weighting
+        return (loss.m_plus + loss.m_minus * weight) / (1.0 + weight)
+    return 0.5

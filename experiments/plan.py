@@ -1,0 +1,124 @@
+"""Before training: which runs are new, which go on, and which must not be touched."""
+
+import dataclasses
+import sys
+
+from capsgan_keras.provenance import git_commit, versions
+from capsgan_keras.runs import Checkpoint, RunDirectory, RunError
+from experiments.precision import resolve_precision
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """One model's run.
+
+    Attributes:
+        model: `"capsule"` or `"convolutional"`.
+        directory: Where it lies.
+        policy: Its dtype policy.
+        description: What `config.json` says of it, as far as known before networks are built.
+        is_new: Whether there is nothing of it yet.
+        checkpoint: What it goes on from; None where it starts from the beginning.
+    """
+
+    model: str
+    directory: RunDirectory
+    policy: str
+    description: dict
+    is_new: bool
+    checkpoint: Checkpoint | None = None
+
+
+def plan_run(settings, model, dataset):
+    """Look at a model's folder and return its `Plan`, or None where the run is finished.
+
+    Args:
+        settings: `experiments.settings.Settings`.
+        model: `"capsule"` or `"convolutional"`.
+        dataset: `capsgan_keras.datasets.Dataset`.
+
+    Raises:
+        RunError: Where the folder holds something else, or a run that the settings do not fit.
+    """
+    directory = RunDirectory(settings.runs_folder / f"{model}-seed{settings.seed}")
+    if not directory.exists:
+        if settings.resume:
+            warn(f"{directory.path}: there is no run to resume: it starts from the beginning")
+        policy, reason = resolve_precision(settings.precision)
+        print(f"{model}: {policy} ({reason})")
+        return Plan(model, directory, policy, describe(settings, model, policy, dataset), True)
+    if not settings.resume:
+        raise RunError(
+            f"{directory.path}: holds a run already. Go on with it by --resume, or choose another "
+            "--run-dir or --seed"
+        )
+    stored = directory.read_config()
+    # A machine without bfloat16 goes on in bfloat16 where the run was started so.
+    policy = stored["settings"]["precision"]
+    if settings.precision != "auto":
+        policy = settings.precision
+    description = describe(settings, model, policy, dataset)
+    check_same_run(directory.path, stored, description)
+    if directory.finished:
+        print(f"{directory.path}: is finished already")
+        return None
+    print(f"{model}: {policy} (as the run was started)")
+    checkpoint = directory.newest_checkpoint()
+    return Plan(model, directory, policy, description, False, checkpoint)
+
+
+def describe(settings, model, policy, dataset):
+    """Return what `config.json` says of a run, as far as known before networks are built."""
+    return {
+        "settings": settings.identity(model) | {"precision": policy},
+        "dataset": {
+            "name": dataset.name,
+            "source": settings.dataset,
+            "checksum": dataset.checksum,
+            "images": len(dataset.x_train),
+            "image_shape": list(dataset.image_shape),
+        },
+        "versions": versions(),
+        "commit": git_commit(),
+    }
+
+
+def check_same_run(path, stored, asked):
+    """Refuse to go on with other settings or images; warn of other versions and sources.
+
+    Settings that only one of two versions of the package knows are not compared.
+
+    Args:
+        path: The run's folder, for messages.
+        stored: What `describe` returned when the run was started.
+        asked: What it returns now.
+
+    Raises:
+        RunError: Where they differ, with each difference on a line.
+    """
+    refused = _differences(stored["settings"], asked["settings"])
+    images = [{"checksum of the images": part["dataset"]["checksum"]} for part in (stored, asked)]
+    refused += _differences(*images)
+    if refused:
+        raise RunError("\n  ".join([f"{path}: the run was started with other settings:", *refused]))
+    warnings = _differences(stored["dataset"], asked["dataset"])
+    warnings += _differences(stored["versions"], asked["versions"])
+    warnings += _differences({"commit": stored["commit"]}, {"commit": asked["commit"]})
+    for line in warnings:
+        warn(f"{path}: {line}")
+
+
+def _differences(stored, asked):
+    """Return a line for each key that both have with different values."""
+    lines = []
+    for key in [key for key in stored if key in asked]:
+        before, now = stored[key], asked[key]
+        now = list(now) if isinstance(now, tuple) else now  # JSON has no tuples
+        if before != now:
+            lines.append(f"{key}: {before} then, {now} now")
+    return lines
+
+
+def warn(message):
+    """Write a warning to standard error."""
+    print(f"warning: {message}", file=sys.stderr)

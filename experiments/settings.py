@@ -1,0 +1,306 @@
+"""The settings of a training run: one frozen dataclass, read by the command line and the runs.
+
+Only the standard library is imported here, so that `--help` need not wait for Keras.
+"""
+
+import dataclasses
+import math
+from pathlib import Path
+
+MODELS = ("capsule", "convolutional")
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
+
+def _text(name, value):
+    if not isinstance(value, str) or not value:
+        _fail(name, "must be a text that is not empty", value)
+
+
+def _whole(low, high=math.inf):
+    def check(name, value):
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if not is_whole or not low <= value <= high:
+            limit = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
+            _fail(name, f"must be a whole number {limit}", value)
+
+    return check
+
+
+def _whole_numbers(count=None):
+    def check(name, value):
+        numbers = value if isinstance(value, tuple) else ()
+        good = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in numbers)
+        if not numbers or not good or count not in (None, len(numbers)):
+            wanted = "one or more" if count is None else count
+            _fail(name, f"must be {wanted} positive whole numbers", value)
+
+    return check
+
+
+def _rate(name, value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0.0 < value < math.inf:
+        _fail(name, "must be a positive number", value)
+
+
+def _share(name, value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0.0 <= value < 1.0:
+        _fail(name, "must be a number in [0, 1)", value)
+
+
+def _flag(name, value):
+    if not isinstance(value, bool):
+        _fail(name, "must be True or False", value)
+
+
+def _one_of(choices):
+    def check(name, value):
+        if value not in choices:
+            _fail(name, f"must be one of {', '.join(map(repr, choices))}", value)
+
+    return check
+
+
+def _fail(name, expected, value):
+    raise ValueError(f"`{name}` {expected}. Received: {name}={value!r}")
+
+
+def _setting(default, help, check, parse=str, choices=None, many=False, model=None, identity=True):
+    """Describe one setting.
+
+    Args:
+        default: Its value where nothing else is said. None stands for the package's default.
+        help: One line for `--help`.
+        check: Function `(name, value)` that raises a `ValueError`; not asked about None.
+        parse: What turns a word of the command line into a value.
+        choices: Values that the command line offers.
+        many: Whether the command line takes several values.
+        model: The only model that it belongs to; None for both.
+        identity: Whether a run with another value is another run.
+    """
+    metadata = {
+        "help": help,
+        "check": _one_of(choices) if choices else check,
+        "parse": parse,
+        "choices": choices,
+        "many": many,
+        "model": model,
+        "identity": identity,
+        "optional": default is None,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that sets a training run, validated; `--help` explains each field.
+
+    Raises:
+        ValueError: Where a value is out of its range, or two exclude each other.
+    """
+
+    dataset: str = _setting(
+        "digits",
+        "digits, mnist, cifar10, or the path of an .npz file or a folder of images",
+        _text,
+        identity=False,  # runs are told apart by the checksum of the images
+    )
+    model: str = _setting("both", "what to train", None, choices=(*MODELS, "both"), identity=False)
+    epochs: int = _setting(10, "passes through the images", _whole(1), int)
+    batch_size: int = _setting(128, "real images in a training step", _whole(1), int)
+    seed: int = _setting(
+        0, "sets the initial weights, the noise and the order of images", _whole(0, 2**32 - 1), int
+    )
+    run_dir: str | None = _setting(
+        None,
+        "folder that gets a folder for each run (default: runs/ and the data set's name)",
+        _text,
+        identity=False,
+    )
+    data_dir: str | None = _setting(
+        None,
+        "folder with the files of mnist or cifar10 (default: the environment variable "
+        "CAPSGAN_DATA_DIR, else a download)",
+        _text,
+        identity=False,
+    )
+    image_size: int | None = _setting(
+        None, "side to resize images to (default: as they are)", _whole(16), int
+    )
+    resume: bool = _setting(
+        False,
+        "go on with a run that was interrupted, from its last whole epoch",
+        _flag,
+        identity=False,
+    )
+    verbose: int = _setting(
+        1,
+        "0: no progress, 1: a progress bar, 2: a line for each epoch",
+        None,
+        int,
+        choices=(0, 1, 2),
+        identity=False,
+    )
+    precision: str = _setting(
+        "auto",
+        "arithmetic of the networks; auto takes mixed_bfloat16 where the hardware has "
+        "instructions for it",
+        None,
+        choices=PRECISIONS,
+    )
+    update: str = _setting(
+        "simultaneous",
+        "whether both networks learn from one forward pass or in turn",
+        None,
+        choices=("simultaneous", "alternating"),
+    )
+    beta_1: float = _setting(0.5, "of Adam, for both networks", _share, float)
+    generator_learning_rate: float | None = _setting(
+        None, "of the generator (default: 2e-4)", _rate, float
+    )
+    capsule_learning_rate: float | None = _setting(
+        None,
+        "of the capsule discriminator (default: 1e-4 for grey images, 5e-5 for others)",
+        _rate,
+        float,
+        model="capsule",
+    )
+    convolutional_learning_rate: float | None = _setting(
+        None,
+        "of the convolutional discriminator (default: 2e-4)",
+        _rate,
+        float,
+        model="convolutional",
+    )
+    latent_dim: int = _setting(100, "components of a latent vector", _whole(1), int)
+    generator_filters: tuple[int, int] | None = _setting(
+        None,
+        "two numbers: channels at a quarter and at half of the image's size (default: 128 64 for "
+        "grey images, 256 128 for others)",
+        _whole_numbers(2),
+        int,
+        many=True,
+    )
+    generator_kernel_size: int | None = _setting(
+        None, "side of the generator's kernels (default: 4 transposed, 5 nearest)", _whole(1), int
+    )
+    upsampling: str | None = _setting(
+        None,
+        "how the generator upsamples (default: transposed for grey images, nearest for others)",
+        None,
+        choices=("transposed", "nearest"),
+    )
+    dropout: float = _setting(0.0, "rate of dropout in the discriminator", _share, float)
+    capsule_filters: tuple[int, ...] | None = _setting(
+        None,
+        "filters of each convolution before the primary capsules (default: 32 for grey images, "
+        "64 128 for others)",
+        _whole_numbers(),
+        int,
+        many=True,
+        model="capsule",
+    )
+    capsule_kernel_size: int | None = _setting(
+        None,
+        "side of the capsule discriminator's kernels (default: 9 for grey images, 5 for others)",
+        _whole(1),
+        int,
+        model="capsule",
+    )
+    capsule_strides: int | None = _setting(
+        None,
+        "strides of the convolutions before the primary capsules (default: 1 for grey images, 2 "
+        "for others)",
+        _whole(1),
+        int,
+        model="capsule",
+    )
+    capsule_padding: str | None = _setting(
+        None,
+        "of the capsule discriminator (default: valid for grey images, same for others)",
+        None,
+        choices=("valid", "same"),
+        model="capsule",
+    )
+    capsule_batch_norm: bool = _setting(
+        True,
+        "normalize the last convolution before the primary capsules",
+        _flag,
+        model="capsule",
+    )
+    n_channels: int | None = _setting(
+        None,
+        "types of primary capsules (default: 4 for grey images, 16 for others)",
+        _whole(1),
+        int,
+        model="capsule",
+    )
+    primary_dim_capsule: int = _setting(
+        8, "components of a primary capsule", _whole(1), int, model="capsule"
+    )
+    num_capsule: int = _setting(
+        1,
+        "final capsules: 1 (the paper), or 2, for real and for generated images",
+        None,
+        int,
+        choices=(1, 2),
+        model="capsule",
+    )
+    dim_capsule: int = _setting(
+        16, "components of a final capsule", _whole(1), int, model="capsule"
+    )
+    routing: str = _setting(
+        "dynamic",
+        "leaky adds an orphan category to the softmax",
+        None,
+        choices=("dynamic", "leaky"),
+        model="capsule",
+    )
+    routings: int = _setting(
+        3,
+        "iterations of routing; with one final capsule dynamic routing has no effect",
+        _whole(1),
+        int,
+        model="capsule",
+    )
+    convolutional_filters: tuple[int, ...] = _setting(
+        (64, 128),
+        "filters of each convolution of the convolutional discriminator",
+        _whole_numbers(),
+        int,
+        many=True,
+        model="convolutional",
+    )
+
+    def __post_init__(self):
+        """Check every field."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is None and field.metadata["optional"]:
+                continue
+            field.metadata["check"](field.name, value)
+        if self.update == "alternating" and self.precision == "mixed_float16":
+            raise ValueError(
+                "Alternating updates cannot be had with `precision` mixed_float16, where both "
+                "losses share one loss scale. Received: update='alternating', "
+                "precision='mixed_float16'"
+            )
+
+    @property
+    def models(self):
+        """The models to train, in order."""
+        return MODELS if self.model == "both" else (self.model,)
+
+    @property
+    def runs_folder(self):
+        """The folder in which each run has a folder, as a `Path`."""
+        return Path(self.run_dir or Path("runs", Path(self.dataset).resolve().stem)).expanduser()
+
+    def identity(self, model):
+        """Return the settings that tell one run of `model` from another, as a dictionary."""
+        return {"model": model} | {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.metadata["identity"] and field.metadata["model"] in (None, model)
+        }

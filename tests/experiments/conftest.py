@@ -1,0 +1,57 @@
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments import digits
+
+ROOT = Path(__file__).parents[2]
+
+TINY = shlex.split(
+    "--epochs 2 --batch-size 256 --latent-dim 8 --generator-filters 8 8 --capsule-filters 8 "
+    "--n-channels 1 --convolutional-filters 8 8 --precision float32 --verbose 0"
+)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Arguments of a run that takes a second or two."""
+    return TINY
+
+
+@pytest.fixture
+def train(tmp_path):
+    """Run the digits experiment in this process on tiny networks and return the exit status."""
+
+    def call(*arguments, run_dir=tmp_path / "runs"):
+        return digits.main([*TINY, "--run-dir", str(run_dir), *map(str, arguments)])
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def finished_runs(tmp_path_factory):
+    """The folder with a finished run of each model, of two epochs."""
+    folder = tmp_path_factory.mktemp("finished") / "runs"
+    assert digits.main([*TINY, "--run-dir", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def start():
+    """Start the digits experiment in a process of its own, as a shell would."""
+
+    def call(*arguments, environment=None):
+        return subprocess.Popen(
+            [sys.executable, "-m", "experiments.digits", *map(str, arguments)],
+            cwd=ROOT,
+            env=os.environ | (environment or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return call

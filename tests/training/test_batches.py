@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from capsgan_keras.training.batches import EpochBatches
+
+IMAGES = np.arange(10, dtype="uint8").reshape(10, 1, 1, 1)
+
+
+def drawn(batches):
+    return np.stack([batches[index].ravel() for index in range(batches.num_batches)]).tolist()
+
+
+def test_an_epoch_holds_different_images_and_leaves_out_the_last():
+    batches = EpochBatches(IMAGES, 3, seed=0)
+    assert batches.num_batches == 3
+    assert batches[0].dtype == np.uint8
+    assert batches[0].shape == (3, 1, 1, 1)
+    left_out = set()
+    for epoch in range(20):
+        batches.epoch = epoch
+        seen = {image for batch in drawn(batches) for image in batch}
+        assert len(seen) == 9
+        left_out |= set(range(10)) - seen
+    assert len(left_out) > 5
+
+
+def test_the_order_is_a_function_of_seed_and_epoch():
+    first, second = EpochBatches(IMAGES, 3, seed=1), EpochBatches(IMAGES, 3, seed=1)
+    orders = []
+    for epoch in range(4):
+        first.epoch = epoch
+        orders.append(drawn(first))
+        first[0]  # what was drawn before does not matter
+    assert len({str(order) for order in orders}) == 4
+    second.epoch = 2
+    assert drawn(second) == orders[2]
+    assert drawn(EpochBatches(IMAGES, 3, seed=1)) == orders[0]
+    assert drawn(EpochBatches(IMAGES, 3, seed=2)) != orders[0]
+
+
+@pytest.mark.parametrize("batch_size", [0, 11])
+def test_a_batch_size_out_of_range_is_refused(batch_size):
+    with pytest.raises(ValueError, match=rf"`batch_size`.* Received: batch_size={batch_size}"):
+        EpochBatches(IMAGES, batch_size, seed=0)

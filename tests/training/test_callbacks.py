@@ -1,0 +1,181 @@
+import csv
+import os
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from capsgan_keras import ConvolutionalGAN
+from capsgan_keras.models import build_convolutional_discriminator, build_generator
+from capsgan_keras.plotting import image_grid
+from capsgan_keras.runs import RunDirectory, sample_images
+from capsgan_keras.training.batches import EpochBatches
+from capsgan_keras.training.callbacks import (
+    FollowEpoch,
+    NonFiniteError,
+    StopOnNonFinite,
+    WriteRun,
+)
+
+SHAPE = (16, 16, 1)
+IMAGES = np.random.default_rng(0).integers(0, 256, (12, *SHAPE), "uint8")
+
+
+def build_gan():
+    gan = ConvolutionalGAN(
+        SHAPE,
+        latent_dim=4,
+        generator=build_generator(SHAPE, 4, filters=(4, 4), seed=0),
+        discriminator=build_convolutional_discriminator(SHAPE, filters=(4, 4), seed=0),
+        seed=0,
+    )
+    gan.compile()
+    return gan
+
+
+class Recorder(EpochBatches):
+    """Records which images a training step gets."""
+
+    def __init__(self, *args):
+        self.drawn = []
+        super().__init__(*args)
+
+    def __getitem__(self, index):
+        batch = super().__getitem__(index)
+        self.drawn.append((self.epoch, index, batch.copy()))
+        return batch
+
+
+def test_fit_gets_the_batches_of_each_epoch():
+    gan, batches = build_gan(), Recorder(IMAGES, 4, 7)
+    gan.fit(
+        batches,
+        initial_epoch=2,
+        epochs=5,
+        shuffle=False,
+        verbose=0,
+        callbacks=[FollowEpoch(batches)],
+    )
+    trained = batches.drawn[-9:]  # before them, Keras has looked at some for their shape
+    assert [(epoch, index) for epoch, index, _ in trained] == [
+        (epoch, index) for epoch in (2, 3, 4) for index in (0, 1, 2)
+    ]
+    for epoch, index, batch in trained:
+        expected = EpochBatches(IMAGES, 4, 7)
+        expected.epoch = epoch
+        np.testing.assert_array_equal(batch, expected[index])
+
+
+def test_training_in_two_parts_equals_training_at_once():
+    at_once, parts = build_gan(), build_gan()
+    for gan, spans in ((at_once, [(0, 4)]), (parts, [(0, 1), (1, 4)])):
+        for initial_epoch, epochs in spans:
+            batches = EpochBatches(IMAGES, 4, 0)
+            gan.fit(
+                batches,
+                initial_epoch=initial_epoch,
+                epochs=epochs,
+                shuffle=False,
+                verbose=0,
+                callbacks=[FollowEpoch(batches)],
+            )
+    for ours, theirs in zip(parts.get_weights(), at_once.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+# ---- values that are not finite
+
+
+class UnshuffledBatches(EpochBatches):
+    def __getitem__(self, index):
+        return self.images[index * self.batch_size : (index + 1) * self.batch_size]
+
+
+def test_training_stops_at_the_batch_that_breaks_it():
+    gan = build_gan()
+    images = IMAGES.astype("float32") / 127.5 - 1.0
+    images[8:] = np.nan  # the third batch
+    batches = UnshuffledBatches(images, 4, 0)
+    seen = []
+    after = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(batch)
+    )
+
+    with pytest.raises(NonFiniteError, match=r"is nan in epoch 1, step 3$"):
+        gan.fit(batches, shuffle=False, verbose=0, callbacks=[StopOnNonFinite(), after])
+    assert seen == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["d_loss", "g_loss", "d_real"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_every_log_is_looked_at(name, value):
+    logs = {"d_loss": 0.1, "g_loss": 0.2, "d_real": 0.3}
+    callback = StopOnNonFinite()
+    callback.on_epoch_begin(6)
+    callback.on_train_batch_end(0, logs)
+    with pytest.raises(NonFiniteError, match=f"^{name} is {value} in epoch 7, step 10$"):
+        callback.on_train_batch_end(9, logs | {name: value})
+
+
+@pytest.mark.parametrize("kind", ["weight", "moment"])
+def test_the_last_update_of_an_epoch_is_looked_at_too(kind):
+    gan = build_gan()
+    callback = StopOnNonFinite()
+    callback.set_model(gan)
+    callback.on_epoch_end(0)
+    variables = (
+        gan.discriminator.trainable_variables if kind == "weight" else gan.optimizer.variables
+    )
+    broken = variables[-1]
+    broken.assign(np.full(broken.shape, np.inf, "float32"))
+    with pytest.raises(NonFiniteError, match=f"{broken.path} is not finite after epoch 3"):
+        callback.on_epoch_end(2)
+
+
+# ---- the files of a run
+
+
+def test_write_run_writes_each_epoch(tmp_path):
+    gan, directory = build_gan(), RunDirectory(tmp_path / "run")
+    directory.create({})
+    writer = WriteRun(directory, sample_seed=5)
+    fitted = gan.fit(IMAGES, epochs=2, batch_size=4, verbose=0, callbacks=[writer])
+    assert writer.history == fitted.history
+    with (directory.path / "history.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [float(row["g_loss"]) for row in rows] == fitted.history["g_loss"]
+    checkpoint = directory.newest_checkpoint()
+    assert checkpoint.epoch == 2
+    assert checkpoint.history == fitted.history
+    assert checkpoint.seconds == writer.seconds > 0.0
+    loaded = checkpoint.load_gan()
+    for ours, theirs in zip(loaded.get_weights(), gan.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with Image.open(directory.path / "samples" / "epoch-0002.png") as image:
+        grid = image_grid(sample_images(gan, 5), 10, 10)[..., 0]
+        np.testing.assert_array_equal(np.asarray(image), grid)
+    assert sorted(os.listdir(directory.path / "samples")) == ["epoch-0001.png", "epoch-0002.png"]
+
+
+def test_write_run_goes_on_from_what_was_before(tmp_path):
+    gan, directory = build_gan(), RunDirectory(tmp_path / "run")
+    directory.create({})
+    before = {name: [0.5, 0.25] for name in ("d_loss", "g_loss", "d_real", "d_fake", "d_accuracy")}
+    writer = WriteRun(directory, 0, history=before, seconds=100.0)
+    gan.fit(IMAGES, initial_epoch=2, epochs=3, batch_size=4, verbose=0, callbacks=[writer])
+    checkpoint = directory.newest_checkpoint()
+    assert checkpoint.epoch == 3
+    assert checkpoint.history["d_loss"][:2] == [0.5, 0.25]
+    assert len(checkpoint.history["d_loss"]) == 3
+    assert checkpoint.seconds > 100.0
+
+
+def test_writing_samples_does_not_change_training(tmp_path):
+    watched, alone = build_gan(), build_gan()
+    directory = RunDirectory(tmp_path / "run")
+    directory.create({})
+    for gan, callbacks in ((watched, [WriteRun(directory, 0)]), (alone, [])):
+        gan.fit(IMAGES, epochs=2, batch_size=4, shuffle=False, verbose=0, callbacks=callbacks)
+    for ours, theirs in zip(watched.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
