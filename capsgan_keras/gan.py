@@ -371,13 +371,14 @@ class GAN(AdversarialTrainer, keras.Model):
     def load_own_variables(self, store):
         """Load what `save_own_variables` saved."""
         states = {f"seed_{index}": state for index, state in enumerate(self._seed_states())}
-        seeds = {key for key in store.keys() if key.startswith("seed_")}
+        names = list(store.keys())  # an HDF5 store is no dictionary
+        seeds = {name for name in names if name.startswith("seed_")}
         if seeds != set(states):
             raise ValueError(
                 f"The file must hold the state of {len(states)} seed generators, as saved by "
                 f"the same model. Received: {len(seeds)}"
             )
-        super().load_own_variables({key: store[key] for key in store.keys() if key not in seeds})
+        super().load_own_variables({name: store[name] for name in names if name not in seeds})
         for key, state in states.items():
             state.assign(store[key])
 

@@ -1,7 +1,6 @@
 """The same numbers on every backend, and a clear word from those that cannot train."""
 
 import numpy as np
-import pytest
 
 TRAIN = """
 import os, sys

@@ -96,7 +96,9 @@ def test_train_step_is_the_textbook_step(model, update, images, monkeypatch):
     gan, expected = tiny(model), tiny(model)
     gan.compile(sgd(0.1), sgd(0.2), update=update)
     draws = iter([0, 1])
-    monkeypatch.setattr(gan, "sample_latents", lambda n: ops.convert_to_tensor(latents[next(draws)]))
+    monkeypatch.setattr(
+        gan, "sample_latents", lambda n: ops.convert_to_tensor(latents[next(draws)])
+    )
     logs = gan.train_on_batch(images[:8], return_dict=True)
     losses = textbook_step(expected, images[:8] / np.float32(127.5) - 1, latents, update)
     assert (logs["d_loss"], logs["g_loss"]) == pytest.approx(losses, rel=1e-5)
@@ -179,9 +181,7 @@ def test_losses_on_logits_are_turned_into_probabilities(images):
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     logits = tiny(ConvolutionalGAN, activation="linear", loss=loss)
     plain = tiny(ConvolutionalGAN)
-    np.testing.assert_allclose(
-        logits.discriminate(images), plain.discriminate(images), rtol=1e-4
-    )
+    np.testing.assert_allclose(logits.discriminate(images), plain.discriminate(images), rtol=1e-4)
 
 
 @pytest.mark.parametrize("loss", ["mean_squared_error", "MeanSquaredError", MarginLoss(0.8)])

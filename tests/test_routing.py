@@ -164,9 +164,7 @@ def test_zero_vectors_have_finite_values_and_gradients(dtype, gradient):
         return ops.sum(vector_length(ops.cast(x, dtype)))
 
     def routed(x):
-        return ops.sum(
-            ops.cast(dynamic_routing(ops.cast(x, dtype)[None, :, None, :]), "float32")
-        )
+        return ops.sum(ops.cast(dynamic_routing(ops.cast(x, dtype)[None, :, None, :]), "float32"))
 
     np.testing.assert_array_equal(ops.convert_to_numpy(squash(zeros)), 0.0)
     assert float(length(zeros)) == pytest.approx(0.0, abs=1e-5)

@@ -89,9 +89,8 @@ def build_capsule_discriminator(
     weights = NormalWeights(seed)
 
     images = keras.Input(shape, name="images")
-    features = _convolutions(
-        images, layout, (len(layout["filters"]) - 1,) if batch_norm else (), momentum, dtype, weights
-    )
+    normalized = (len(layout["filters"]) - 1,) if batch_norm else ()
+    features = _convolutions(images, layout, normalized, momentum, dtype, weights)
     features = _dropout(features, dropout, dtype, weights)
     capsules = PrimaryCap(
         dim_capsule=primary_dim_capsule,

@@ -33,9 +33,7 @@ def test_primary_cap(check_layer, options, output_shape):
 def test_primary_cap_is_a_convolution_grouped_and_squashed():
     layer = PrimaryCap(4, 3, kernel_size=3, strides=2)
     capsules = ops.convert_to_numpy(layer(IMAGES))
-    features = ops.conv(
-        IMAGES, layer.convolution.kernel, strides=2, data_format="channels_last"
-    )
+    features = ops.conv(IMAGES, layer.convolution.kernel, strides=2, data_format="channels_last")
     expected = squash(np.asarray(features).reshape(4, -1, 4))
     np.testing.assert_allclose(capsules, expected, atol=1e-5)
     assert np.linalg.norm(capsules, axis=-1).max() < 1.0

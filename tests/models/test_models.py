@@ -98,7 +98,8 @@ def test_every_option_of_the_capsule_discriminator_is_used():
     assert (final.routing, final.routings) == ("leaky", 4)
     assert final.output.shape == (None, 2, 9)
     assert model.get_layer("primary_capsules").output.shape == (None, 7 * 7 * 2, 5)
-    assert [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)] == [0.3]
+    dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    assert [layer.rate for layer in dropouts] == [0.3]
 
 
 @pytest.mark.parametrize(
