@@ -79,10 +79,9 @@ def parse(experiment, defaults, description, argv):
 def _add_argument(parser, field, default):
     option = "--" + field.name.replace("_", "-")
     text = field.metadata["help"]
-    if isinstance(default, bool):
-        shown = "" if field.name == "resume" else f" (default: {'yes' if default else 'no'})"
+    if field.metadata["parse"] is bool:
         action = "store_true" if field.name == "resume" else argparse.BooleanOptionalAction
-        parser.add_argument(option, action=action, default=default, help=text + shown)
+        parser.add_argument(option, action=action, default=default, help=text)
         return
     if default is not None:
         words = map(str, default) if isinstance(default, tuple) else [str(default)]

@@ -132,6 +132,7 @@ class Settings:
         False,
         "go on with a run that was interrupted, from its last whole epoch",
         _flag,
+        bool,
         identity=False,
     )
     verbose: int = _setting(
@@ -174,10 +175,9 @@ class Settings:
         model="convolutional",
     )
     latent_dim: int = _setting(100, "components of a latent vector", _whole(1), int)
-    generator_filters: tuple[int, int] | None = _setting(
-        None,
-        "two numbers: channels at a quarter and at half of the image's size (default: 128 64 for "
-        "grey images, 256 128 for others)",
+    generator_filters: tuple[int, int] = _setting(
+        (128, 64),
+        "two numbers: channels at a quarter and at half of the image's size",
         _whole_numbers(2),
         int,
         many=True,
@@ -223,10 +223,12 @@ class Settings:
         choices=("valid", "same"),
         model="capsule",
     )
-    capsule_batch_norm: bool = _setting(
-        True,
-        "normalize the last convolution before the primary capsules",
+    capsule_batch_norm: bool | None = _setting(
+        None,
+        "normalize the last convolution before the primary capsules (default: yes for grey "
+        "images, no for others)",
         _flag,
+        bool,
         model="capsule",
     )
     n_channels: int | None = _setting(

@@ -246,6 +246,13 @@ def test_names_of_optimizers_and_defaults():
     assert gan.discriminator_optimizer.beta_1 == 0.5
 
 
+@pytest.mark.parametrize(("shape", "rate"), [((28, 28, 1), 1e-4), ((16, 16, 3), 5e-5)])
+def test_the_capsule_discriminator_learns_more_slowly(shape, rate):
+    generator, discriminator = CapsuleGAN(shape).default_optimizers()
+    assert float(generator.learning_rate) == pytest.approx(2e-4)
+    assert float(discriminator.learning_rate) == pytest.approx(rate)
+
+
 def test_compile_names_wrong_arguments():
     gan, optimizer = tiny(), sgd(0.1)
     with pytest.raises(ValueError, match="must be two instances"):

@@ -17,7 +17,7 @@ def build_capsule_discriminator(
     kernel_size=None,
     strides=None,
     padding=None,
-    batch_norm=True,
+    batch_norm=None,
     momentum=0.9,
     n_channels=None,
     primary_dim_capsule=8,
@@ -36,11 +36,11 @@ def build_capsule_discriminator(
     the image is real. With one final capsule dynamic routing has no effect (see `CapsuleLayer`).
 
     What is not given follows `image_shape`. Grey images with sides of at least 24 get the layout
-    of the paper in a narrow form: one valid 9x9 convolution (32 filters), then 9x9 primary
-    capsules of 4 types with stride 2. All others, where two valid 9x9 convolutions do not fit or
-    hardly see the border, get two strided 5x5 convolutions (64 and 128 filters, same padding)
-    before 16 types of primary capsules (5x5, stride 2). The paper's full width is `filters=256,
-    n_channels=32, batch_norm=False`.
+    of the paper in a narrow form: one valid 9x9 convolution (32 filters, normalized), then 9x9
+    primary capsules of 4 types with stride 2. All others, where two valid 9x9 convolutions do not
+    fit or hardly see the border, get two strided 5x5 convolutions (64 and 128 filters, same
+    padding, not normalized) before 16 types of primary capsules (5x5, stride 2). The paper's full
+    width is `filters=256, n_channels=32, batch_norm=False`.
 
     Args:
         image_shape: `(height, width, channels)`: sides multiples of 4 and at least 16, 1 to 4
@@ -49,7 +49,8 @@ def build_capsule_discriminator(
         kernel_size: Positive integer: kernels of the convolutions and the primary capsules.
         strides: Positive integer: strides of the convolutions. Primary capsules have stride 2.
         padding: `"valid"` or `"same"`, for the convolutions and the primary capsules.
-        batch_norm: Whether the last convolution is normalized. Never the primary capsules.
+        batch_norm: Whether the last convolution is normalized. Never the primary capsules. Real
+            and generated images are normalized apart, which hides their contrast.
         momentum: Of the moving averages in batch normalization, in [0, 1).
         n_channels: Positive integer: types of primary capsules.
         primary_dim_capsule: Positive integer: components of a primary capsule.
@@ -74,27 +75,41 @@ def build_capsule_discriminator(
     shape = check_image_shape(image_shape)
     check_choice("num_capsule", num_capsule, (1, 2))
     if shape[2] == 1 and min(shape[:2]) >= _NINES_FIT:
-        layout = {"filters": (32,), "kernel_size": 9, "strides": 1, "padding": "valid"}
-        types = 4
+        layout = {
+            "filters": (32,),
+            "kernel_size": 9,
+            "strides": 1,
+            "padding": "valid",
+            "batch_norm": True,
+            "n_channels": 4,
+        }
     else:
-        layout = {"filters": (64, 128), "kernel_size": 5, "strides": 2, "padding": "same"}
-        types = 16
+        layout = {
+            "filters": (64, 128),
+            "kernel_size": 5,
+            "strides": 2,
+            "padding": "same",
+            "batch_norm": False,
+            "n_channels": 16,
+        }
     given = {
         "filters": (filters,) if isinstance(filters, int) else filters,
         "kernel_size": kernel_size,
         "strides": strides,
         "padding": padding,
+        "batch_norm": batch_norm,
+        "n_channels": n_channels,
     }
     layout |= {key: value for key, value in given.items() if value is not None}
     weights = NormalWeights(seed)
 
     images = keras.Input(shape, name="images")
-    normalized = (len(layout["filters"]) - 1,) if batch_norm else ()
+    normalized = (len(layout["filters"]) - 1,) if layout["batch_norm"] else ()
     features = _convolutions(images, layout, normalized, momentum, dtype, weights)
     features = _dropout(features, dropout, dtype, weights)
     capsules = PrimaryCap(
         dim_capsule=primary_dim_capsule,
-        n_channels=n_channels or types,
+        n_channels=layout["n_channels"],
         kernel_size=layout["kernel_size"],
         strides=2,
         padding=layout["padding"],

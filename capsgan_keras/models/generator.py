@@ -10,7 +10,7 @@ from capsgan_keras.models.initial_weights import NormalWeights
 def build_generator(
     image_shape,
     latent_dim=100,
-    filters=None,
+    filters=(128, 64),
     kernel_size=None,
     upsampling=None,
     batch_norm=True,
@@ -29,7 +29,6 @@ def build_generator(
             channels.
         latent_dim: Positive integer: the components of a latent vector.
         filters: Two positive integers: channels at a quarter and at half of the image's size.
-            By default (128, 64) for grey images and (256, 128) for others.
         kernel_size: Positive integer: the side of the kernels. By default 4 for transposed
             convolutions (a multiple of the stride, so that no checkerboard is built in) and 5
             after nearest-neighbour upsampling.
@@ -50,7 +49,7 @@ def build_generator(
     """
     height, width, channels = check_image_shape(image_shape)
     grey = channels == 1
-    first, second = filters or ((128, 64) if grey else (256, 128))
+    first, second = filters
     upsampling = upsampling or ("transposed" if grey else "nearest")
     check_choice("upsampling", upsampling, ("transposed", "nearest"))
     kernel_size = kernel_size or (4 if upsampling == "transposed" else 5)

@@ -41,7 +41,7 @@ from experiments.settings import Settings
         ("routings", 0),
         ("dropout", 1.0),
         ("dropout", -0.1),
-        ("capsule_batch_norm", None),
+        ("capsule_batch_norm", "yes"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(name, value):

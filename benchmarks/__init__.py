@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against the textbook way, both measured in one run."""

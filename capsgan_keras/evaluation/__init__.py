@@ -1,0 +1,82 @@
+"""The paper's comparison, with its controls: pure functions of arrays and models."""
+
+from capsgan_keras.evaluation.calibration import calibrated_cut
+from capsgan_keras.evaluation.class_shares import (
+    ConfidentShares,
+    class_shares,
+    classifier_score,
+    confident_shares,
+    share_entropy,
+)
+from capsgan_keras.evaluation.classifier import (
+    ClassifierSettings,
+    ImageClassifier,
+    build_classifier,
+    train_classifier,
+)
+from capsgan_keras.evaluation.classifier_store import (
+    PoorClassifierError,
+    load_or_train_classifier,
+)
+from capsgan_keras.evaluation.feature_distances import frechet_distance, kernel_distance
+from capsgan_keras.evaluation.gam import GamResult, generative_adversarial_metric
+from capsgan_keras.evaluation.judging import Remembered
+from capsgan_keras.evaluation.labelled_sets import draw_labelled
+from capsgan_keras.evaluation.manifold import ManifoldScores, manifold_scores
+from capsgan_keras.evaluation.memorising import (
+    Memorising,
+    memorising,
+    nearest_training_distances,
+)
+from capsgan_keras.evaluation.sample_quality import SampleQuality, sample_quality
+from capsgan_keras.evaluation.semi_supervised import (
+    nearest_neighbour_error,
+    semi_supervised_controls,
+    semi_supervised_error,
+)
+from capsgan_keras.evaluation.semi_supervised_result import (
+    SemiSupervisedCell,
+    SemiSupervisedResult,
+    SemiSupervisedSettings,
+)
+from capsgan_keras.evaluation.settings_choice import SettingsChoice, choose_settings
+from capsgan_keras.evaluation.tournament import TournamentResult, TournamentRow, tournament
+
+__all__ = [
+    "ClassifierSettings",
+    "ConfidentShares",
+    "GamResult",
+    "ImageClassifier",
+    "ManifoldScores",
+    "Memorising",
+    "PoorClassifierError",
+    "Remembered",
+    "SampleQuality",
+    "SemiSupervisedCell",
+    "SemiSupervisedResult",
+    "SemiSupervisedSettings",
+    "SettingsChoice",
+    "TournamentResult",
+    "TournamentRow",
+    "build_classifier",
+    "calibrated_cut",
+    "choose_settings",
+    "class_shares",
+    "classifier_score",
+    "confident_shares",
+    "draw_labelled",
+    "frechet_distance",
+    "generative_adversarial_metric",
+    "kernel_distance",
+    "load_or_train_classifier",
+    "manifold_scores",
+    "memorising",
+    "nearest_neighbour_error",
+    "nearest_training_distances",
+    "sample_quality",
+    "semi_supervised_controls",
+    "semi_supervised_error",
+    "share_entropy",
+    "tournament",
+    "train_classifier",
+]
