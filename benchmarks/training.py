@@ -124,12 +124,18 @@ def run(options):
 
     from capsgan_keras.files import write_json
 
+    backend = keras.backend.backend()
+    if backend not in ("tensorflow", "jax"):
+        raise NotImplementedError(
+            "GANs train on the Keras backends tensorflow and jax: set the environment variable "
+            f"KERAS_BACKEND. Received: backend {backend!r}"
+        )
     output = options.output or Path(f"results/benchmarks/training-{options.dataset_shape}.json")
     output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
-    if keras.backend.backend() != "tensorflow":
+    if backend != "tensorflow":
         print(
-            "The textbook step needs the Keras backend tensorflow. This is "
-            f"{keras.backend.backend()}: the package's step is timed alone."
+            f"The textbook step needs the Keras backend tensorflow. This is {backend}: the "
+            "package's step is timed alone."
         )
     shape = SHAPES[options.dataset_shape]
     precisions = tuple(dict.fromkeys(options.precision or default_precisions()))

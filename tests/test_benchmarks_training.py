@@ -316,3 +316,18 @@ except ImportError as error:
     assert measured["differences"] is None
     assert [row["step"] for row in measured["steps"]] == ["simultaneous", "alternating"]
     assert all(row["times_textbook"] is None for row in measured["steps"])
+
+
+def test_other_backends_are_refused(tmp_path, run_python):
+    printed = run_python(
+        f"""
+import contextlib, sys
+from benchmarks import training
+with contextlib.redirect_stderr(sys.stdout):
+    assert training.main(["--output", {str(tmp_path / "speed.json")!r}]) == 2
+""",
+        KERAS_BACKEND="numpy",
+    )
+    assert "error: GANs train on the Keras backends tensorflow and jax" in printed
+    assert "Received: backend 'numpy'" in printed
+    assert not list(tmp_path.iterdir())

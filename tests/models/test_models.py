@@ -60,6 +60,7 @@ def test_grey_images_get_the_papers_layout_and_others_strided_convolutions():
         ]
 
     assert layout((28, 28, 1)) == [((9, 9), (1, 1), "valid"), ((9, 9), (2, 2), "valid")]
+
     def normalized(shape):
         layers = build_capsule_discriminator(shape).layers
         return any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
