@@ -458,12 +458,16 @@ class CapsuleGAN(_GANWithDefaults):
     default_loss = MarginLoss
 
     def default_optimizers(self):
-        """Return Adam with beta_1 = 0.5: 2e-4 for the generator, less for the discriminator.
+        """Return Adam(2e-4, 0.5) for the generator, and 1e-4 or 2e-4 for the discriminator.
 
-        At equal rates the capsule discriminator wins at once, and squash passes no gradient on
-        where lengths are near zero. 1e-4 for grey images, 5e-5 for others.
+        A batch-normalized capsule discriminator wins at once at equal rates, and squash passes
+        no gradient on where lengths are near zero: it gets 1e-4.
         """
-        return _adam(2e-4), _adam(1e-4 if self.image_shape[-1] == 1 else 5e-5)
+        normalized = any(
+            isinstance(layer, keras.layers.BatchNormalization)
+            for layer in self.discriminator.layers
+        )
+        return _adam(2e-4), _adam(1e-4 if normalized else 2e-4)
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")

@@ -10,7 +10,7 @@ import sys
 from experiments import command_line
 from experiments.settings import Settings
 
-CIFAR10 = Settings(dataset="cifar10", epochs=20, batch_size=128)
+CIFAR10 = Settings(dataset="cifar10", epochs=20, batch_size=64)
 
 
 def main(argv=None):

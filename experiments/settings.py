@@ -162,7 +162,7 @@ class Settings:
     )
     capsule_learning_rate: float | None = _setting(
         None,
-        "of the capsule discriminator (default: 1e-4 for grey images, 5e-5 for others)",
+        "of the capsule discriminator (default: 1e-4 with batch normalization in it, 2e-4 without)",
         _rate,
         float,
         model="capsule",

@@ -246,12 +246,12 @@ def test_names_of_optimizers_and_defaults():
     assert isinstance(gan.discriminator_optimizer, keras.optimizers.SGD)
     gan.compile()
     assert float(gan.generator_optimizer.learning_rate) == pytest.approx(2e-4)
-    assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(1e-4)
+    assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(2e-4)
     assert gan.discriminator_optimizer.beta_1 == 0.5
 
 
-@pytest.mark.parametrize(("shape", "rate"), [((28, 28, 1), 1e-4), ((16, 16, 3), 5e-5)])
-def test_the_capsule_discriminator_learns_more_slowly(shape, rate):
+@pytest.mark.parametrize(("shape", "rate"), [((28, 28, 1), 1e-4), ((16, 16, 3), 2e-4)])
+def test_a_normalized_capsule_discriminator_learns_more_slowly(shape, rate):
     generator, discriminator = CapsuleGAN(shape).default_optimizers()
     assert float(generator.learning_rate) == pytest.approx(2e-4)
     assert float(discriminator.learning_rate) == pytest.approx(rate)

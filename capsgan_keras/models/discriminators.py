@@ -105,7 +105,9 @@ def build_capsule_discriminator(
 
     images = keras.Input(shape, name="images")
     normalized = (len(layout["filters"]) - 1,) if layout["batch_norm"] else ()
-    features = _convolutions(images, layout, normalized, momentum, dtype, weights)
+    # Squash shrinks short vectors most: without normalization, weights that keep the scale of the
+    # features let the lengths start where it has a slope.
+    features = _convolutions(images, layout, normalized, momentum, dtype, weights.he)
     features = _dropout(features, dropout, dtype, weights)
     capsules = PrimaryCap(
         dim_capsule=primary_dim_capsule,
@@ -179,7 +181,7 @@ def build_convolutional_discriminator(
     return keras.Model(images, output, name=name)
 
 
-def _convolutions(images, layout, normalized, momentum, dtype, weights):
+def _convolutions(images, layout, normalized, momentum, dtype, next_initializer):
     """Convolve with LeakyReLU(0.2), normalizing the convolutions whose indices are given."""
     features = images
     for index, filters in enumerate(layout["filters"]):
@@ -190,7 +192,7 @@ def _convolutions(images, layout, normalized, momentum, dtype, weights):
             strides=layout["strides"],
             padding=layout["padding"],
             data_format="channels_last",
-            kernel_initializer=weights(),
+            kernel_initializer=next_initializer(),
             use_bias=index not in normalized,
             dtype=dtype,
         )(features)

@@ -22,6 +22,10 @@ class NormalWeights:
         """Return the next initializer."""
         return keras.initializers.RandomNormal(stddev=stddev, seed=self.next_seed())
 
+    def he(self):
+        """Return a He normal initializer, which keeps the scale through ReLUs."""
+        return keras.initializers.HeNormal(seed=self.next_seed())
+
     def glorot(self):
         """Return a Glorot uniform initializer with the next seed."""
         return keras.initializers.GlorotUniform(seed=self.next_seed())
