@@ -106,8 +106,9 @@ def build_capsule_discriminator(
     images = keras.Input(shape, name="images")
     normalized = (len(layout["filters"]) - 1,) if layout["batch_norm"] else ()
     # Squash shrinks short vectors most: without normalization, weights that keep the scale of the
-    # features let the lengths start where it has a slope.
-    features = _convolutions(images, layout, normalized, momentum, dtype, weights.he)
+    # features let the lengths start where it has a slope. With it, larger weights learn less.
+    initializer = weights if layout["batch_norm"] else weights.he
+    features = _convolutions(images, layout, normalized, momentum, dtype, initializer)
     features = _dropout(features, dropout, dtype, weights)
     capsules = PrimaryCap(
         dim_capsule=primary_dim_capsule,
