@@ -2,7 +2,8 @@
 
     python -m experiments.cifar10
 
-Expected: coloured, varied images without a frame, from both models. Time: TIME on 2 CPU cores.
+Expected: coloured, varied images without a frame, from both models. Time: about 70 s an epoch for
+CapsuleGAN on 2 CPU cores with bfloat16.
 """
 
 import sys

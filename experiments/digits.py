@@ -4,8 +4,6 @@ Not in the paper: a first look at section 5's comparison, in minutes. 1,437 real
 from 8x8 to 28x28.
 
     python -m experiments.digits
-
-Time: TIME on 2 CPU cores.
 """
 
 import sys
