@@ -94,9 +94,12 @@ def test_tensorboard_and_csv_logger(make, images, tmp_path):
 
 
 def test_early_stopping_watches_a_log(make, images):
-    stopping = keras.callbacks.EarlyStopping("d_accuracy", patience=2, baseline=2.0, mode="max")
+    no_accuracy_improves_by = 2.0
+    stopping = keras.callbacks.EarlyStopping(
+        "d_accuracy", min_delta=no_accuracy_improves_by, patience=2, mode="max"
+    )
     history = fit(make(), images, epochs=5, callbacks=[stopping])
-    assert len(history.epoch) == 2
+    assert len(history.epoch) == 1 + 2
 
 
 @pytest.mark.parametrize("with_labels", [False, True])
