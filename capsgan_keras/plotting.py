@@ -1,5 +1,8 @@
 """Image grids and training curves: functions that compute them, and functions that write them."""
 
+import base64
+import io
+
 import numpy as np
 
 from capsgan_keras.checks import check_positive
@@ -50,11 +53,25 @@ def save_image(path, image):
     Raises:
         OSError: Where the file cannot be written.
     """
+    with replacing(path) as partial:
+        _picture(image).save(partial, format="PNG")
+
+
+def png(image):
+    """Return an image as the text of a PNG file in base64, to be kept in JSON.
+
+    Args:
+        image: uint8 `(height, width, channels)`, 1, 3 or 4 channels.
+    """
+    stream = io.BytesIO()
+    _picture(image).save(stream, format="PNG", optimize=True)
+    return base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def _picture(image):
     from PIL import Image
 
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    with replacing(path) as partial:
-        picture.save(partial, format="PNG")
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
 def training_curves(history, equilibrium=None):

@@ -9,14 +9,16 @@ CapsuleGAN on 2 CPU cores with bfloat16.
 import sys
 
 from experiments import command_line
+from experiments.evaluation_settings import Evaluation
 from experiments.settings import Settings
 
 CIFAR10 = Settings(dataset="cifar10", epochs=20, batch_size=64)
+EVALUATION = Evaluation()
 
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return command_line.main("cifar10", CIFAR10, __doc__, argv)
+    return command_line.main("cifar10", CIFAR10, EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":

@@ -5,22 +5,23 @@ Arguments are parsed before Keras is imported: `--help` and wrong arguments answ
 
 import argparse
 import dataclasses
-import os
 import shlex
 import sys
 
+from experiments.logs import quiet_tensorflow
 from experiments.settings import Settings
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
 
-def main(experiment, defaults, description, argv=None):
-    """Parse the arguments and train.
+def main(experiment, defaults, evaluation, description, argv=None):
+    """Parse the arguments, train and evaluate.
 
     Args:
         experiment: Name of the module under `experiments`.
         defaults: The experiment's `Settings`, which arguments replace one by one.
+        evaluation: The experiment's `Evaluation`.
         description: The module's docstring, shown by `--help`.
         argv: Arguments; by default those of the process.
 
@@ -37,15 +38,17 @@ def main(experiment, defaults, description, argv=None):
     except SystemExit as stop:  # argparse, after --help or an error of its own
         return stop.code
 
+    if settings.evaluate is False or (
+        settings.evaluate is None and settings.dataset != defaults.dataset
+    ):
+        evaluation = None
     arguments = [*argv, *([] if "--resume" in argv else ["--resume"])]
     resume_command = f"python -m experiments.{experiment} {shlex.join(arguments)}"
-    # Read when TensorFlow is imported. Its errors are raised in Python too; what else it logs at
-    # this level is a search for GPUs and optimizations that it then does without.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet_tensorflow()
     try:
         from experiments.train import run
 
-        return run(experiment, settings, resume_command)
+        return run(experiment, settings, evaluation, resume_command)
     except KeyboardInterrupt:
         print(
             f"\nInterrupted. Whole epochs are kept; to go on:\n  {resume_command}", file=sys.stderr

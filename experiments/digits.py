@@ -9,14 +9,19 @@ from 8x8 to 28x28.
 import sys
 
 from experiments import command_line
+from experiments.evaluation_settings import Evaluation, MetricSettings, TableSettings
 from experiments.settings import Settings
 
 DIGITS = Settings(dataset="digits", epochs=40, batch_size=64)
+EVALUATION = Evaluation(
+    metric=MetricSettings(n_samples=2_000),
+    table=TableSettings(n_labelled=(50, 100, 500), n_unlabelled=5_000),
+)
 
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return command_line.main("digits", DIGITS, __doc__, argv)
+    return command_line.main("digits", DIGITS, EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,16 @@ model on 2 CPU cores with bfloat16.
 import sys
 
 from experiments import command_line
+from experiments.evaluation_settings import Evaluation
 from experiments.settings import Settings
 
 MNIST = Settings(dataset="mnist", epochs=20, batch_size=128)
+EVALUATION = Evaluation()
 
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return command_line.main("mnist", MNIST, __doc__, argv)
+    return command_line.main("mnist", MNIST, EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":

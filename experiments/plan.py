@@ -40,7 +40,7 @@ def plan_run(settings, model, dataset):
     Raises:
         RunError: Where the folder holds something else, or a run that the settings do not fit.
     """
-    directory = RunDirectory(settings.runs_folder / f"{model}-seed{settings.seed}")
+    directory = RunDirectory(settings.run_path(model))
     if not directory.exists:
         if settings.resume:
             warn(f"{directory.path}: there is no run to resume: it starts from the beginning")

@@ -135,6 +135,14 @@ class Settings:
         bool,
         identity=False,
     )
+    evaluate: bool | None = _setting(
+        None,
+        "compare both models once they are trained, by the generative adversarial metric and label "
+        "spreading (default: yes, unless --dataset is not the experiment's own)",
+        _flag,
+        bool,
+        identity=False,
+    )
     verbose: int = _setting(
         1,
         "0: no progress, 1: a progress bar, 2: a line for each epoch",
@@ -298,6 +306,10 @@ class Settings:
     def runs_folder(self):
         """The folder in which each run has a folder, as a `Path`."""
         return Path(self.run_dir or Path("runs", Path(self.dataset).resolve().stem)).expanduser()
+
+    def run_path(self, model):
+        """Return the folder of one model's run, a `Path`."""
+        return self.runs_folder / f"{model}-seed{self.seed}"
 
     def identity(self, model):
         """Return the settings that tell one run of `model` from another, as a dictionary."""

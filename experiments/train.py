@@ -15,7 +15,8 @@ from capsgan_keras.training.callbacks import (
     StopOnNonFinite,
     WriteRun,
 )
-from experiments.errors import SettingsError
+from experiments.errors import EvaluationError, SettingsError
+from experiments.evaluation import check_evaluation, evaluate
 from experiments.networks import build_gan, equilibrium, learning_rate
 from experiments.plan import plan_run
 
@@ -23,12 +24,13 @@ DIVERGED = 1
 REFUSED = 2
 
 
-def run(experiment, settings, resume_command):
-    """Train; say on standard error what stops it.
+def run(experiment, settings, evaluation, resume_command):
+    """Train and evaluate; say on standard error what stops it.
 
     Args:
         experiment: The experiment's name, for messages.
         settings: `experiments.settings.Settings`.
+        evaluation: `experiments.evaluation_settings.Evaluation`, or None for none.
         resume_command: The command line that goes on with these runs.
 
     Returns:
@@ -36,11 +38,13 @@ def run(experiment, settings, resume_command):
     """
     program = f"python -m experiments.{experiment}"
     try:
-        train(settings)
+        train(settings, evaluation)
+        if evaluation is not None:
+            evaluate(settings, evaluation)
     except NonFiniteError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return DIVERGED
-    except (SettingsError, DatasetError, RunError) as error:
+    except (SettingsError, DatasetError, RunError, EvaluationError) as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return REFUSED
     except OSError as error:  # no space left, no permission, a file where a folder should be
@@ -50,8 +54,12 @@ def run(experiment, settings, resume_command):
     return 0
 
 
-def train(settings):
+def train(settings, evaluation=None):
     """Train every model that the settings ask for, and write its run directory.
+
+    Args:
+        settings: `experiments.settings.Settings`.
+        evaluation: What is to follow, so that it is refused before training; None for nothing.
 
     Raises:
         SettingsError: Where the settings do not fit the data or each other.
@@ -71,6 +79,8 @@ def train(settings):
         batches = EpochBatches(images, settings.batch_size, settings.seed)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+    if evaluation is not None:
+        check_evaluation(evaluation, dataset)
     left_out = len(images) % settings.batch_size
     print(
         f"{dataset.name}: {len(images):,} training images of shape {dataset.image_shape}, "

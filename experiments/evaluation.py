@@ -1,0 +1,59 @@
+"""The evaluation that an experiment ends with: both models of one seed against each other."""
+
+from experiments.errors import SettingsError
+from experiments.finished_runs import load_finished_runs
+from experiments.gam import play
+from experiments.semi_supervised import classify
+
+
+def check_evaluation(evaluation, dataset):
+    """Refuse, before anything is trained, an evaluation that the images cannot serve.
+
+    Args:
+        evaluation: `experiments.evaluation_settings.Evaluation`.
+        dataset: `capsgan_keras.datasets.Dataset`.
+
+    Raises:
+        SettingsError: Where there are no labels, no test images, or too few images.
+    """
+    largest = max(evaluation.table.n_labelled)
+    lacks = None
+    if dataset.y_train is None:
+        lacks = "labels"
+    elif dataset.y_test is None or not len(dataset.x_test):
+        lacks = "labelled test images"
+    elif len(dataset.x_train) < largest:
+        lacks = f"{largest:,} training images to label, having {len(dataset.x_train):,}"
+    if lacks:
+        raise SettingsError(
+            f"{dataset.name}: cannot be evaluated, for it lacks {lacks}. Train with --no-evaluate; "
+            "python -m experiments.gam and .semi_supervised evaluate runs with other settings"
+        )
+
+
+def evaluate(settings, evaluation):
+    """Run the metric and the semi-supervised table on both models, and print their tables.
+
+    What is there already is not computed again.
+
+    Args:
+        settings: `experiments.settings.Settings`.
+        evaluation: `experiments.evaluation_settings.Evaluation`.
+
+    Raises:
+        RunError, DatasetError, EvaluationError, OSError: As the two evaluations.
+    """
+    paths = [settings.run_path(model) for model in ("convolutional", "capsule")]
+    missing = [str(path) for path in paths if not (path / "metrics.json").is_file()]
+    if missing:
+        print(f"Not evaluated, for that takes both models: {', '.join(missing)} is not there yet.")
+        return
+    runs = load_finished_runs(paths, settings.data_dir)
+    folder = settings.runs_folder / "evaluation" / f"seed{settings.seed}"
+    for title, function, part in (
+        ("Generative adversarial metric", play, evaluation.metric),
+        ("Semi-supervised classification", classify, evaluation.table),
+    ):
+        path = folder / f"{function.__module__.rpartition('.')[2]}.json"
+        print(f"\n{title}, in {path}")
+        print(function(runs, part, path, verbose=min(settings.verbose, 1)))

@@ -1,0 +1,52 @@
+"""The settings of the evaluations. Only the standard library is imported here, as in `settings`."""
+
+import dataclasses
+
+CUTS = ("paper", "calibrated")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MetricSettings:
+    """Settings of `experiments.gam`.
+
+    Attributes:
+        n_samples: Images that each model generates.
+        cuts: `"paper"`, `"calibrated"` or numbers; the metric is taken with each.
+        seed: Sets the generated images and the bootstrap.
+        tolerance: How far from 1 `r_test` may be for there to be a winner.
+    """
+
+    n_samples: int = 10_000
+    cuts: tuple = CUTS
+    seed: int = 0
+    tolerance: float = 0.1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TableSettings:
+    """Settings of `experiments.semi_supervised`; see `semi_supervised_error`.
+
+    Attributes:
+        choose_settings: Whether neighbours and alpha are chosen on a part of the training images,
+            in place of `n_neighbors` and `alpha`.
+    """
+
+    n_labelled: tuple = (100, 1_000, 10_000)
+    draws: int = 5
+    seed: int = 0
+    n_unlabelled: int = 50_000
+    kernel: str = "knn"
+    n_neighbors: int = 7
+    alpha: float = 0.2
+    max_iter: int = 30
+    stratified: bool = True
+    unreached_points: str = "scikit-learn"
+    choose_settings: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What an experiment evaluates once both models are trained."""
+
+    metric: MetricSettings = MetricSettings()
+    table: TableSettings = TableSettings()

@@ -1,0 +1,103 @@
+"""Finished runs of one data set, read to be compared."""
+
+import dataclasses
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+from capsgan_keras import load_dataset, load_run
+from capsgan_keras.datasets import Dataset
+from experiments.errors import EvaluationError
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRuns:
+    """Runs that were trained on the same images.
+
+    Attributes:
+        runs: Dictionary from a short name to a `capsgan_keras.runs.Run`.
+        dataset: Their images.
+    """
+
+    runs: dict
+    dataset: Dataset
+
+    def describe(self):
+        """Return what tells these runs from others, as JSON can hold it."""
+        return {
+            "dataset": {"name": self.dataset.name, "checksum": self.dataset.checksum},
+            "runs": [_describe(name, run) for name, run in self.runs.items()],
+        }
+
+
+def load_finished_runs(paths, data_dir=None):
+    """Read run directories and the data set that they were trained on.
+
+    Args:
+        paths: The folders of one or more finished runs.
+        data_dir: As in `load_dataset`.
+
+    Returns:
+        `FinishedRuns`, in the order of `paths`. A run is called by the name of its folder; where
+        two have the same, the name of the folder around it stands before it.
+
+    Raises:
+        RunError: Where a folder holds no run, or a damaged one.
+        DatasetError: Where the data set cannot be had.
+        EvaluationError: Where a run has not ended, or the runs or the images do not fit.
+    """
+    paths = [Path(path).expanduser() for path in paths]
+    repeated = [str(p) for p, count in Counter(p.resolve() for p in paths).items() if count > 1]
+    if repeated:
+        raise EvaluationError(f"Each run must be given once. Received twice: {', '.join(repeated)}")
+    runs = [load_run(path) for path in paths]
+    for run in runs:
+        if not run.finished:
+            raise EvaluationError(
+                f"{run.path}: the run has not ended. Go on with it by --resume of its experiment"
+            )
+    dataset = _load_common_dataset(runs, data_dir)
+    names = Counter(path.resolve().name for path in paths)
+    return FinishedRuns(
+        {_name(path.resolve(), names): run for path, run in zip(paths, runs, strict=True)}, dataset
+    )
+
+
+def _name(path, names):
+    return path.name if names[path.name] == 1 else f"{path.parent.name}/{path.name}"
+
+
+def _load_common_dataset(runs, data_dir):
+    described = [run.config["dataset"] for run in runs]
+    if len({dataset["checksum"] for dataset in described}) > 1:
+        lines = [
+            f"{run.path}: {dataset['name']}, {dataset['image_shape']}, checksum "
+            f"{dataset['checksum'][:12]}"
+            for run, dataset in zip(runs, described, strict=True)
+        ]
+        raise EvaluationError(
+            "\n  ".join(["The runs must be of the same data set. Received:", *lines])
+        )
+    first = described[0]
+    dataset = load_dataset(first["source"], data_dir, runs[0].config["settings"].get("image_size"))
+    if dataset.checksum != first["checksum"]:
+        raise EvaluationError(
+            f"{first['source']}: these are not the images that the runs were trained on. Expected: "
+            f"checksum {first['checksum'][:12]}. Received: {dataset.checksum[:12]}, shape "
+            f"{dataset.image_shape}"
+        )
+    return dataset
+
+
+def _describe(name, run):
+    settings = run.config["settings"]
+    return {
+        "name": name,
+        "model": settings["model"],
+        "seed": settings["seed"],
+        "epochs": settings["epochs"],
+        "batch_size": settings["batch_size"],
+        "precision": settings["precision"],
+        "parameters": run.metrics["parameters"],
+        "gan_checksum": hashlib.sha256((run.path / "gan.keras").read_bytes()).hexdigest(),
+    }

@@ -1,0 +1,244 @@
+"""Make tables and figures of results, from their JSON files alone.
+
+    python -m experiments.report results/
+    python -m experiments.report runs/mnist/evaluation
+    python -m experiments.report results/ --readme README.md
+
+Each folder below the given one that holds gam.json, semi_supervised.json or sample_quality.json
+gets a report.md and its figures: grids of each generator's images (figures 1 and 2 of the paper,
+arXiv 1802.06167), the metric as bars and as a matrix, the error against the number of labels.
+With --readme, the parts of that file between
+
+    <!-- report: mnist -->
+    <!-- end of report -->
+
+are replaced by the report of the folder that is named. Time: seconds.
+"""
+
+import argparse
+import base64
+import re
+import sys
+from pathlib import Path
+
+from experiments.logs import quiet_tensorflow
+
+FILES = ("gam", "semi_supervised", "sample_quality")
+REFUSED = 2
+_PART = re.compile(r"(<!-- report: (\S+) -->\n).*?(<!-- end of report -->)", re.DOTALL)
+
+
+def main(argv=None):
+    """Run the command line and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.report",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", type=Path, help="folder with result files, at any depth")
+    parser.add_argument("--readme", type=Path, help="Markdown file whose parts are replaced")
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as stop:
+        return stop.code
+    quiet_tensorflow()
+    try:
+        print(report(arguments.folder.expanduser(), arguments.readme))
+    except (ValueError, OSError) as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return REFUSED
+    return 0
+
+
+def report(folder, readme=None):
+    """Write the reports and figures of all results below a folder.
+
+    Args:
+        folder: Where to look.
+        readme: A Markdown file whose marked parts are replaced; None for none.
+
+    Returns:
+        All tables, as Markdown.
+
+    Raises:
+        EvaluationError: Where there are no results, or some are damaged or not finished, or the
+            readme names results that are not there.
+        OSError: Where a file cannot be read or written.
+    """
+    from capsgan_keras.files import write_text
+
+    results = read_folders(folder)
+    for place, files in results.items():
+        write_figures(place, files)
+        write_text(place / "report.md", markdown(files, place.name))
+    if readme is not None:
+        write_text(readme, fill(readme, folder, results))
+    return "\n".join(markdown(files, str(place)) for place, files in results.items())
+
+
+def read_folders(folder):
+    """Return the results below a folder.
+
+    Args:
+        folder: Where to look.
+
+    Returns:
+        Dictionary from each folder with results to a dictionary from the evaluation (`"gam"`,
+        `"semi_supervised"` or `"sample_quality"`) to the content of its file.
+
+    Raises:
+        EvaluationError: Where there are none, or some are damaged or not finished.
+    """
+    from experiments.errors import EvaluationError
+    from experiments.result_file import read_results
+
+    folders = {}
+    for path in sorted(folder.rglob("*.json")):
+        if path.stem in FILES:
+            content = read_results(path)
+            if not content["finished"]:
+                raise EvaluationError(
+                    f"{path}: is not finished; the command that began it goes on with it"
+                )
+            folders.setdefault(path.parent, {})[path.stem] = content
+    if not folders:
+        wanted = ", ".join(f"{name}.json" for name in FILES)
+        raise EvaluationError(f"{folder}: holds no results: no {wanted}")
+    return {
+        place: {name: files[name] for name in FILES if name in files}
+        for place, files in folders.items()
+    }
+
+
+def write_figures(folder, files):
+    """Write the figures of one folder's results into it.
+
+    Args:
+        folder: The folder.
+        files: Dictionary from the evaluation to the content of its file.
+
+    Returns:
+        The paths.
+    """
+    from capsgan_keras.files import replacing
+    from capsgan_keras.plotting import save_figure
+    from experiments import figures
+
+    if "gam" in files:
+        content = files["gam"]["identity"], files["gam"]["results"]
+        save_figure(folder / "gam.png", figures.metric_bars(*content))
+        save_figure(folder / "gam-matrix.png", figures.tournament_matrix(*content))
+        for name, grid in files["gam"]["results"]["grids"].items():
+            with replacing(folder / _grid(name)) as partial:
+                partial.write_bytes(base64.b64decode(grid["png"]))
+    if "semi_supervised" in files:
+        content = files["semi_supervised"]["identity"], files["semi_supervised"]["results"]
+        save_figure(folder / "errors.png", figures.error_curves(*content))
+
+
+def _grid(name):
+    return f"samples-{name.replace('/', '-')}.png"
+
+
+def markdown(files, title, prefix="", level=1):
+    """Return the report of one folder's results.
+
+    Args:
+        files: Dictionary from the evaluation to the content of its file.
+        title: Heading.
+        prefix: What stands before the names of figures, such as `"results/mnist/"`.
+        level: Of the heading.
+    """
+    from experiments.tables import error_table, metric_tables, quality_table
+
+    sub = "#" * (level + 1)
+    parts = [f"{'#' * level} {title}", _runs(files)]
+    if "gam" in files:
+        identity, results = files["gam"]["identity"], files["gam"]["results"]
+        grids = [
+            f"![Images of {name}, latents of seed {grid['seed']}]({prefix}{_grid(name)})"
+            for name, grid in results["grids"].items()
+        ]
+        parts += [
+            f"{sub} Generated images, not chosen",
+            " ".join(grids),
+            f"{sub} Generative adversarial metric",
+            metric_tables(identity, results),
+            f"![The metric of each pair]({prefix}gam.png) "
+            f"![All discriminators against all generators]({prefix}gam-matrix.png)",
+        ]
+    if "semi_supervised" in files:
+        identity, results = (
+            files["semi_supervised"]["identity"],
+            files["semi_supervised"]["results"],
+        )
+        parts += [
+            f"{sub} Semi-supervised classification",
+            error_table(identity, results),
+            f"![Error against the number of labelled images]({prefix}errors.png)",
+        ]
+    if "sample_quality" in files:
+        parts += [f"{sub} Sample quality", quality_table(files["sample_quality"]["results"])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _runs(files):
+    """Return a table of all runs that the results are of."""
+    from experiments.paper import TITLES
+    from experiments.tables import table
+
+    runs = {}
+    for content in files.values():
+        runs |= {run["name"]: run for run in content["identity"]["runs"]}
+    lines = [
+        [
+            name,
+            TITLES[run["model"]],
+            str(run["seed"]),
+            str(run["epochs"]),
+            str(run["batch_size"]),
+            run["precision"],
+            *(f"{run['parameters'][part]:,}" for part in ("generator", "discriminator")),
+        ]
+        for name, run in runs.items()
+    ]
+    heads = ["run", "model", "seed", "epochs", "batch", "precision"]
+    return table([*heads, "parameters of G", "parameters of D"], lines)
+
+
+def fill(readme, folder, results):
+    """Return a Markdown file's text with its marked parts replaced.
+
+    Args:
+        readme: The file.
+        folder: Folder that the names in the markers are relative to.
+        results: What `read_folders(folder)` gave.
+
+    Raises:
+        EvaluationError: Where a marker names a folder without results, or there is no marker.
+    """
+    from experiments.errors import EvaluationError
+
+    text = Path(readme).read_text(encoding="utf-8")
+    if not _PART.search(text):
+        raise EvaluationError(
+            f"{readme}: has no part to replace, between <!-- report: ... --> marks"
+        )
+
+    def replace(match):
+        place = folder / match[2]
+        if place not in results:
+            raise EvaluationError(f"{readme}: names {match[2]!r}, and {place} holds no results")
+        prefix = f"{folder.resolve().relative_to(Path(readme).resolve().parent)}/{match[2]}/"
+        title = results[place]["gam" if "gam" in results[place] else "semi_supervised"]
+        heading = {"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(
+            title["identity"]["dataset"]["name"], match[2]
+        )
+        return match[1] + markdown(results[place], heading, prefix, level=3) + match[3]
+
+    return _PART.sub(replace, text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Measure how good and how varied the images of finished runs are.
+
+The paper (arXiv 1802.06167, section 5.1) judges by eye. Here a small classifier, trained once on
+the real images and kept in a cache folder, sees 10,000 images of each run: which share it
+recognises, how the classes share them, distances in its feature space (not an Inception
+network's), precision, recall, density and coverage, and whether training images were memorised.
+
+    python -m experiments.sample_quality runs/mnist/convolutional-seed0 runs/mnist/capsule-seed0
+
+Writes sample_quality.json, which `python -m experiments.report` reads. Time: on 2 CPU cores 2
+minutes for MNIST's classifier and about as long for two runs; half an hour for CIFAR-10's.
+"""
+
+import sys
+from pathlib import Path
+
+from experiments import evaluation_command
+
+KIND = "capsgan_keras sample_quality 1"
+
+
+def main(argv=None):
+    """Run the command line and return the exit status."""
+    command = evaluation_command.parser("sample_quality", __doc__)
+    command.add_argument(
+        "--samples", type=int, default=10_000, help="images of each run (default: 10000)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="sets the images (default: 0)")
+    command.add_argument(
+        "--cache-dir",
+        type=Path,
+        default=Path("runs", "classifiers"),
+        help="keeps the classifier (default: runs/classifiers)",
+    )
+
+    def evaluate(arguments, finished_runs, path):
+        return measure(
+            finished_runs,
+            arguments.samples,
+            arguments.seed,
+            arguments.cache_dir,
+            path,
+            arguments.overwrite,
+            arguments.verbose,
+        )
+
+    return evaluation_command.main(command, argv, evaluate)
+
+
+def measure(finished_runs, n_samples, seed, cache_dir, path, overwrite=False, verbose=1):
+    """Compute what is missing from the result file, and return its table as Markdown.
+
+    Args:
+        finished_runs: `experiments.finished_runs.FinishedRuns`.
+        n_samples: Images of each run.
+        seed: Sets the images.
+        cache_dir: Folder that keeps the classifier.
+        path: The result file.
+        overwrite: Whether results of other runs or settings may be replaced.
+        verbose: 1 for progress bars.
+
+    Raises:
+        EvaluationError: Where `path` holds other results.
+        ValueError: Where there are no labels or test images, the classifier is too poor, or a
+            number is refused.
+        OSError: Where a file cannot be written.
+    """
+    import keras
+
+    from capsgan_keras.evaluation import load_or_train_classifier, sample_quality
+    from experiments.result_file import ResultFile
+    from experiments.tables import quality_table
+
+    dataset = finished_runs.dataset
+    settings = {"n_samples": n_samples, "seed": seed}
+    file = ResultFile(path, KIND, finished_runs.describe() | {"settings": settings}, overwrite)
+    if not file.finished:
+        callbacks = [keras.callbacks.ProgbarLogger()] if verbose else []
+        classifier = load_or_train_classifier(dataset, cache_dir, callbacks=callbacks)
+        print(f"classifier: {classifier.info['test_accuracy']:.2%} of the test images")
+        measured = file.results.setdefault("quality", {})
+        progress = keras.utils.Progbar(len(finished_runs.runs), verbose=verbose, unit_name="run")
+        for name, run in finished_runs.runs.items():
+            if name not in measured:
+                samples = run.gan.generate(n_samples, seed=seed)
+                quality = sample_quality(samples, dataset.x_train, dataset.x_test, classifier)
+                measured[name] = quality.to_dict()
+                file.write()
+            progress.update(len(measured))
+        file.write(finished=True)
+    return quality_table(file.results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

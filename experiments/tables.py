@@ -1,0 +1,233 @@
+"""Markdown tables of results, as read from their JSON files."""
+
+import numpy as np
+
+from capsgan_keras.evaluation import TournamentResult, TournamentRow
+from experiments.paper import ERRORS, METRIC, TITLES
+
+CONTROLS = {
+    "nearest_labelled": "no images: nearest labelled image",
+    "labels_only": "no images: label spreading on the labels",
+    "real_unlabelled": "real images",
+}
+
+
+def metric_tables(identity, results):
+    """Return the tables of `gam.json`.
+
+    Args:
+        identity: What the file says of the runs and settings.
+        results: Its results.
+    """
+    settings = identity["settings"]
+    models = {run["name"]: run["model"] for run in identity["runs"]}
+    lines = []
+    for pair in results["pairs"]:
+        lines.append(
+            [
+                f"{pair['a']} against {pair['b']}",
+                _cut(pair),
+                _ratio(pair["r_samples"], pair["r_samples_interval"]),
+                _ratio(pair["r_test"], pair["r_test_interval"]),
+                *(f"{pair['auc'][side]:.3f}" for side in ("d_a", "d_b")),
+                {"a": pair["a"], "b": pair["b"], "tie": "none"}[pair["winner"]],
+            ]
+        )
+    paper = METRIC.get(identity["dataset"]["name"])
+    if paper:
+        ratios = [f"{paper[name]:.2f}" for name in ("r_samples", "r_test")]
+        lines.insert(0, ["paper", "not stated", *ratios, "", "", ""])
+    heads = ["a against b", "cut", "r_samples", "r_test", "AUC of D_a", "AUC of D_b", "winner"]
+    parts = [
+        table(heads, lines),
+        f"{settings['n_samples']:,} images of each generator; in brackets bootstrap 95 % "
+        "intervals; b wins where r_samples < 1 and r_test is within "
+        f"{settings['tolerance']:g} of 1. "
+        "AUC: the area under the ROC curve between test images and the other model's.",
+    ]
+    groups = [[name for name in models if models[name] == model] for model in TITLES]
+    if all(groups) and len(models) > 2:
+        parts += [_group_table(results, settings, groups)]
+    parts += [_matrix(results["rows"][cut], cut) for cut in results["rows"]]
+    return "\n\n".join(parts)
+
+
+def _cut(pair):
+    low, high = pair["cuts"]
+    numbers = f"{low:.4g}" if low == high else f"{low:.4g}, {high:.4g}"
+    return f"{pair['cut']} ({numbers})" if isinstance(pair["cut"], str) else numbers
+
+
+def _ratio(value, interval=None):
+    if value is None:
+        return "undefined (denominator 0)"
+    bounds = "" if interval is None else f" [{', '.join(map(_bound, interval))}]"
+    return f"{value:.3f}{bounds}"
+
+
+def _bound(value):
+    return "none" if value is None else f"{value:.3f}"
+
+
+def _group_table(results, settings, groups):
+    lines = []
+    for cut, rows in results["rows"].items():
+        result = tournament_result(rows, settings)
+        summary = result.compare_groups(*groups)
+        wins = summary["wins"]
+        lines.append(
+            [
+                cut,
+                *(_mean(summary[name]) for name in ("r_samples", "r_test")),
+                f"{wins['b']} / {wins['a']} / {wins['tie']}",
+            ]
+        )
+    heads = ["cut", "r_samples", "r_test", "pairs won by CapsuleGAN / convolutional GAN / none"]
+    n = len(groups[0]) * len(groups[1])
+    return table(heads, lines) + f"\n\nMean and standard deviation over {n} pairs of seeds."
+
+
+def _mean(summary):
+    if summary["mean"] is None:
+        return "undefined"
+    deviation = summary["deviation"]
+    return f"{summary['mean']:.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
+
+
+def tournament_result(rows, settings):
+    """Return the `TournamentResult` of one cut's rows in `gam.json`."""
+    return TournamentResult(
+        tuple(TournamentRow(**row) for row in rows),
+        settings["tolerance"],
+        settings["n_samples"],
+        0,
+        settings["seed"],
+    )
+
+
+def _matrix(rows, cut):
+    names = [row["name"] for row in rows]
+    lines = [
+        [
+            f"D of {row['name']}",
+            f"{row['on_test']:.3f}",
+            *(f"{row['on_samples'][name]:.3f}" for name in names),
+        ]
+        for row in rows
+    ]
+    heads = [f"accuracy, cut {cut}", "test images", *(f"G of {name}" for name in names)]
+    return table(heads, lines)
+
+
+def error_table(identity, results):
+    """Return the table of `semi_supervised.json`.
+
+    Args:
+        identity: What the file says of the runs and settings.
+        results: Its results.
+    """
+    settings = identity["settings"]
+    numbers, tables = settings["n_labelled"], results["tables"]
+    lines = []
+    paper = ERRORS.get(identity["dataset"]["name"], {})
+    for model in paper:
+        errors = [paper[model].get(n) for n in numbers]
+        lines.append(
+            [f"{TITLES[model]}, paper", *("" if e is None else f"{e:.4f}" for e in errors)]
+        )
+    for model, title in TITLES.items():
+        runs = [run["name"] for run in identity["runs"] if run["model"] == model]
+        if runs:
+            title += ", ours" + (f", {len(runs)} seeds" if len(runs) > 1 else "")
+            lines.append([title, *_errors([tables[name] for name in runs])])
+    lines += [[CONTROLS[name], *_errors([tables[name]])] for name in CONTROLS]
+    heads = ["unlabelled images", *(f"n = {n:,}" for n in numbers)]
+    draws = settings["draws"]
+    note = (
+        f"Error on the {tables['labels_only']['n_test']:,} test images, mean ± standard deviation "
+        f"over {draws} draws of the n labelled images "
+        f"({'the same number from each class' if settings['stratified'] else 'plain random'}), "
+        f"with several seeds over the seeds' means; {settings['n_unlabelled']:,} unlabelled images"
+        f"{_real_images(tables['real_unlabelled'], settings)}. {_spreading(settings, results)}"
+    )
+    return f"{table(heads, lines)}\n\n{note}{_unreached(tables)}"
+
+
+def _errors(tables):
+    means = np.array([result["mean"] for result in tables])
+    deviations = means.std(axis=0, ddof=1) if len(tables) > 1 else tables[0]["deviation"]
+    pairs = zip(means.mean(axis=0), deviations, strict=True)
+    return [f"{mean:.4f}" + ("" if sd is None else f" ± {sd:.4f}") for mean, sd in pairs]
+
+
+def _real_images(result, settings):
+    used = {cell["n_unlabelled"] for cell in result["cells"]}
+    if used == {settings["n_unlabelled"]}:
+        return ""
+    return f" (real ones, as far as there are: {min(used):,} to {max(used):,})"
+
+
+def _spreading(settings, results):
+    chosen = settings | results.get("choice", {})
+    how = ", chosen on training images" if "choice" in results else ""
+    return (
+        f"Label spreading: kernel {settings['kernel']}, {chosen['n_neighbors']} neighbours, alpha "
+        f"{chosen['alpha']:g}{how}, at most {settings['max_iter']} iterations, raw pixels."
+    )
+
+
+def _unreached(tables):
+    unreached = {
+        name: sum(cell["unreached"] for cell in result["cells"]) for name, result in tables.items()
+    }
+    parts = [f"{name} {count}" for name, count in unreached.items() if count]
+    if not parts:
+        return " Every test image was reached by a label."
+    return f" Test images that no label reached, in all draws together: {', '.join(parts)}."
+
+
+def quality_table(results):
+    """Return the table of `sample_quality.json`.
+
+    Args:
+        results: Its results.
+    """
+    rows = {
+        "recognised with confidence > 0.9": lambda q: f"{q['confident']['confident']:.3f}",
+        "smallest and largest share of a class": lambda q: (
+            f"{min(q['class_shares']):.3f}, {max(q['class_shares']):.3f}"
+        ),
+        "entropy of the classes (nats)": lambda q: f"{q['class_entropy']:.3f}",
+        "classifier score": lambda q: f"{q['classifier_score']:.2f}",
+        "Fréchet distance": lambda q: f"{q['frechet_distance']:.2f}",
+        "kernel distance": lambda q: f"{q['kernel_distance']:.4g}",
+        "precision / recall": lambda q: (
+            f"{q['manifold']['precision']:.3f} / {q['manifold']['recall']:.3f}"
+        ),
+        "density / coverage": lambda q: (
+            f"{q['manifold']['density']:.3f} / {q['manifold']['coverage']:.3f}"
+        ),
+        "distance to the nearest training image, over that of test images": lambda q: _ratio(
+            q["memorising"]["ratio"]
+        ),
+    }
+    measured = results["quality"]
+    lines = [[title, *(cell(measured[name]) for name in measured)] for title, cell in rows.items()]
+    first = next(iter(measured.values()))
+    accuracy = first["classifier"]["test_accuracy"]
+    return (
+        f"{table(['', *measured], lines)}\n\n{first['n_samples']:,} samples against "
+        f"{first['n_real']:,} test images, in the feature space of a classifier with "
+        f"{accuracy:.2%} on the test images; not an Inception network's."
+    )
+
+
+def table(heads, lines):
+    """Return a Markdown table.
+
+    Args:
+        heads: Texts of the first line.
+        lines: Lists of as many texts.
+    """
+    lines = [heads, ["---"] * len(heads), *lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
