@@ -112,6 +112,9 @@ class RunDirectory:
         config = _read_json(path)
         if not isinstance(config, dict) or config.get("format") != FORMAT:
             raise RunError(f"{path}: is not the config of a run: it lacks the format {FORMAT!r}")
+        for part in ("settings", "dataset"):
+            if not isinstance(config.get(part), dict):
+                raise RunError(f"{path}: is damaged: it lacks {part!r}")
         return config
 
     def read_metrics(self):

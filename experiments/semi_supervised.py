@@ -94,6 +94,7 @@ def classify(finished_runs, settings, path, overwrite=False, verbose=1):
             another setting is refused.
         OSError: Where the file cannot be written.
     """
+    from capsgan_keras.evaluation import SemiSupervisedSettings
     from experiments.errors import EvaluationError
     from experiments.result_file import ResultFile
     from experiments.tables import error_table
@@ -103,7 +104,11 @@ def classify(finished_runs, settings, path, overwrite=False, verbose=1):
         raise EvaluationError(
             f"{dataset.name}: the table needs labelled training and test images, and lacks them"
         )
-    identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
+    known = {field.name for field in dataclasses.fields(SemiSupervisedSettings)}
+    given = dataclasses.asdict(settings)
+    # Refuses what is out of range, before hours of work.
+    SemiSupervisedSettings(**{name: value for name, value in given.items() if name in known})
+    identity = finished_runs.describe() | {"settings": given}
     file = ResultFile(path, KIND, identity, overwrite)
     if not file.finished:
         _fill(file, finished_runs, settings, verbose)
