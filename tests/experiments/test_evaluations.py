@@ -41,7 +41,7 @@ def interrupt(monkeypatch):
 
         monkeypatch.setattr(ResultFile, "write", interrupted)
 
-    yield after
+    return after
 
 
 def read(path):

@@ -1,0 +1,157 @@
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from capsgan_keras import load_run
+from capsgan_keras.plotting import image_grid
+from capsgan_keras.runs import sample_images
+from experiments import gam, report, sample_quality, semi_supervised
+from experiments.result_file import read_results
+from experiments.tables import error_table, metric_tables, table
+
+README = "# Title\n\n<!-- report: digits -->\nold\n<!-- end of report -->\n\nThe rest.\n"
+
+
+@pytest.fixture(scope="module")
+def evaluated(finished_runs, tmp_path_factory):
+    """A folder of results, in digits/ below it."""
+    folder = tmp_path_factory.mktemp("results")
+    runs = [str(finished_runs / f"{model}-seed0") for model in ("capsule", "convolutional")]
+    common = [*runs, "--verbose", "0", "--output", str(folder / "digits")]
+    assert gam.main([*common, "--samples", "40"]) == 0
+    sizes = ["--n-labelled", "20", "40", "--draws", "2", "--n-unlabelled", "60"]
+    assert semi_supervised.main([*common, *sizes]) == 0
+    return folder
+
+
+@pytest.fixture
+def results(evaluated, tmp_path):
+    """A copy of it to write in."""
+    return shutil.copytree(evaluated, tmp_path / "results")
+
+
+def picture(path):
+    return np.asarray(Image.open(io.BytesIO(path.read_bytes())))
+
+
+def test_tables_and_figures(results, finished_runs, capsys):
+    assert report.main([str(results)]) == 0
+    printed = capsys.readouterr().out
+    folder = results / "digits"
+    text = (folder / "report.md").read_text()
+    for name in ("gam.png", "gam-matrix.png", "errors.png"):
+        assert f"({name})" in text
+        assert picture(folder / name).shape[1] > 300
+    content = read_results(folder / "semi_supervised.json", semi_supervised.KIND)
+    errors = np.array(content["results"]["tables"]["capsule-seed0"]["errors"])
+    cells = [f"{row.mean():.4f} ± {row.std(ddof=1):.4f}" for row in errors]
+    assert f"| CapsuleGAN, ours | {' | '.join(cells)} |" in text
+    assert f"| CapsuleGAN, ours | {' | '.join(cells)} |" in printed
+    grid = picture(folder / "samples-capsule-seed0.png")
+    expected = image_grid(sample_images(load_run(finished_runs / "capsule-seed0").gan, 0), 10, 10)
+    assert (grid == expected[..., 0]).all()
+
+
+def test_only_json_is_read(results, finished_runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in results.rglob("*.png"):
+        path.unlink()
+    assert report.main([str(results)]) == 0
+    first = (results / "digits" / "report.md").read_text()
+    assert report.main([str(results)]) == 0
+    assert (results / "digits" / "report.md").read_text() == first
+
+
+def test_readme_is_filled(results, tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text(README)
+    assert report.main([str(results), "--readme", str(readme)]) == 0
+    text = readme.read_text()
+    assert "old" not in text
+    assert text.startswith("# Title\n\n<!-- report: digits -->\n### digits\n")
+    assert text.endswith("<!-- end of report -->\n\nThe rest.\n")
+    assert "(results/digits/errors.png)" in text
+    assert report.fill(readme, results, report.read_folders(results)) == text
+
+
+def test_papers_figures_stand_beside(evaluated):
+    content = read_results(evaluated / "digits" / "gam.json")
+    identity = content["identity"] | {"dataset": {"name": "mnist"}}
+    assert "| paper | not stated | 0.79 | 1.00 |" in metric_tables(identity, content["results"])
+    content = read_results(evaluated / "digits" / "semi_supervised.json")
+    settings = content["identity"]["settings"] | {"n_labelled": [100, 1_000]}
+    identity = content["identity"] | {"dataset": {"name": "cifar10"}, "settings": settings}
+    text = error_table(identity, content["results"])
+    assert "| CapsuleGAN, paper | 0.7983 | 0.7496 |" in text
+    assert "| convolutional GAN, paper | 0.8305 | 0.7587 |" in text
+
+
+def test_seeds_are_summed_up(evaluated):
+    content = read_results(evaluated / "digits" / "semi_supervised.json")
+    identity, results = content["identity"], content["results"]
+    first = next(run for run in identity["runs"] if run["model"] == "capsule")
+    identity = identity | {"runs": [*identity["runs"], first | {"name": "capsule-seed1"}]}
+    better = results["tables"]["capsule-seed0"] | {"mean": [0.1, 0.2]}
+    tables = results["tables"] | {"capsule-seed1": better}
+    means = np.array([tables[f"capsule-seed{k}"]["mean"] for k in (0, 1)])
+    mean, deviation = means.mean(axis=0)[0], means.std(axis=0, ddof=1)[0]
+    text = error_table(identity, results | {"tables": tables})
+    assert f"| CapsuleGAN, ours, 2 seeds | {mean:.4f} ± {deviation:.4f} |" in text
+
+
+def test_undefined_ratios_are_said(evaluated):
+    content = read_results(evaluated / "digits" / "gam.json")
+    pair = content["results"]["pairs"][0]
+    pair |= {"r_samples": None, "r_samples_interval": [None, None]}
+    assert "undefined (denominator 0)" in metric_tables(content["identity"], content["results"])
+    folder_files = {"gam": content}
+    assert "undefined" in report.markdown(folder_files, "digits")
+
+
+def test_sample_quality_is_reported(results, finished_runs, tmp_path, monkeypatch, capsys):
+    from capsgan_keras.evaluation import ClassifierSettings
+
+    quick = ClassifierSettings(width=8, epochs=1)
+    monkeypatch.setattr(ClassifierSettings, "for_images", lambda *_: quick)
+    arguments = ["--samples", "50", "--cache-dir", str(tmp_path / "cache"), "--verbose", "0"]
+    run, output = str(finished_runs / "capsule-seed0"), str(results / "digits")
+    assert sample_quality.main([run, *arguments, "--output", output]) == 0
+    assert report.main([str(results)]) == 0
+    assert "| recognised with confidence > 0.9 | " in capsys.readouterr().out
+
+
+def test_table():
+    assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
+
+
+def test_figures_can_be_drawn_of_undefined_ratios(results):
+    path = results / "digits" / "gam.json"
+    content = json.loads(path.read_text())
+    for pair in content["results"]["pairs"]:
+        pair |= {"r_samples": None, "r_samples_interval": [None, None]}
+    path.write_text(json.dumps(content))
+    assert report.main([str(results)]) == 0
+    assert picture(results / "digits" / "gam.png").shape[1] > 300
+
+
+def test_errors(results, tmp_path, capsys):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert report.main([str(empty)]) == 2
+    assert "holds no results" in capsys.readouterr().err
+    readme = tmp_path / "README.md"
+    readme.write_text(README.replace("digits", "mnist"))
+    assert report.main([str(results), "--readme", str(readme)]) == 2
+    assert "names 'mnist'" in capsys.readouterr().err
+    readme.write_text("nothing")
+    assert report.main([str(results), "--readme", str(readme)]) == 2
+    assert "has no part" in capsys.readouterr().err
+    path = results / "digits" / "gam.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"finished": False}))
+    assert report.main([str(results)]) == 2
+    assert "gam.json: is not finished" in capsys.readouterr().err
