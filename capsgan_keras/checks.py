@@ -1,5 +1,7 @@
 """Checks of arguments that layers and models share."""
 
+from numbers import Integral, Real
+
 
 def check_capsules(layer, input_shape):
     """Raise a `ValueError` unless `input_shape` is `(batch, num_capsules, dim_capsule)`."""
@@ -10,11 +12,53 @@ def check_capsules(layer, input_shape):
         )
 
 
+def is_whole(value):
+    """Return whether `value` is an integer, Python's or NumPy's, and no bool."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def check_positive(**arguments):
     """Raise a `ValueError` that names the first argument that is not a positive integer."""
     for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if not is_whole(value) or value < 1:
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+
+
+def check_seed(seed, name="seed"):
+    """Return `seed` as an int or None; raise a `ValueError` where it is neither or negative."""
+    if seed is None:
+        return None
+    if not is_whole(seed) or seed < 0:
+        raise ValueError(
+            f"`{name}` must be an integer of at least 0, or None. Received: {name}={seed!r}"
+        )
+    return int(seed)
+
+
+def check_filters(filters, count=None):
+    """Return `filters`, a positive integer or several, as a tuple of ints.
+
+    Args:
+        filters: What was given.
+        count: How many there must be; None for one or more.
+
+    Raises:
+        ValueError: Where they are not.
+    """
+    given = (filters,) if is_whole(filters) else filters
+    wanted = "one or more positive integers" if count is None else f"{count} positive integers"
+    good = isinstance(given, (tuple, list)) and len(given) > 0
+    good = good and all(is_whole(n) and n > 0 for n in given)
+    if not good or count not in (None, len(given)):
+        raise ValueError(f"`filters` must be {wanted}. Received: filters={filters!r}")
+    return tuple(map(int, given))
+
+
+def check_share(**arguments):
+    """Raise a `ValueError` that names the first argument that is not a number in [0, 1)."""
+    for name, value in arguments.items():
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= value < 1.0:
+            raise ValueError(f"`{name}` must be a number in [0, 1). Received: {name}={value!r}")
 
 
 def check_choice(name, value, choices):
@@ -26,10 +70,11 @@ def check_choice(name, value, choices):
 
 def check_image_shape(image_shape):
     """Return `image_shape` as a tuple; raise a `ValueError` where no network here can make it."""
-    shape = tuple(image_shape)
+    shape = tuple(image_shape) if isinstance(image_shape, (tuple, list)) else ()
     fits = (
         len(shape) == 3
-        and all(isinstance(side, int) and side >= 16 and side % 4 == 0 for side in shape[:2])
+        and all(map(is_whole, shape))
+        and all(side >= 16 and side % 4 == 0 for side in shape[:2])
         and shape[2] in (1, 2, 3, 4)
     )
     if not fits:
@@ -37,4 +82,4 @@ def check_image_shape(image_shape):
             "`image_shape` must be (height, width, channels) with sides that are multiples of 4 "
             f"and at least 16, and 1 to 4 channels. Received: image_shape={image_shape!r}"
         )
-    return shape
+    return tuple(map(int, shape))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from capsgan_keras.checks import check_choice, check_positive
+from capsgan_keras.checks import check_choice, check_positive, check_seed
 from capsgan_keras.datasets import scale_images, to_uint8
 from capsgan_keras.losses import MarginLoss
 from capsgan_keras.models import (
@@ -51,8 +51,10 @@ class GAN(AdversarialTrainer, keras.Model):
         _check_players(generator, discriminator)
         self.generator = generator
         self.discriminator = discriminator
+        if loss is None:
+            raise ValueError("`loss` must be a Keras loss or its name. Received: loss=None")
         self.loss = keras.losses.get(loss)
-        self.seed = seed
+        self.seed = seed = check_seed(seed)
         self.update = "simultaneous"
         self._players_optimizers = (None, None)
         self.noise = keras.random.SeedGenerator(seed, name="noise")
@@ -267,9 +269,11 @@ class GAN(AdversarialTrainer, keras.Model):
             The `keras.callbacks.History`.
 
         Raises:
-            ValueError: On images of another shape or range, or on labels.
+            ValueError: On images of another shape or range, on labels or on weights of samples or
+            classes.
         """
         self._check_images(x, y)
+        _check_no_weights(kwargs)
         return super().fit(x, None, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
@@ -279,6 +283,7 @@ class GAN(AdversarialTrainer, keras.Model):
         `x` holds.
         """
         self._check_images(x, y)
+        _check_no_weights(kwargs)
         state = self.evaluation_noise.state
         state.assign(ops.convert_to_tensor(np.zeros(2), dtype=state.dtype))
         return super().evaluate(x, None, *args, **kwargs)
@@ -308,7 +313,9 @@ class GAN(AdversarialTrainer, keras.Model):
             uint8 array `(n, height, width, channels)`.
         """
         check_positive(n=n, batch_size=batch_size)
-        latents = np.random.default_rng(seed).standard_normal((n, self.latent_dim), "float32")
+        latents = np.random.default_rng(check_seed(seed)).standard_normal(
+            (n, self.latent_dim), "float32"
+        )
         chunks = (latents[start : start + _CHUNK] for start in range(0, n, _CHUNK))
         return np.concatenate(
             [to_uint8(self.predict(chunk, batch_size=batch_size, verbose=0)) for chunk in chunks]
@@ -548,6 +555,15 @@ def _check_players(generator, discriminator):
             "`discriminator` must give outputs of shape (batch, 1) or (batch, 2). "
             f"Received: {discriminator.output_shape}"
         )
+
+
+def _check_no_weights(arguments):
+    for name in ("sample_weight", "class_weight"):
+        if arguments.get(name) is not None:
+            raise ValueError(
+                "A GAN takes no sample weights and no class weights. "
+                f"Received: {name} of type {type(arguments[name]).__name__}"
+            )
 
 
 def _adam(learning_rate):

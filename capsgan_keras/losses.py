@@ -67,6 +67,8 @@ class MarginLoss(keras.losses.Loss):
         """Return the loss of each sample, shape `(batch,)`."""
         y_pred = ops.convert_to_tensor(y_pred)
         y_true = ops.cast(y_true, y_pred.dtype)
+        if len(y_pred.shape) == len(y_true.shape) + 1 and y_pred.shape[-1] == 1:
+            y_true = ops.expand_dims(y_true, -1)  # as Keras's binary losses take labels
         if tuple(y_true.shape[1:]) != tuple(y_pred.shape[1:]):
             raise ValueError(
                 "`y_true` must have the shape of `y_pred`, with a one-hot vector for each sample. "

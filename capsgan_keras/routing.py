@@ -7,6 +7,8 @@ Source: S. Sabour, N. Frosst, G. E. Hinton, "Dynamic Routing Between Capsules", 
 import keras
 from keras import ops
 
+from capsgan_keras.checks import is_whole
+
 EPSILON = 1e-12
 """Added to squared lengths inside the square root: its slope at zero is infinite without it."""
 
@@ -102,8 +104,8 @@ def dynamic_routing(predictions, routings=3, leaky=False, bias=None, stop_gradie
 
 
 def check_routings(routings):
-    """Raise a `ValueError` unless `routings` is a Python integer of at least 1."""
-    if isinstance(routings, bool) or not isinstance(routings, int) or routings < 1:
+    """Raise a `ValueError` unless `routings` is an integer of at least 1."""
+    if not is_whole(routings) or routings < 1:
         raise ValueError(f"`routings` must be an integer of at least 1. Received: {routings=}")
 
 

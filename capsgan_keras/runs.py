@@ -112,9 +112,10 @@ class RunDirectory:
         config = _read_json(path)
         if not isinstance(config, dict) or config.get("format") != FORMAT:
             raise RunError(f"{path}: is not the config of a run: it lacks the format {FORMAT!r}")
-        for part in ("settings", "dataset"):
-            if not isinstance(config.get(part), dict):
-                raise RunError(f"{path}: is damaged: it lacks {part!r}")
+        settings, dataset = ("model", "seed", "precision"), ("name", "source", "checksum")
+        for part, needed in {"settings": settings, "dataset": dataset}.items():
+            _check_parts(path, config, [part])
+            _check_parts(path, config[part], needed)
         return config
 
     def read_metrics(self):
@@ -123,7 +124,10 @@ class RunDirectory:
         Raises:
             RunError: Where the file is damaged.
         """
-        return _read_json(self.path / "metrics.json")
+        path = self.path / "metrics.json"
+        metrics = _read_json(path)
+        _check_parts(path, metrics, ["epochs", "final", "parameters"])
+        return metrics
 
     def read_history(self):
         """Return the logs as a dictionary of lists, as in `keras.callbacks.History.history`.
@@ -349,3 +353,9 @@ def _read_json(path):
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: could not be read. {error}") from error
+
+
+def _check_parts(path, value, names):
+    lacking = [name for name in names if not isinstance(value, dict) or name not in value]
+    if lacking:
+        raise RunError(f"{path}: is damaged: it lacks {', '.join(map(repr, lacking))}")

@@ -56,4 +56,5 @@ def evaluate(settings, evaluation):
     ):
         path = folder / f"{function.__module__.rpartition('.')[2]}.json"
         print(f"\n{title}, in {path}")
-        print(function(runs, part, path, verbose=min(settings.verbose, 1)))
+        # The folder belongs to these two runs: what is there of others, which they replace, is old.
+        print(function(runs, part, path, overwrite=True, verbose=min(settings.verbose, 1)))

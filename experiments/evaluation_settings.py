@@ -1,6 +1,9 @@
 """The settings of the evaluations. Only the standard library is imported here, as in `settings`."""
 
 import dataclasses
+import math
+
+from experiments.settings import whole
 
 CUTS = ("paper", "calibrated")
 
@@ -20,6 +23,22 @@ class MetricSettings:
     cuts: tuple = CUTS
     seed: int = 0
     tolerance: float = 0.1
+
+    def __post_init__(self):
+        """Check every field."""
+        whole(1)("n_samples", self.n_samples)
+        whole(0)("seed", self.seed)
+        if not 0.0 <= self.tolerance < math.inf:
+            raise ValueError(
+                "`tolerance` must be a finite number of at least 0. "
+                f"Received: tolerance={self.tolerance!r}"
+            )
+        good = all(cut in CUTS or math.isfinite(cut) for cut in self.cuts)
+        if not good or not self.cuts or len(set(self.cuts)) != len(self.cuts):
+            raise ValueError(
+                "`cuts` must be paper, calibrated or finite numbers, each once. "
+                f"Received: cuts={self.cuts!r}"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,6 +61,11 @@ class TableSettings:
     stratified: bool = True
     unreached_points: str = "scikit-learn"
     choose_settings: bool = False
+
+    def __post_init__(self):
+        """Check what `SemiSupervisedSettings` does not."""
+        whole(0)("seed", self.seed)
+        whole(1)("n_unlabelled", self.n_unlabelled)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -87,8 +87,6 @@ def play(finished_runs, settings, path, overwrite=False, verbose=1):
         raise EvaluationError(
             f"{finished_runs.dataset.name}: the metric needs test images, and there are none"
         )
-    if len(set(settings.cuts)) != len(settings.cuts):
-        raise EvaluationError(f"Each cut must be given once. Received: {settings.cuts}")
     identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
     file = ResultFile(path, KIND, identity, overwrite)
     if not file.finished:

@@ -12,7 +12,22 @@ from experiments import command_line
 from experiments.evaluation_settings import Evaluation
 from experiments.settings import Settings
 
-MNIST = Settings(dataset="mnist", epochs=20, batch_size=128)
+MNIST = Settings(
+    dataset="mnist",
+    epochs=20,
+    batch_size=64,
+    latent_dim=32,
+    generator_learning_rate=1e-3,
+    capsule_filters=(64, 128),
+    capsule_kernel_size=5,
+    capsule_strides=2,
+    capsule_padding="same",
+    capsule_batch_norm=False,
+    n_channels=16,
+    capsule_learning_rate=2e-4,
+    convolutional_filters=(64, 128, 256),
+    convolutional_learning_rate=4e-4,
+)
 EVALUATION = Evaluation()
 
 

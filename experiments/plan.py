@@ -2,7 +2,9 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 
+from capsgan_keras.datasets import DATASET_NAMES
 from capsgan_keras.provenance import git_commit, versions
 from capsgan_keras.runs import Checkpoint, RunDirectory, RunError
 from experiments.precision import resolve_precision
@@ -73,7 +75,7 @@ def describe(settings, model, policy, dataset):
         "settings": settings.identity(model) | {"precision": policy},
         "dataset": {
             "name": dataset.name,
-            "source": settings.dataset,
+            "source": _source(settings.dataset),
             "checksum": dataset.checksum,
             "images": len(dataset.x_train),
             "image_shape": list(dataset.image_shape),
@@ -81,6 +83,11 @@ def describe(settings, model, policy, dataset):
         "versions": versions(),
         "commit": git_commit(),
     }
+
+
+def _source(dataset):
+    """Return a data set's name, or its whole path, by which it is found from any folder."""
+    return dataset if dataset in DATASET_NAMES else str(Path(dataset).expanduser().resolve())
 
 
 def check_same_run(path, stored, asked):

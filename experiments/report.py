@@ -17,6 +17,7 @@ are replaced by the report of the folder that is named. Time: seconds.
 
 import argparse
 import base64
+import os
 import re
 import sys
 from pathlib import Path
@@ -96,7 +97,7 @@ def read_folders(folder):
     folders = {}
     for path in sorted(folder.rglob("*.json")):
         if path.stem in FILES:
-            content = read_results(path)
+            content = read_results(path, f"capsgan_keras {path.stem} 1")
             if not content["finished"]:
                 raise EvaluationError(
                     f"{path}: is not finished; the command that began it goes on with it"
@@ -230,11 +231,10 @@ def fill(readme, folder, results):
         place = folder / match[2]
         if place not in results:
             raise EvaluationError(f"{readme}: names {match[2]!r}, and {place} holds no results")
-        prefix = f"{folder.resolve().relative_to(Path(readme).resolve().parent)}/{match[2]}/"
-        title = results[place]["gam" if "gam" in results[place] else "semi_supervised"]
-        heading = {"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(
-            title["identity"]["dataset"]["name"], match[2]
-        )
+        prefix = os.path.relpath(place, Path(readme).resolve().parent).replace(os.sep, "/") + "/"
+        content = next(iter(results[place].values()))
+        name = content["identity"]["dataset"]["name"]
+        heading = {"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(name, match[2])
         return match[1] + markdown(results[place], heading, prefix, level=3) + match[3]
 
     return _PART.sub(replace, text)

@@ -19,6 +19,8 @@ from experiments import evaluation_command
 from experiments.evaluation_settings import TableSettings
 
 KIND = "capsgan_keras semi_supervised 1"
+NEIGHBOURS = (3, 5, 7, 10, 15)
+"""Candidates of --choose-settings."""
 
 
 def main(argv=None):
@@ -104,6 +106,7 @@ def classify(finished_runs, settings, path, overwrite=False, verbose=1):
         raise EvaluationError(
             f"{dataset.name}: the table needs labelled training and test images, and lacks them"
         )
+    _check_sizes(settings, len(dataset.y_train))
     known = {field.name for field in dataclasses.fields(SemiSupervisedSettings)}
     given = dataclasses.asdict(settings)
     # Refuses what is out of range, before hours of work.
@@ -113,6 +116,37 @@ def classify(finished_runs, settings, path, overwrite=False, verbose=1):
     if not file.finished:
         _fill(file, finished_runs, settings, verbose)
     return error_table(file.identity, file.results)
+
+
+def _check_sizes(settings, pool):
+    """Refuse, before hours of work, what only the sizes of the images show.
+
+    Raises:
+        EvaluationError: Where there are too few images to label or to be neighbours, or too many
+            for the RBF kernel.
+    """
+    from capsgan_keras.evaluation.training_sets import MAXIMUM_RBF_POINTS
+    from experiments.errors import EvaluationError
+
+    smallest, largest = min(settings.n_labelled), max(settings.n_labelled)
+    if largest > pool:
+        raise EvaluationError(
+            f"`n_labelled` must not exceed the pool of {pool:,} training images. "
+            f"Received: n_labelled={settings.n_labelled}"
+        )
+    neighbours = min(NEIGHBOURS) if settings.choose_settings else settings.n_neighbors
+    if settings.kernel == "knn" and neighbours > smallest:
+        raise EvaluationError(
+            "`n_neighbors` must not exceed the smallest number of labelled images, which are all "
+            f"that one control has. Received: n_neighbors={neighbours}, "
+            f"n_labelled={settings.n_labelled}"
+        )
+    points = largest + settings.n_unlabelled
+    if settings.kernel == "rbf" and points > MAXIMUM_RBF_POINTS:
+        raise EvaluationError(
+            f"`kernel` rbf takes at most {MAXIMUM_RBF_POINTS:,} labelled and unlabelled images. "
+            f"Received: {points:,}"
+        )
 
 
 def _fill(file, finished_runs, settings, verbose):
@@ -139,6 +173,7 @@ def _fill(file, finished_runs, settings, verbose):
                 "pool",
                 pool,
                 n,
+                [k for k in NEIGHBOURS if k <= min(settings.n_labelled)],
                 seed=settings.seed,
                 max_iter=settings.max_iter,
                 n_unlabelled=n_unlabelled,

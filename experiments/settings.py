@@ -16,7 +16,9 @@ def _text(name, value):
         _fail(name, "must be a text that is not empty", value)
 
 
-def _whole(low, high=math.inf):
+def whole(low, high=math.inf):
+    """Return a check that a value is a whole number in a range; see `_setting`."""
+
     def check(name, value):
         is_whole = isinstance(value, int) and not isinstance(value, bool)
         if not is_whole or not low <= value <= high:
@@ -107,10 +109,10 @@ class Settings:
         identity=False,  # runs are told apart by the checksum of the images
     )
     model: str = _setting("both", "what to train", None, choices=(*MODELS, "both"), identity=False)
-    epochs: int = _setting(10, "passes through the images", _whole(1), int)
-    batch_size: int = _setting(128, "real images in a training step", _whole(1), int)
+    epochs: int = _setting(10, "passes through the images", whole(1), int)
+    batch_size: int = _setting(128, "real images in a training step", whole(1), int)
     seed: int = _setting(
-        0, "sets the initial weights, the noise and the order of images", _whole(0, 2**32 - 1), int
+        0, "sets the initial weights, the noise and the order of images", whole(0, 2**32 - 1), int
     )
     run_dir: str | None = _setting(
         None,
@@ -126,7 +128,7 @@ class Settings:
         identity=False,
     )
     image_size: int | None = _setting(
-        None, "side to resize images to (default: as they are)", _whole(16), int
+        None, "side to resize images to (default: as they are)", whole(16), int
     )
     resume: bool = _setting(
         False,
@@ -182,7 +184,7 @@ class Settings:
         float,
         model="convolutional",
     )
-    latent_dim: int = _setting(100, "components of a latent vector", _whole(1), int)
+    latent_dim: int = _setting(100, "components of a latent vector", whole(1), int)
     generator_filters: tuple[int, int] = _setting(
         (128, 64),
         "two numbers: channels at a quarter and at half of the image's size",
@@ -191,7 +193,7 @@ class Settings:
         many=True,
     )
     generator_kernel_size: int | None = _setting(
-        None, "side of the generator's kernels (default: 4 transposed, 5 nearest)", _whole(1), int
+        None, "side of the generator's kernels (default: 4 transposed, 5 nearest)", whole(1), int
     )
     upsampling: str | None = _setting(
         None,
@@ -212,7 +214,7 @@ class Settings:
     capsule_kernel_size: int | None = _setting(
         None,
         "side of the capsule discriminator's kernels (default: 9 for grey images, 5 for others)",
-        _whole(1),
+        whole(1),
         int,
         model="capsule",
     )
@@ -220,7 +222,7 @@ class Settings:
         None,
         "strides of the convolutions before the primary capsules (default: 1 for grey images, 2 "
         "for others)",
-        _whole(1),
+        whole(1),
         int,
         model="capsule",
     )
@@ -242,12 +244,12 @@ class Settings:
     n_channels: int | None = _setting(
         None,
         "types of primary capsules (default: 4 for grey images, 16 for others)",
-        _whole(1),
+        whole(1),
         int,
         model="capsule",
     )
     primary_dim_capsule: int = _setting(
-        8, "components of a primary capsule", _whole(1), int, model="capsule"
+        8, "components of a primary capsule", whole(1), int, model="capsule"
     )
     num_capsule: int = _setting(
         1,
@@ -257,9 +259,7 @@ class Settings:
         choices=(1, 2),
         model="capsule",
     )
-    dim_capsule: int = _setting(
-        16, "components of a final capsule", _whole(1), int, model="capsule"
-    )
+    dim_capsule: int = _setting(16, "components of a final capsule", whole(1), int, model="capsule")
     routing: str = _setting(
         "dynamic",
         "leaky adds an orphan category to the softmax",
@@ -270,7 +270,7 @@ class Settings:
     routings: int = _setting(
         3,
         "iterations of routing; with one final capsule dynamic routing has no effect",
-        _whole(1),
+        whole(1),
         int,
         model="capsule",
     )

@@ -91,7 +91,9 @@ def _load(path, described):
         content = path.read_bytes()
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    fits = all(info.get(key) == value for key, value in described.items())
+    fits = isinstance(info, dict) and all(
+        info.get(key) == value for key, value in described.items()
+    )
     if not fits or info.get("file_checksum") != hashlib.sha256(content).hexdigest():
         return None
     return ImageClassifier(keras.saving.load_model(path, compile=False), info)

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from capsgan_keras.checks import check_positive
+from capsgan_keras.checks import check_positive, check_seed
 from capsgan_keras.evaluation.images import check_uint8_images
 from capsgan_keras.evaluation.judging import (
     area_under_curve,
+    check_tolerance,
     decide_winner,
     generate,
     judge,
@@ -100,6 +101,8 @@ def generative_adversarial_metric(
         ValueError: If images or scores are not of the stated form, or the cut cannot be had.
     """
     check_positive(n_samples=n_samples, batch_size=batch_size)
+    seed = check_seed(seed)
+    check_tolerance(tolerance)
     x_test = check_uint8_images("x_test", x_test)
     cuts = (*cut,) if isinstance(cut, (tuple, list)) else (cut, cut)
     if len(cuts) != 2:
@@ -140,7 +143,7 @@ def generative_adversarial_metric(
         cut=cut if isinstance(cut, str) else "given",
         cuts=(cut_a, cut_b),
         tolerance=float(tolerance),
-        n_samples=n_samples,
+        n_samples=int(n_samples),
         n_test=len(x_test),
         seed=seed,
     )

@@ -44,6 +44,14 @@ def resolve_cut(cut, model, name):
     )
 
 
+def check_tolerance(tolerance):
+    """Raises a `ValueError` unless `tolerance` is a finite number of at least 0."""
+    if not isinstance(tolerance, Real) or not 0 <= tolerance < np.inf:
+        raise ValueError(
+            f"`tolerance` must be a finite number of at least 0. Received: tolerance={tolerance!r}"
+        )
+
+
 def generate(model, name, n_samples, seed, like):
     """Generates a model's images and checks them.
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from capsgan_keras.checks import check_choice, check_positive
+from capsgan_keras.checks import check_choice, check_positive, check_seed
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class SemiSupervisedSettings:
                 f"`n_labelled` must name at least one number, each once. "
                 f"Received: n_labelled={self.n_labelled}"
             )
+        object.__setattr__(self, "seed", check_seed(self.seed))
         check_positive(draws=self.draws, n_neighbors=self.n_neighbors, max_iter=self.max_iter)
         check_choice("kernel", self.kernel, ("knn", "rbf"))
         check_choice(

@@ -95,6 +95,11 @@ def choose_settings(
             f"Received: n_validation={n_validation}"
         )
     counts, alphas = sorted(n_neighbors), sorted(alpha)
+    if not counts or not alphas:
+        raise ValueError(
+            "`n_neighbors` and `alpha` must name at least one candidate each. "
+            f"Received: n_neighbors={n_neighbors!r}, alpha={alpha!r}"
+        )
     for k in counts:
         for a in alphas:
             SemiSupervisedSettings(n_neighbors=k, alpha=a)  # refuses what is out of range

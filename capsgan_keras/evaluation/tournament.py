@@ -4,10 +4,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from capsgan_keras.checks import check_positive
+from capsgan_keras.checks import check_positive, check_seed
 from capsgan_keras.evaluation.images import check_uint8_images
 from capsgan_keras.evaluation.judging import (
     area_under_curve,
+    check_tolerance,
     decide_winner,
     generate,
     judge,
@@ -170,6 +171,8 @@ def tournament(
             form, or a cut cannot be had.
     """
     check_positive(n_samples=n_samples, batch_size=batch_size)
+    seed = check_seed(seed)
+    check_tolerance(tolerance)
     names = list(runs)
     if len(names) < 2:
         raise ValueError(f"`runs` must hold two models or more. Received: runs={names}")
@@ -188,7 +191,7 @@ def tournament(
     return TournamentResult(
         rows=tuple(rows[name] for name in names),
         tolerance=float(tolerance),
-        n_samples=n_samples,
+        n_samples=int(n_samples),
         n_test=len(x_test),
         seed=seed,
     )

@@ -10,7 +10,7 @@ from capsgan_keras.evaluation.label_graph import ExtendedGraph, PoolGraph
 from capsgan_keras.evaluation.label_spreading import spread_labels, spread_labels_rbf
 from capsgan_keras.evaluation.points import to_points
 
-_MAX_DENSE_POINTS = 12_000  # scikit-learn's RBF matrices take about 3 GB then
+MAXIMUM_RBF_POINTS = 12_000  # scikit-learn's RBF matrices take about 3 GB then
 
 
 def make_training_sets(unlabelled, x_pool, x_test, settings, n_unlabelled):
@@ -91,9 +91,9 @@ class TrainingSets:
                     f"`n_neighbors` must not exceed the number of training points, {size}. "
                     f"Received: n_neighbors={self.settings.n_neighbors}"
                 )
-            if self.settings.kernel == "rbf" and size > _MAX_DENSE_POINTS:
+            if self.settings.kernel == "rbf" and size > MAXIMUM_RBF_POINTS:
                 raise ValueError(
-                    f'`kernel="rbf"` takes {_MAX_DENSE_POINTS} training points at most, since '
+                    f'`kernel="rbf"` takes {MAXIMUM_RBF_POINTS} training points at most, since '
                     f"its matrix is dense. Received: {size} training points"
                 )
 

@@ -70,9 +70,9 @@ class CapsuleLayer(keras.layers.Layer):
         check_positive(num_capsule=num_capsule, dim_capsule=dim_capsule)
         check_routings(routings)
         check_choice("routing", routing, ("dynamic", "leaky"))
-        self.num_capsule = num_capsule
-        self.dim_capsule = dim_capsule
-        self.routings = routings
+        self.num_capsule = int(num_capsule)
+        self.dim_capsule = int(dim_capsule)
+        self.routings = int(routings)
         self.routing = routing
         self.use_bias = use_bias
         self.stop_gradients = stop_gradients

@@ -60,8 +60,8 @@ class PrimaryCap(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_positive(dim_capsule=dim_capsule, n_channels=n_channels)
-        self.dim_capsule = dim_capsule
-        self.n_channels = n_channels
+        self.dim_capsule = int(dim_capsule)
+        self.n_channels = int(n_channels)
         self.convolution = keras.layers.Conv2D(
             filters=dim_capsule * n_channels,
             kernel_size=kernel_size,

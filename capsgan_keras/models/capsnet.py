@@ -68,8 +68,8 @@ class CapsNet(keras.Model):
         super().__init__(**kwargs)
         check_positive(num_classes=num_classes, filters=filters)
         self.image_shape = tuple(image_shape)
-        self.num_classes = num_classes
-        self.filters = filters
+        self.num_classes = int(num_classes)
+        self.filters = int(filters)
         self.n_channels = n_channels
         self.primary_dim_capsule = primary_dim_capsule
         self.dim_capsule = dim_capsule

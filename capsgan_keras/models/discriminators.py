@@ -3,7 +3,13 @@
 import keras
 from keras import layers
 
-from capsgan_keras.checks import check_choice, check_image_shape, check_positive
+from capsgan_keras.checks import (
+    check_choice,
+    check_filters,
+    check_image_shape,
+    check_positive,
+    check_share,
+)
 from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap
 from capsgan_keras.models.initial_weights import NormalWeights
 
@@ -93,13 +99,14 @@ def build_capsule_discriminator(
             "n_channels": 16,
         }
     given = {
-        "filters": (filters,) if isinstance(filters, int) else filters,
+        "filters": None if filters is None else check_filters(filters),
         "kernel_size": kernel_size,
         "strides": strides,
         "padding": padding,
         "batch_norm": batch_norm,
         "n_channels": n_channels,
     }
+    check_share(momentum=momentum, dropout=dropout)
     layout |= {key: value for key, value in given.items() if value is not None}
     weights = NormalWeights(seed)
 
@@ -152,7 +159,7 @@ def build_convolutional_discriminator(
     Args:
         image_shape: `(height, width, channels)`: sides multiples of 4 and at least 16, 1 to 4
             channels.
-        filters: Sequence of positive integers: one convolution each.
+        filters: Positive integer or a sequence of them: one convolution each.
         kernel_size: Positive integer: the side of the kernels.
         batch_norm: Whether all convolutions but the first are normalized.
         momentum: Of the moving averages in batch normalization, in [0, 1).
@@ -171,6 +178,9 @@ def build_convolutional_discriminator(
         ValueError: On arguments out of range.
     """
     shape = check_image_shape(image_shape)
+    check_positive(kernel_size=kernel_size)
+    check_share(momentum=momentum, dropout=dropout)
+    filters = check_filters(filters)
     layout = {"filters": filters, "kernel_size": kernel_size, "strides": 2, "padding": "same"}
     weights = NormalWeights(seed)
     images = keras.Input(shape, name="images")
@@ -186,7 +196,6 @@ def _convolutions(images, layout, normalized, momentum, dtype, next_initializer)
     """Convolve with LeakyReLU(0.2), normalizing the convolutions whose indices are given."""
     features = images
     for index, filters in enumerate(layout["filters"]):
-        check_positive(filters=filters)
         features = layers.Conv2D(
             filters,
             layout["kernel_size"],
@@ -204,8 +213,6 @@ def _convolutions(images, layout, normalized, momentum, dtype, next_initializer)
 
 
 def _dropout(features, rate, dtype, weights):
-    if not 0.0 <= rate < 1.0:
-        raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={rate!r}")
     if rate == 0.0:
         return features
     return layers.Dropout(rate, seed=weights.next_seed(), dtype=dtype)(features)

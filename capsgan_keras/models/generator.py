@@ -3,7 +3,13 @@
 import keras
 from keras import layers
 
-from capsgan_keras.checks import check_choice, check_image_shape, check_positive
+from capsgan_keras.checks import (
+    check_choice,
+    check_filters,
+    check_image_shape,
+    check_positive,
+    check_share,
+)
 from capsgan_keras.models.initial_weights import NormalWeights
 
 
@@ -49,12 +55,12 @@ def build_generator(
     """
     height, width, channels = check_image_shape(image_shape)
     grey = channels == 1
-    first, second = filters
+    first, second = check_filters(filters, count=2)
     upsampling = upsampling or ("transposed" if grey else "nearest")
     check_choice("upsampling", upsampling, ("transposed", "nearest"))
     kernel_size = kernel_size or (4 if upsampling == "transposed" else 5)
-    check_positive(latent_dim=latent_dim, filters=first, kernel_size=kernel_size)
-    check_positive(filters=second)
+    check_positive(latent_dim=latent_dim, kernel_size=kernel_size)
+    check_share(momentum=momentum)
     weights = NormalWeights(seed)
 
     def normalize(features):

@@ -4,6 +4,8 @@ import random
 
 import keras
 
+from capsgan_keras.checks import check_seed
+
 
 class NormalWeights:
     """Makes normal initializers with a seed of their own each, all set by one seed.
@@ -16,6 +18,7 @@ class NormalWeights:
     """
 
     def __init__(self, seed):
+        seed = check_seed(seed)
         self._draws = random.Random(seed) if seed is not None else None
 
     def __call__(self, stddev=0.02):

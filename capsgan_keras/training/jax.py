@@ -45,7 +45,12 @@ def differentiate(gan, play, groups):
     """See `capsgan_keras.training.adversarial`."""
     wanted = [variable for group in groups for variable in group]
     held = {id(variable) for variable in wanted}
-    others = [variable for variable in gan.variables if id(variable) not in held]
+    # The optimizer's are among them for the scale of the losses under float16.
+    others = [
+        variable
+        for variable in [*gan.variables, *gan.optimizer.variables]
+        if id(variable) not in held
+    ]
     other_values = [variable.value for variable in others]
 
     def pure(values):
