@@ -6,13 +6,14 @@ from 8x8 to 28x28.
     python -m experiments.digits
 """
 
+import dataclasses
 import sys
 
 from experiments import command_line
 from experiments.evaluation_settings import Evaluation, MetricSettings, TableSettings
-from experiments.settings import Settings
+from experiments.mnist import MNIST
 
-DIGITS = Settings(dataset="digits", epochs=40, batch_size=64)
+DIGITS = dataclasses.replace(MNIST, dataset="digits", epochs=60)
 EVALUATION = Evaluation(
     metric=MetricSettings(n_samples=2_000),
     table=TableSettings(n_labelled=(50, 100, 500), n_unlabelled=5_000),

@@ -16,6 +16,7 @@ MNIST = Settings(
     dataset="mnist",
     epochs=20,
     batch_size=64,
+    decay=0.5,
     latent_dim=32,
     generator_learning_rate=1e-3,
     capsule_filters=(64, 128),
@@ -25,8 +26,8 @@ MNIST = Settings(
     capsule_batch_norm=False,
     n_channels=16,
     capsule_learning_rate=2e-4,
-    convolutional_filters=(64, 128, 256),
-    convolutional_learning_rate=4e-4,
+    convolutional_filters=(48, 96, 192),
+    convolutional_learning_rate=2e-4,
 )
 EVALUATION = Evaluation()
 

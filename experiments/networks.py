@@ -12,14 +12,18 @@ from capsgan_keras.models import (
 )
 from experiments.errors import SettingsError
 
+FINAL_SHARE = 0.05
+"""Of the learning rates, where they fall."""
 
-def build_gan(settings, model, image_shape):
+
+def build_gan(settings, model, image_shape, steps=None):
     """Return a new, compiled GAN under Keras's global dtype policy.
 
     Args:
         settings: `experiments.settings.Settings`.
         model: `"capsule"` or `"convolutional"`.
         image_shape: `(height, width, channels)`.
+        steps: Training steps of the whole run; needed where the learning rates fall.
 
     Raises:
         SettingsError: Where the settings fit no network for these images.
@@ -44,14 +48,29 @@ def build_gan(settings, model, image_shape):
             seed=settings.seed,
         )
         rates = settings.generator_learning_rate, getattr(settings, f"{model}_learning_rate")
-        optimizers = [
-            keras.optimizers.Adam(learning_rate(default) if rate is None else rate, settings.beta_1)
+        rates = [
+            learning_rate(default) if rate is None else rate
             for rate, default in zip(rates, gan.default_optimizers(), strict=True)
+        ]
+        optimizers = [
+            keras.optimizers.Adam(_schedule(rate, settings.decay, steps), settings.beta_1)
+            for rate in rates
         ]
         gan.compile(*optimizers, update=settings.update)
     except ValueError as error:
         raise SettingsError(f"{model}: no network for these images. {error}") from error
     return gan
+
+
+def _schedule(rate, decay, steps):
+    """Return a rate that stays, and falls along a cosine in the last `decay` of the steps."""
+    falling = round(decay * steps) if decay else 0
+    if not falling:
+        return rate
+    # Warming up from a rate to the same rate is Keras's way to hold it.
+    return keras.optimizers.schedules.CosineDecay(
+        rate, falling, alpha=FINAL_SHARE, warmup_target=rate, warmup_steps=steps - falling
+    )
 
 
 def _capsule_discriminator(settings, image_shape):
@@ -77,6 +96,7 @@ def _convolutional_discriminator(settings, image_shape):
     return build_convolutional_discriminator(
         image_shape,
         filters=settings.convolutional_filters,
+        batch_norm=settings.convolutional_batch_norm,
         dropout=settings.dropout,
         seed=settings.seed,
     )

@@ -184,6 +184,13 @@ class Settings:
         float,
         model="convolutional",
     )
+    decay: float = _setting(
+        0.0,
+        "share of the steps, at the end, in which both learning rates fall to a twentieth along a "
+        "cosine",
+        _share,
+        float,
+    )
     latent_dim: int = _setting(100, "components of a latent vector", whole(1), int)
     generator_filters: tuple[int, int] = _setting(
         (128, 64),
@@ -273,6 +280,14 @@ class Settings:
         whole(1),
         int,
         model="capsule",
+    )
+    convolutional_batch_norm: bool = _setting(
+        True,
+        "normalize the convolutions of the convolutional discriminator but the first; it learns "
+        "faster then, and judges single images otherwise than batches",
+        _flag,
+        bool,
+        model="convolutional",
     )
     convolutional_filters: tuple[int, ...] = _setting(
         (64, 128),

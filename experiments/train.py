@@ -101,7 +101,8 @@ def train_model(settings, plan, dataset, batches):
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(plan.policy)
     if plan.checkpoint is None:
-        gan = build_gan(settings, plan.model, dataset.image_shape)
+        steps = batches.num_batches * settings.epochs
+        gan = build_gan(settings, plan.model, dataset.image_shape, steps)
         epoch, writer = 0, WriteRun(plan.directory, settings.seed)
     else:
         gan, epoch = plan.checkpoint.load_gan(), plan.checkpoint.epoch

@@ -72,6 +72,21 @@ for model in (gan, again):
     model.fit(small, batch_size=8, shuffle=False, verbose=0, validation_data=small)
 for a, b in zip(gan.get_weights(), again.get_weights(), strict=True):
     np.testing.assert_array_equal(a, b)
+
+# Losses are scaled under float16, and the scale is part of the state.
+keras.config.set_dtype_policy("mixed_float16")
+gan = CapsuleGAN(
+    shape, 5, generator=build_generator(shape, latent_dim=5, filters=(4, 3), seed=0),
+    discriminator=build_capsule_discriminator(
+        shape, filters=4, kernel_size=5, n_channels=2, seed=0), seed=0)
+gan.compile()
+before = gan.get_weights()
+scale = float(gan.optimizer.dynamic_scale)
+gan.optimizer.dynamic_growth_steps = 2
+history = gan.fit(small, batch_size=4, shuffle=False, verbose=0).history
+assert np.isfinite([history["d_loss"], history["g_loss"]]).all()
+assert any((a != b).any() for a, b in zip(before, gan.get_weights(), strict=True))
+assert float(gan.optimizer.dynamic_scale) > scale
 assert ("tensorflow" in sys.modules) == ({backend!r} == "tensorflow")
 """
 

@@ -541,3 +541,39 @@ except NotImplementedError as error:
     )
     assert "several replicas is not supported" in printed
     assert "2 replicas" in printed
+
+
+def test_numpy_integers_are_integers():
+    gan = CapsuleGAN((np.int64(16), 16, 1), np.int64(4), seed=np.int64(3))
+    assert gan.generate(np.int64(2), seed=np.int32(0)).shape == (2, 16, 16, 1)
+    assert gan.get_config()["seed"] == 3
+
+
+def test_weights_of_samples_and_classes_are_refused(images):
+    gan = CapsuleGAN((16, 16, 1), 4)
+    gan.compile()
+    for weights in ({"sample_weight": np.ones(len(images))}, {"class_weight": {0: 1.0}}):
+        with pytest.raises(ValueError, match=f"no class weights. Received: {next(iter(weights))}"):
+            gan.fit(images, **weights)
+    with pytest.raises(ValueError, match="no sample weights"):
+        gan.evaluate(images, sample_weight=np.ones(len(images)))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: CapsuleGAN((16, 16, 1), seed=-1), "`seed` must be an integer"),
+        (lambda: CapsuleGAN((16, 16, 1), 4).generate(2, seed=-1), "`seed` must be an integer"),
+        (lambda: CapsuleGAN(28), "`image_shape` must be"),
+        (lambda: CapsuleGAN((28, 28, 1.0)), "`image_shape` must be"),
+        (lambda: build_generator((16, 16, 1), filters=8), "`filters` must be 2 positive"),
+        (lambda: build_generator((16, 16, 1), momentum=5), "`momentum` must be a number in"),
+        (
+            lambda: build_convolutional_discriminator((16, 16, 1), filters=()),
+            "`filters` must be one or more",
+        ),
+    ],
+)
+def test_bad_arguments_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

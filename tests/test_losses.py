@@ -88,6 +88,13 @@ def test_impossible_arguments_are_named(arguments, named):
         MarginLoss(**arguments)
 
 
+def test_flat_labels_fit_a_single_output():
+    lengths = np.array([[0.2], [0.8]], "float32")
+    loss = MarginLoss()
+    flat, column = loss(np.array([1, 0]), lengths), loss(np.array([[1], [0]]), lengths)
+    assert float(flat) == float(column)
+
+
 def test_shapes_must_be_the_same():
     with pytest.raises(ValueError, match=r"`y_true` must have the shape of `y_pred`"):
         MarginLoss()(np.ones((4, 3)), np.ones((4, 2)))

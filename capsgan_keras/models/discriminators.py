@@ -161,7 +161,10 @@ def build_convolutional_discriminator(
             channels.
         filters: Positive integer or a sequence of them: one convolution each.
         kernel_size: Positive integer: the side of the kernels.
-        batch_norm: Whether all convolutions but the first are normalized.
+        batch_norm: Whether all convolutions but the first are normalized. In training real and
+            generated images are normalized apart, when judging by averages over both, so that
+            the scores of `GAN.discriminate` are not those of training. Without it, initial
+            weights are He's.
         momentum: Of the moving averages in batch normalization, in [0, 1).
         activation: Of the output: `"sigmoid"`, or `"linear"` for losses on logits.
         dropout: Rate of dropout before the output, in [0, 1).
@@ -185,7 +188,9 @@ def build_convolutional_discriminator(
     weights = NormalWeights(seed)
     images = keras.Input(shape, name="images")
     normalized = range(1, len(filters)) if batch_norm else ()
-    features = _convolutions(images, layout, normalized, momentum, dtype, weights)
+    # As in the capsule discriminator: what is not normalized has to keep the scale.
+    initializer = weights if batch_norm else weights.he
+    features = _convolutions(images, layout, normalized, momentum, dtype, initializer)
     features = _dropout(layers.Flatten(dtype=dtype)(features), dropout, dtype, weights)
     logits = layers.Dense(1, kernel_initializer=weights(), dtype=dtype, name="logits")(features)
     output = layers.Activation(activation, dtype="float32", name="output")(logits)

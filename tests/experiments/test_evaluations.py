@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from experiments.finished_runs import load_finished_runs
 from experiments.gam import opponents
 from experiments.result_file import ResultFile
 
+SMALL = ["--n-labelled", "20"]
 METRIC = ["--samples", "40", "--verbose", "0"]
 TABLE = ["--n-labelled", "20", "40", "--draws", "2", "--n-unlabelled", "60", "--verbose", "0"]
 
@@ -202,12 +204,23 @@ def other_run(run_paths, tmp_path):
         (gam, ["{first}", "{first}"], "Each run must be given once"),
         (gam, ["{first}", "{first}/none"], "is no run: the folder does not exist"),
         (gam, ["{first}", "{second}", "--samples", "0"], "`n_samples`"),
-        (gam, ["{first}", "{second}", "--cut", "paper", "paper"], "Each cut must be given once"),
+        (gam, ["{first}", "{second}", "--cut", "paper", "paper"], "each once"),
+        (gam, ["{first}", "{second}", "--cut", "nan"], "`cuts` must be"),
+        (gam, ["{first}", "{second}", "--tolerance", "nan"], "`tolerance` must be"),
+        (gam, ["{first}", "{second}", "--seed", "-1"], "`seed` must be"),
         (gam, ["{first}", "{second}", "--output", "{first}/README.md"], "README.md"),
         (semi_supervised, ["{first}", "--n-labelled", "100000"], "pool"),
-        (semi_supervised, ["{first}", "--n-labelled", "1"], "all of class"),
-        (semi_supervised, ["{first}", "--alpha", "1.5"], "`alpha` must lie in (0, 1)"),
-        (semi_supervised, ["{first}", "--draws", "0"], "`draws`"),
+        (
+            semi_supervised,
+            ["{first}", "--n-labelled", "1", "--n-neighbors", "1"],
+            "all of class",
+        ),
+        (semi_supervised, ["{first}", *SMALL, "--alpha", "1.5"], "`alpha` must lie in (0, 1)"),
+        (semi_supervised, ["{first}", *SMALL, "--draws", "0"], "`draws`"),
+        (semi_supervised, ["{first}", *SMALL, "--seed", "-1"], "`seed` must be"),
+        (semi_supervised, ["{first}", *SMALL, "--n-unlabelled", "0"], "`n_unlabelled` must be"),
+        (semi_supervised, ["{first}", *SMALL, "--n-neighbors", "21"], "`n_neighbors` must not"),
+        (semi_supervised, ["{first}", *SMALL, "--kernel", "rbf"], "`kernel` rbf takes at most"),
         (sample_quality, ["{first}", "--samples", "0"], "`n`"),
     ],
 )
@@ -219,6 +232,7 @@ def test_bad_arguments(run_paths, tmp_path, capsys, module, arguments, message):
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+    assert not list(tmp_path.iterdir())  # nothing that the corrected command would stumble over
 
 
 def test_runs_of_other_images_are_refused(run_paths, other_run, tmp_path, capsys):
@@ -241,6 +255,14 @@ def test_a_config_that_lacks_a_part_is_refused(other_run, tmp_path, capsys):
     path = other_run(lambda config: config.pop("settings"))
     assert semi_supervised.main([path, "--output", str(tmp_path)]) == 2
     assert "config.json: is damaged: it lacks 'settings'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("metrics", ["{}", "null"])
+def test_metrics_that_lack_a_part_are_refused(other_run, tmp_path, capsys, metrics):
+    path = other_run()
+    (Path(path) / "metrics.json").write_text(metrics)
+    assert semi_supervised.main([path, "--output", str(tmp_path)]) == 2
+    assert "metrics.json: is damaged: it lacks 'epochs'" in capsys.readouterr().err
 
 
 def test_damaged_results_are_named(run_paths, tmp_path, capsys):
@@ -278,6 +300,16 @@ def test_an_experiment_ends_with_the_evaluation(train, tmp_path, small_evaluatio
     assert "no images: nearest labelled image" in capsys.readouterr().out
 
 
+def test_runs_trained_anew_are_evaluated_anew(train, tmp_path, small_evaluation):
+    runs = tmp_path / "runs"
+    assert train("--evaluate") == 0
+    for model in ("capsule", "convolutional"):
+        shutil.rmtree(runs / f"{model}-seed0")
+    assert train("--evaluate", "--epochs", "1") == 0
+    described = read(runs / "evaluation" / "seed0" / "gam.json")["identity"]["runs"]
+    assert [run["epochs"] for run in described] == [1, 1]
+
+
 def test_one_model_alone_is_not_evaluated(train, tmp_path, small_evaluation, capsys):
     assert train("--evaluate", "--model", "capsule") == 0
     assert "Not evaluated, for that takes both models" in capsys.readouterr().out
@@ -306,6 +338,16 @@ def test_own_images_are_evaluated_on_request_only(train, tmp_path, own_images, c
     assert train("--dataset", path, "--evaluate", run_dir=run_dir) == 2
     assert "cannot be evaluated, for it lacks labels" in capsys.readouterr().err
     assert not run_dir.exists()
+
+
+def test_own_images_are_found_from_any_folder(train, tmp_path, own_images, monkeypatch):
+    monkeypatch.chdir(own_images("own.npz").parent)
+    assert train("--dataset", "own.npz") == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    runs = load_finished_runs([tmp_path / "runs" / "capsule-seed0"])
+    assert len(runs.dataset.x_train) == 300
 
 
 def test_too_few_images_are_refused_before_training(train, tmp_path, own_images, capsys):

@@ -93,7 +93,10 @@ def test_settings_reach_the_capsule_gan():
 
 def test_settings_reach_the_convolutional_gan():
     settings = Settings(
-        convolutional_filters=(8, 4), convolutional_learning_rate=1e-3, dropout=0.25
+        convolutional_filters=(8, 4),
+        convolutional_learning_rate=1e-3,
+        convolutional_batch_norm=False,
+        dropout=0.25,
     )
     gan = build_gan(settings, "convolutional", GREY)
     kernels = [w.shape for w in gan.discriminator.trainable_weights if len(w.shape) == 4]
@@ -101,6 +104,22 @@ def test_settings_reach_the_convolutional_gan():
     assert learning_rate(gan.discriminator_optimizer) == 1e-3
     assert learning_rate(gan.generator_optimizer) == 2e-4
     assert only(gan.discriminator, keras.layers.Dropout).rate == 0.25
+    kinds = [type(layer) for layer in gan.discriminator.layers]
+    assert keras.layers.BatchNormalization not in kinds
+
+
+@pytest.mark.parametrize("model", ["capsule", "convolutional"])
+def test_learning_rates_stay_and_then_fall(model):
+    settings = Settings(decay=0.25, generator_learning_rate=4e-4)
+    gan = build_gan(settings, model, GREY, steps=100)
+    for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+        schedule = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+        rates = [float(schedule._learning_rate(step)) for step in (0, 74, 88, 100)]
+        assert rates[0] == pytest.approx(rates[1])
+        assert rates[1] > rates[2] > rates[3]
+        assert rates[3] == pytest.approx(0.05 * rates[0])
+        assert learning_rate(optimizer) == pytest.approx(rates[0])
+    assert learning_rate(gan.generator_optimizer) == 4e-4
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,13 @@ def test_sample_quality_is_reported(results, finished_runs, tmp_path, monkeypatc
     assert sample_quality.main([run, *arguments, "--output", output]) == 0
     assert report.main([str(results)]) == 0
     assert "| recognised with confidence > 0.9 | " in capsys.readouterr().out
+    for name in ("gam", "semi_supervised"):
+        (results / "digits" / f"{name}.json").unlink()
+    readme = tmp_path / "elsewhere" / "README.md"
+    readme.parent.mkdir()
+    readme.write_text(README)
+    assert report.main([str(results), "--readme", str(readme)]) == 0
+    assert "| recognised with confidence > 0.9 | " in readme.read_text()
 
 
 def test_table():
@@ -155,3 +162,6 @@ def test_errors(results, tmp_path, capsys):
     path.write_text(json.dumps(content | {"finished": False}))
     assert report.main([str(results)]) == 2
     assert "gam.json: is not finished" in capsys.readouterr().err
+    path.write_text(json.dumps(content | {"format": semi_supervised.KIND}))
+    assert report.main([str(results)]) == 2
+    assert "holds results of capsgan_keras semi_supervised 1" in capsys.readouterr().err

@@ -76,6 +76,7 @@ def test_identity_leaves_out_places_and_the_other_models_settings():
     assert capsule["model"] == "capsule"
     assert set(capsule) - set(convolutional) >= {"routings", "capsule_learning_rate"}
     assert set(convolutional) - set(capsule) == {
+        "convolutional_batch_norm",
         "convolutional_filters",
         "convolutional_learning_rate",
     }
