@@ -4,6 +4,9 @@ Not in the paper: a first look at section 5's comparison, in minutes. 1,437 real
 from 8x8 to 28x28.
 
     python -m experiments.digits
+
+Expected: digits most of which a person recognises, and the metric and the table at small sizes.
+Time: about 2.5 minutes on 2 CPU cores with bfloat16.
 """
 
 import dataclasses

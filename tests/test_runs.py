@@ -15,6 +15,13 @@ HISTORY = {"d_loss": [0.1 + 0.2, 1e-9], "g_loss": [0.25, 1.0]}
 ONE_EPOCH = {name: values[:1] for name, values in HISTORY.items()}
 
 
+CONFIG = {
+    "settings": {"model": "capsule", "seed": 0, "precision": "float32"},
+    "dataset": {"name": "digits", "source": "digits", "checksum": "0" * 64},
+}
+METRICS = {"epochs": 2, "final": {}, "parameters": {}}
+
+
 @pytest.fixture(scope="module")
 def gan():
     shape = (16, 16, 1)
@@ -35,7 +42,7 @@ def gan():
 @pytest.fixture
 def directory(tmp_path):
     directory = RunDirectory(tmp_path / "runs" / "capsule-seed0")
-    directory.create({"settings": {"model": "capsule"}})
+    directory.create(CONFIG)
     return directory
 
 
@@ -151,18 +158,18 @@ def test_an_unfinished_run_is_that_of_its_checkpoint(directory, gan):
     assert not run.finished
     assert run.metrics is None
     assert run.history == ONE_EPOCH
-    assert run.config["settings"] == {"model": "capsule"}
+    assert run.config["settings"] == CONFIG["settings"]
     assert_same_gan(run.gan, gan)
     assert run.gan is run.gan
 
 
 def test_a_finished_run(directory, gan):
     directory.write_history(HISTORY)
-    directory.finish(gan, {"epochs": 2}, Figure(), "the card")
+    directory.finish(gan, METRICS, Figure(), "the card")
     run = load_run(directory.path)
     assert run.finished
     assert run.path == directory.path
-    assert run.metrics == {"epochs": 2}
+    assert run.metrics == METRICS
     assert run.history == HISTORY
     assert_same_gan(run.gan, gan)
     assert (run.path / "README.md").read_text() == "the card"
@@ -181,7 +188,7 @@ def test_a_run_is_finished_only_when_all_is_written(directory, gan, monkeypatch)
 
     monkeypatch.setattr(gan.generator, "save", fail, raising=False)
     with pytest.raises(OSError, match="No space left"):
-        directory.finish(gan, {"epochs": 2}, Figure(), "the card")
+        directory.finish(gan, METRICS, Figure(), "the card")
     assert not load_run(directory.path).finished
 
 
@@ -213,6 +220,15 @@ def test_folders_that_are_no_runs(directory, tmp_path):
 def test_a_config_of_something_else_is_named(directory, config):
     (directory.path / "config.json").write_text(config)
     with pytest.raises(RunError, match=r"config\.json"):
+        load_run(directory.path)
+
+
+def test_a_config_without_a_part_is_named(directory):
+    path = directory.path / "config.json"
+    config = json.loads(path.read_text())
+    del config["dataset"]["checksum"]
+    path.write_text(json.dumps(config))
+    with pytest.raises(RunError, match=r"config\.json: is damaged: it lacks 'checksum'"):
         load_run(directory.path)
 
 

@@ -297,7 +297,7 @@ def test_bad_input_is_named(data, change, message):
 
 
 def test_dense_kernel_is_refused_for_many_points(data, monkeypatch):
-    monkeypatch.setattr(training_sets, "_MAX_DENSE_POINTS", 407)
+    monkeypatch.setattr(training_sets, "MAXIMUM_RBF_POINTS", 407)
     with pytest.raises(ValueError, match=r"407 training points at most.*Received: 408"):
         semi_supervised_error(*data, n_labelled=(8,), draws=1, kernel="rbf")
 

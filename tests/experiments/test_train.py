@@ -41,8 +41,8 @@ def test_a_run_leaves_all_its_files(finished_runs, model):
     assert run.config["dataset"]["name"] == "digits"
     assert run.config["dataset"]["images"] == 1437
     assert run.config["learning_rates"] == {
-        "generator_learning_rate": 2e-4,
-        f"{model}_learning_rate": 1e-4 if model == "capsule" else 2e-4,
+        "generator_learning_rate": 1e-3,
+        f"{model}_learning_rate": 2e-4,
     }
 
 
@@ -124,7 +124,16 @@ def test_missing_data(train, tmp_path, capsys):
 
 
 def test_settings_that_fit_no_network(train, tmp_path, capsys):
-    message = refused(train, capsys, "--model", "capsule", "--capsule-kernel-size", "27")
+    message = refused(
+        train,
+        capsys,
+        "--model",
+        "capsule",
+        "--capsule-kernel-size",
+        "29",
+        "--capsule-padding",
+        "valid",
+    )
     assert "capsule: no network for these images" in message
     assert not (tmp_path / "runs").exists()
 
