@@ -2,7 +2,7 @@
 
     python -m experiments.cifar10
 
-Expected: coloured, varied images without a frame, from both models; no objects yet after two epochs.
+Expected: coloured, varied images without a frame, from both models. No objects after two epochs.
 Time: about 75 s an epoch for each model on 2 CPU cores with bfloat16, then the evaluation.
 """
 
