@@ -5,6 +5,7 @@ Arguments are parsed before Keras is imported: `--help` and wrong arguments answ
 
 import argparse
 import dataclasses
+import re
 import shlex
 import sys
 
@@ -82,8 +83,12 @@ def parse(experiment, defaults, description, argv):
 def _add_argument(parser, field, default):
     option = "--" + field.name.replace("_", "-")
     text = field.metadata["help"]
+    if default is not None:  # the experiment's own takes the place of the package's
+        text = re.sub(r" \(default: [^)]*\)$", "", text)
     if field.metadata["parse"] is bool:
         action = "store_true" if field.name == "resume" else argparse.BooleanOptionalAction
+        if default is not None and field.name != "resume":
+            text += f" (default: {'yes' if default else 'no'})"
         parser.add_argument(option, action=action, default=default, help=text)
         return
     if default is not None:

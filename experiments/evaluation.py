@@ -26,8 +26,7 @@ def check_evaluation(evaluation, dataset):
         lacks = f"{largest:,} training images to label, having {len(dataset.x_train):,}"
     if lacks:
         raise SettingsError(
-            f"{dataset.name}: cannot be evaluated, for it lacks {lacks}. Train with --no-evaluate; "
-            "python -m experiments.gam and .semi_supervised evaluate runs with other settings"
+            f"{dataset.name}: cannot be evaluated, for it lacks {lacks}. Train with --no-evaluate"
         )
 
 
@@ -49,12 +48,11 @@ def evaluate(settings, evaluation):
         print(f"Not evaluated, for that takes both models: {', '.join(missing)} is not there yet.")
         return
     runs = load_finished_runs(paths, settings.data_dir)
-    folder = settings.runs_folder / "evaluation" / f"seed{settings.seed}"
     for title, function, part in (
         ("Generative adversarial metric", play, evaluation.metric),
         ("Semi-supervised classification", classify, evaluation.table),
     ):
-        path = folder / f"{function.__module__.rpartition('.')[2]}.json"
+        path = runs.evaluation_folder / f"{function.__module__.rpartition('.')[2]}.json"
         print(f"\n{title}, in {path}")
         # The folder belongs to these two runs: what is there of others, which they replace, is old.
         print(function(runs, part, path, overwrite=True, verbose=min(settings.verbose, 1)))

@@ -28,7 +28,8 @@ def parser(name, description):
     command.add_argument(
         "--output",
         type=Path,
-        help=f"folder that gets {name}.json (default: evaluation/ beside the first run)",
+        help=f"folder that gets {name}.json (default: evaluation/ beside the first run, and in it "
+        "seed0/ or the like where all runs have one seed)",
     )
     command.add_argument(
         "--overwrite", action="store_true", help="replace results of other runs or settings"
@@ -58,12 +59,12 @@ def main(command, argv, evaluate):
         return stop.code
     quiet_tensorflow()
     name = command.prog.rpartition(".")[2]
-    output = arguments.output or Path(arguments.runs[0]).expanduser().parent / "evaluation"
-    path = output.expanduser() / f"{name}.json"
     try:
         from experiments.finished_runs import load_finished_runs
 
-        print(evaluate(arguments, load_finished_runs(arguments.runs, arguments.data_dir), path))
+        runs = load_finished_runs(arguments.runs, arguments.data_dir)
+        path = (arguments.output or runs.evaluation_folder).expanduser() / f"{name}.json"
+        print(evaluate(arguments, runs, path))
         print(f"In {path}")
     except (ValueError, OSError) as error:
         print(f"{command.prog}: error: {error}", file=sys.stderr)

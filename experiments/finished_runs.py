@@ -22,6 +22,13 @@ class FinishedRuns:
     runs: dict
     dataset: Dataset
 
+    @property
+    def evaluation_folder(self):
+        """Where their results go if nothing else is said, a `Path`."""
+        folder = next(iter(self.runs.values())).path.parent / "evaluation"
+        seeds = {run.config["settings"]["seed"] for run in self.runs.values()}
+        return folder / f"seed{seeds.pop()}" if len(seeds) == 1 else folder
+
     def describe(self):
         """Return what tells these runs from others, as JSON can hold it."""
         return {

@@ -60,7 +60,7 @@ def report(folder, readme=None):
         readme: A Markdown file whose marked parts are replaced; None for none.
 
     Returns:
-        All tables, as Markdown.
+        All tables, as Markdown, and where they lie.
 
     Raises:
         EvaluationError: Where there are no results, or some are damaged or not finished, or the
@@ -75,7 +75,8 @@ def report(folder, readme=None):
         write_text(place / "report.md", markdown(files, place.name))
     if readme is not None:
         write_text(readme, fill(readme, folder, results))
-    return "\n".join(markdown(files, str(place)) for place, files in results.items())
+    pages = [markdown(files, str(place)) for place, files in results.items()]
+    return "\n".join([*pages, *(f"In {place / 'report.md'}" for place in results)])
 
 
 def read_folders(folder):
@@ -92,11 +93,11 @@ def read_folders(folder):
         EvaluationError: Where there are none, or some are damaged or not finished.
     """
     from experiments.errors import EvaluationError
-    from experiments.result_file import read_results
+    from experiments.result_file import is_result, read_results
 
     folders = {}
     for path in sorted(folder.rglob("*.json")):
-        if path.stem in FILES:
+        if path.stem in FILES and is_result(path):
             content = read_results(path, f"capsgan_keras {path.stem} 1")
             if not content["finished"]:
                 raise EvaluationError(

@@ -76,16 +76,30 @@ def read_results(path, kind=None):
     Raises:
         EvaluationError: Where it holds something else.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise EvaluationError(f"{path}: could not be read. {error}") from error
+    content = _read(path)
     parts = {"format", "finished", "identity", "results"}
     if not isinstance(content, dict) or not parts <= content.keys():
         raise EvaluationError(f"{path}: holds no results: it lacks some of {sorted(parts)}")
     if kind not in (None, content["format"]):
         raise EvaluationError(f"{path}: holds results of {content['format']}, not of {kind}")
     return content
+
+
+def is_result(path):
+    """Return whether a JSON file says that it is of the kind that `ResultFile` writes.
+
+    Raises:
+        EvaluationError: Where it is damaged.
+    """
+    content = _read(path)
+    return isinstance(content, dict) and "format" in content
+
+
+def _read(path):
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EvaluationError(f"{path}: could not be read. {error}") from error
 
 
 def _differences(stored, asked, name=""):

@@ -180,7 +180,7 @@ def _unreached(tables):
     unreached = {
         name: sum(cell["unreached"] for cell in result["cells"]) for name, result in tables.items()
     }
-    parts = [f"{name} {count}" for name, count in unreached.items() if count]
+    parts = [f"{CONTROLS.get(name, name)} {count}" for name, count in unreached.items() if count]
     if not parts:
         return " Every test image was reached by a label."
     return f" Test images that no label reached, in all draws together: {', '.join(parts)}."

@@ -56,6 +56,14 @@ def test_tables_and_figures(results, finished_runs, capsys):
     assert (grid == expected[..., 0]).all()
 
 
+def test_json_files_of_other_kinds_are_left_alone(results):
+    other = results / "benchmarks" / "semi_supervised.json"
+    other.parent.mkdir()
+    other.write_text('{"ratio": 2}')
+    assert report.main([str(results)]) == 0
+    assert [p.name for p in other.parent.iterdir()] == [other.name]
+
+
 def test_only_json_is_read(results, finished_runs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for path in results.rglob("*.png"):
@@ -162,6 +170,9 @@ def test_errors(results, tmp_path, capsys):
     path.write_text(json.dumps(content | {"finished": False}))
     assert report.main([str(results)]) == 2
     assert "gam.json: is not finished" in capsys.readouterr().err
+    (results / "digits" / "semi_supervised.json").write_text("{")
+    assert report.main([str(results)]) == 2
+    assert "semi_supervised.json: could not be read" in capsys.readouterr().err
     path.write_text(json.dumps(content | {"format": semi_supervised.KIND}))
     assert report.main([str(results)]) == 2
     assert "holds results of capsgan_keras semi_supervised 1" in capsys.readouterr().err
