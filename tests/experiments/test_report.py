@@ -170,9 +170,9 @@ def test_errors(results, tmp_path, capsys):
     path.write_text(json.dumps(content | {"finished": False}))
     assert report.main([str(results)]) == 2
     assert "gam.json: is not finished" in capsys.readouterr().err
-    (results / "digits" / "semi_supervised.json").write_text("{")
-    assert report.main([str(results)]) == 2
-    assert "semi_supervised.json: could not be read" in capsys.readouterr().err
     path.write_text(json.dumps(content | {"format": semi_supervised.KIND}))
     assert report.main([str(results)]) == 2
     assert "holds results of capsgan_keras semi_supervised 1" in capsys.readouterr().err
+    path.write_text("{")
+    assert report.main([str(results)]) == 2
+    assert "gam.json: could not be read" in capsys.readouterr().err
