@@ -67,8 +67,8 @@ A dash stands for the package's default.
 from capsgan_keras import load_run
 
 gan = load_run("{path}").gan
-images = gan.generate(64, seed=0)      # uint8 (64, {_sides(dataset["image_shape"], ", ")})
-scores = gan.discriminate(images)      # (64,) probabilities of being real
+images = gan.generate(64, seed=0)  # uint8 (64, {_sides(dataset["image_shape"], ", ")})
+scores = gan.discriminate(images)  # (64,) probabilities of being real
 ```
 
 `generator.keras` alone maps latents (n, {settings["latent_dim"]}) to images in [-1, 1], and loads
