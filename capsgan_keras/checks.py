@@ -24,13 +24,13 @@ def check_positive(**arguments):
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
 
 
-def check_seed(seed, name="seed"):
+def check_seed(seed):
     """Return `seed` as an int or None; raise a `ValueError` where it is neither or negative."""
     if seed is None:
         return None
     if not is_whole(seed) or seed < 0:
         raise ValueError(
-            f"`{name}` must be an integer of at least 0, or None. Received: {name}={seed!r}"
+            f"`seed` must be an integer of at least 0, or None. Received: seed={seed!r}"
         )
     return int(seed)
 

@@ -39,9 +39,10 @@ def main(experiment, defaults, evaluation, description, argv=None):
     except SystemExit as stop:  # argparse, after --help or an error of its own
         return stop.code
 
-    if settings.evaluate is False or (
-        settings.evaluate is None and settings.dataset != defaults.dataset
-    ):
+    wanted = settings.evaluate
+    if wanted is None:
+        wanted = settings.dataset == defaults.dataset
+    if not wanted:
         evaluation = None
     arguments = [*argv, *([] if "--resume" in argv else ["--resume"])]
     resume_command = f"python -m experiments.{experiment} {shlex.join(arguments)}"

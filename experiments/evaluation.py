@@ -1,5 +1,6 @@
 """The evaluation that an experiment ends with: both models of one seed against each other."""
 
+from capsgan_keras.runs import RunDirectory
 from experiments.errors import SettingsError
 from experiments.finished_runs import load_finished_runs
 from experiments.gam import play
@@ -43,7 +44,7 @@ def evaluate(settings, evaluation):
         RunError, DatasetError, EvaluationError, OSError: As the two evaluations.
     """
     paths = [settings.run_path(model) for model in ("convolutional", "capsule")]
-    missing = [str(path) for path in paths if not (path / "metrics.json").is_file()]
+    missing = [str(path) for path in paths if not RunDirectory(path).finished]
     if missing:
         print(f"Not evaluated, for that takes both models: {', '.join(missing)} is not there yet.")
         return

@@ -4,10 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from experiments.command_line import INTERRUPTED, USAGE_ERROR
 from experiments.logs import quiet_tensorflow
-
-REFUSED = 2
-INTERRUPTED = 130
 
 
 def parser(name, description):
@@ -68,7 +66,7 @@ def main(command, argv, evaluate):
         print(f"In {path}")
     except (ValueError, OSError) as error:
         print(f"{command.prog}: error: {error}", file=sys.stderr)
-        return REFUSED
+        return USAGE_ERROR
     except KeyboardInterrupt:
         print("\nInterrupted. What is finished is kept; the same command goes on.", file=sys.stderr)
         return INTERRUPTED

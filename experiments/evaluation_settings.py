@@ -8,6 +8,11 @@ from experiments.settings import whole
 CUTS = ("paper", "calibrated")
 
 
+def result_format(name):
+    """Return what a result file says that it is, for an evaluation's module name."""
+    return f"capsgan_keras {name} 1"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MetricSettings:
     """Settings of `experiments.gam`.
@@ -64,7 +69,6 @@ class TableSettings:
 
     def __post_init__(self):
         """Check what `SemiSupervisedSettings` does not."""
-        whole(0)("seed", self.seed)
         whole(1)("n_unlabelled", self.n_unlabelled)
 
 

@@ -19,7 +19,7 @@ def metric_bars(identity, results):
     labels = [f"{pair['a']}\n{pair['b']}\ncut {pair['cut']}" for pair in pairs]
     figure = Figure(figsize=(max(6.0, 1.6 * len(pairs) + 2.0), 4.2), layout="constrained")
     axes = figure.subplots()
-    for offset, name in ((-0.2, "r_samples"), (0.2, "r_test")):
+    for offset, color, name in ((-0.2, "C0", "r_samples"), (0.2, "C1", "r_test")):
         values = [np.nan if pair[name] is None else pair[name] for pair in pairs]
         bounds = [_bounds(pair[f"{name}_interval"], pair[name]) for pair in pairs]
         axes.bar(
@@ -29,12 +29,12 @@ def metric_bars(identity, results):
             yerr=np.transpose(bounds),
             capsize=3,
             label=name,
-            color="C0" if name == "r_samples" else "C1",
+            color=color,
         )
         if paper:
             axes.axhline(
                 paper[name],
-                color="C0" if name == "r_samples" else "C1",
+                color=color,
                 linestyle=":",
                 label=f"{name}, paper",
             )

@@ -14,9 +14,9 @@ import dataclasses
 import sys
 
 from experiments import evaluation_command
-from experiments.evaluation_settings import MetricSettings
+from experiments.evaluation_settings import CUTS, MetricSettings, result_format
 
-KIND = "capsgan_keras gam 1"
+KIND = result_format("gam")
 
 
 def main(argv=None):
@@ -58,7 +58,7 @@ def main(argv=None):
 
 
 def _cut(word):
-    return word if word in ("paper", "calibrated") else float(word)
+    return word if word in CUTS else float(word)
 
 
 def play(finished_runs, settings, path, overwrite=False, verbose=1):

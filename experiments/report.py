@@ -22,10 +22,11 @@ import re
 import sys
 from pathlib import Path
 
+from experiments.command_line import USAGE_ERROR
+from experiments.evaluation_settings import result_format
 from experiments.logs import quiet_tensorflow
 
 FILES = ("gam", "semi_supervised", "sample_quality")
-REFUSED = 2
 _PART = re.compile(r"(<!-- report: (\S+) -->\n).*?(<!-- end of report -->)", re.DOTALL)
 
 
@@ -48,7 +49,7 @@ def main(argv=None):
         print(report(arguments.folder.expanduser(), arguments.readme))
     except (ValueError, OSError) as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
-        return REFUSED
+        return USAGE_ERROR
     return 0
 
 
@@ -93,12 +94,15 @@ def read_folders(folder):
         EvaluationError: Where there are none, or some are damaged or not finished.
     """
     from experiments.errors import EvaluationError
-    from experiments.result_file import is_result, read_results
+    from experiments.result_file import check_results, read_json
 
     folders = {}
     for path in sorted(folder.rglob("*.json")):
-        if path.stem in FILES and is_result(path):
-            content = read_results(path, f"capsgan_keras {path.stem} 1")
+        if path.stem not in FILES:
+            continue
+        content = read_json(path)
+        if isinstance(content, dict) and "format" in content:  # not another's of that name
+            check_results(path, content, result_format(path.stem))
             if not content["finished"]:
                 raise EvaluationError(
                     f"{path}: is not finished; the command that began it goes on with it"
@@ -119,24 +123,25 @@ def write_figures(folder, files):
     Args:
         folder: The folder.
         files: Dictionary from the evaluation to the content of its file.
-
-    Returns:
-        The paths.
     """
     from capsgan_keras.files import replacing
     from capsgan_keras.plotting import save_figure
     from experiments import figures
 
     if "gam" in files:
-        content = files["gam"]["identity"], files["gam"]["results"]
-        save_figure(folder / "gam.png", figures.metric_bars(*content))
-        save_figure(folder / "gam-matrix.png", figures.tournament_matrix(*content))
-        for name, grid in files["gam"]["results"]["grids"].items():
+        identity, results = _content(files["gam"])
+        save_figure(folder / "gam.png", figures.metric_bars(identity, results))
+        save_figure(folder / "gam-matrix.png", figures.tournament_matrix(identity, results))
+        for name, grid in results["grids"].items():
             with replacing(folder / _grid(name)) as partial:
                 partial.write_bytes(base64.b64decode(grid["png"]))
     if "semi_supervised" in files:
-        content = files["semi_supervised"]["identity"], files["semi_supervised"]["results"]
-        save_figure(folder / "errors.png", figures.error_curves(*content))
+        curves = figures.error_curves(*_content(files["semi_supervised"]))
+        save_figure(folder / "errors.png", curves)
+
+
+def _content(file):
+    return file["identity"], file["results"]
 
 
 def _grid(name):
@@ -157,7 +162,7 @@ def markdown(files, title, prefix="", level=1):
     sub = "#" * (level + 1)
     parts = [f"{'#' * level} {title}", _runs(files)]
     if "gam" in files:
-        identity, results = files["gam"]["identity"], files["gam"]["results"]
+        identity, results = _content(files["gam"])
         grids = [
             f"![Images of {name}, latents of seed {grid['seed']}]({prefix}{_grid(name)})"
             for name, grid in results["grids"].items()
@@ -171,13 +176,9 @@ def markdown(files, title, prefix="", level=1):
             f"![All discriminators against all generators]({prefix}gam-matrix.png)",
         ]
     if "semi_supervised" in files:
-        identity, results = (
-            files["semi_supervised"]["identity"],
-            files["semi_supervised"]["results"],
-        )
         parts += [
             f"{sub} Semi-supervised classification",
-            error_table(identity, results),
+            error_table(*_content(files["semi_supervised"])),
             f"![Error against the number of labelled images]({prefix}errors.png)",
         ]
     if "sample_quality" in files:

@@ -76,30 +76,30 @@ def read_results(path, kind=None):
     Raises:
         EvaluationError: Where it holds something else.
     """
-    content = _read(path)
+    content = read_json(path)
+    check_results(path, content, kind)
+    return content
+
+
+def read_json(path):
+    """Return the content of a JSON file.
+
+    Raises:
+        EvaluationError: Where it is damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EvaluationError(f"{path}: could not be read. {error}") from error
+
+
+def check_results(path, content, kind):
+    """Refuse what is not the content of a result file; arguments as in `read_results`."""
     parts = {"format", "finished", "identity", "results"}
     if not isinstance(content, dict) or not parts <= content.keys():
         raise EvaluationError(f"{path}: holds no results: it lacks some of {sorted(parts)}")
     if kind not in (None, content["format"]):
         raise EvaluationError(f"{path}: holds results of {content['format']}, not of {kind}")
-    return content
-
-
-def is_result(path):
-    """Return whether a JSON file says that it is of the kind that `ResultFile` writes.
-
-    Raises:
-        EvaluationError: Where it is damaged.
-    """
-    content = _read(path)
-    return isinstance(content, dict) and "format" in content
-
-
-def _read(path):
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise EvaluationError(f"{path}: could not be read. {error}") from error
 
 
 def _differences(stored, asked, name=""):

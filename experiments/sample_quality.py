@@ -15,8 +15,9 @@ import sys
 from pathlib import Path
 
 from experiments import evaluation_command
+from experiments.evaluation_settings import result_format
 
-KIND = "capsgan_keras sample_quality 1"
+KIND = result_format("sample_quality")
 
 
 def main(argv=None):

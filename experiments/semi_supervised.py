@@ -16,9 +16,9 @@ import dataclasses
 import sys
 
 from experiments import evaluation_command
-from experiments.evaluation_settings import TableSettings
+from experiments.evaluation_settings import TableSettings, result_format
 
-KIND = "capsgan_keras semi_supervised 1"
+KIND = result_format("semi_supervised")
 NEIGHBOURS = (3, 5, 7, 10, 15)
 """Candidates of --choose-settings."""
 
