@@ -27,7 +27,7 @@ def squash(vectors, axis=-1):
         Tensor of the shape and dtype of `vectors`.
     """
     vectors = ops.convert_to_tensor(vectors)
-    single = _at_least_float32(vectors)
+    single = at_least_float32(vectors)
     squared = ops.sum(ops.square(single), axis=axis, keepdims=True)
     scale = squared / ((1.0 + squared) * ops.sqrt(squared + EPSILON))
     return ops.cast(single * scale, vectors.dtype)
@@ -44,7 +44,7 @@ def vector_length(vectors, axis=-1):
         Tensor of the shape of `vectors` without `axis`; float32, or float64 for float64 input.
         The length of a zero vector comes out as 1e-6.
     """
-    single = _at_least_float32(ops.convert_to_tensor(vectors))
+    single = at_least_float32(ops.convert_to_tensor(vectors))
     return ops.sqrt(ops.sum(ops.square(single), axis=axis) + EPSILON)
 
 
@@ -82,7 +82,7 @@ def dynamic_routing(predictions, routings=3, leaky=False, bias=None, stop_gradie
             "`predictions` must have the shape (batch, num_capsule, num_input_capsules, "
             f"dim_capsule). Received: predictions of shape {tuple(predictions.shape)}"
         )
-    votes = _at_least_float32(predictions)
+    votes = at_least_float32(predictions)
     num_capsule = predictions.shape[1]
 
     # Zero logits share each vote out evenly: the first couplings need no softmax.
@@ -121,7 +121,8 @@ def _squash_with_bias(sums, bias):
     return squash(sums if bias is None else sums + ops.cast(bias, sums.dtype))
 
 
-def _at_least_float32(tensor):
+def at_least_float32(tensor):
+    """Cast half-precision tensors to float32 and leave others as they are."""
     if keras.backend.standardize_dtype(tensor.dtype) in ("float16", "bfloat16"):
         return ops.cast(tensor, "float32")
     return tensor

@@ -3,9 +3,10 @@
 import keras
 from keras import ops
 
+from capsgan_keras.blockwise import route_inputs
 from capsgan_keras.checks import check_capsules, check_choice, check_positive
 from capsgan_keras.layers.weight_options import serialize_weight_options
-from capsgan_keras.routing import check_routings, dynamic_routing, squash
+from capsgan_keras.routing import check_routings, squash
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -111,13 +112,13 @@ class CapsuleLayer(keras.layers.Layer):
         kernel = ops.reshape(
             self.kernel, (num_input, input_dim, self.num_capsule, self.dim_capsule)
         )
-        predictions = ops.einsum("bid,idjk->bjik", inputs, kernel)
         bias = None
         if self.bias is not None:
             # A tensor: a tf.function under construction can't take a Keras variable.
             bias = ops.reshape(self.bias, (self.num_capsule, self.dim_capsule))
-        return dynamic_routing(
-            predictions,
+        return route_inputs(
+            inputs,
+            kernel,
             routings=self.routings,
             leaky=self.routing == "leaky",
             bias=bias,
