@@ -12,13 +12,21 @@ all of them alike; ratios are taken within each round. The first steps, which co
 timed.
 """
 
-import argparse
-import os
-import platform
-import statistics
+import itertools
 import sys
-import time
-from pathlib import Path
+
+from benchmarks.measuring import (
+    FOLDER,
+    DisagreementError,
+    cell,
+    new_parser,
+    positive,
+    ratios,
+    run_command,
+    spread,
+    time_in_turn,
+    write_result,
+)
 
 SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
 MODELS = ("capsule", "convolutional")
@@ -26,14 +34,8 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 UPDATES = ("simultaneous", "alternating")
 TEXTBOOK = "textbook"
 SEED = 0
-WARM_UP = 2
 TOLERANCE = 1e-3
 """Largest relative difference from the textbook's values: float32 sums in another order."""
-DISAGREED, REFUSED = 1, 2
-
-
-class DisagreementError(ArithmeticError):
-    """The package and the textbook compute different values: their times can't be compared."""
 
 
 def main(argv=None):
@@ -46,18 +48,7 @@ def main(argv=None):
         The exit status: 0; 1 where values differ from the textbook's; 2 where the backend can't
         train or the file can't be written.
     """
-    options = parse(argv)
-    # Read when TensorFlow is imported, which is after the arguments, so that --help is quick.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        run(options)
-    except DisagreementError as error:
-        print(f"python -m benchmarks.training: error: {error}", file=sys.stderr)
-        return DISAGREED
-    except (OSError, NotImplementedError) as error:
-        print(f"python -m benchmarks.training: error: {error}", file=sys.stderr)
-        return REFUSED
-    return 0
+    return run_command("training", run, parse(argv))
 
 
 def parse(argv):
@@ -66,12 +57,7 @@ def parse(argv):
     Raises:
         SystemExit: On wrong arguments, or after `--help`.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.training",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser("training", __doc__, FOLDER / "training-<shape>.json")
     parser.add_argument(
         "--dataset-shape",
         choices=SHAPES,
@@ -89,27 +75,15 @@ def parse(argv):
         "where the hardware has instructions for it)",
     )
     parser.add_argument(
-        "--batch-size", type=_positive, default=128, help="images in a step (default: 128)"
+        "--batch-size", type=positive, default=128, help="images in a step (default: 128)"
     )
     parser.add_argument(
-        "--steps", type=_positive, default=10, help="steps timed at a time (default: 10)"
+        "--steps", type=positive, default=10, help="steps timed at a time (default: 10)"
     )
     parser.add_argument(
-        "--repeats", type=_positive, default=7, help="times around all steps (default: 7)"
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        help="the file to write (default: results/benchmarks/training-<shape>.json)",
+        "--repeats", type=positive, default=7, help="times around all steps (default: 7)"
     )
     return parser.parse_args(argv)
-
-
-def _positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a positive whole number. Received: {text}")
-    return number
 
 
 def run(options):
@@ -122,15 +96,13 @@ def run(options):
     """
     import keras
 
-    from capsgan_keras.files import write_json
-
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
         raise NotImplementedError(
             "GANs train on the Keras backends tensorflow and jax: set the environment variable "
             f"KERAS_BACKEND. Received: backend {backend!r}"
         )
-    output = options.output or Path(f"results/benchmarks/training-{options.dataset_shape}.json")
+    output = options.output or FOLDER / f"training-{options.dataset_shape}.json"
     output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
     if backend != "tensorflow":
         print(
@@ -150,8 +122,7 @@ def run(options):
         "steps": options.steps,
         "repeats": options.repeats,
     }
-    write_json(output, {"machine": machine(), "settings": settings, "models": results})
-    print(f"Written to {output}")
+    write_result(output, settings, {"models": results})
 
 
 def default_precisions():
@@ -185,8 +156,19 @@ def measure(model, shape, precisions, options):
     )
     differences = check(model, shape, batches[0])
     steps = make_steps(model, shape, precisions)
-    rates = time_in_turn(steps, batches, options.steps, options.repeats)
+    seconds = time_in_turn(
+        {key: feed(step, batches) for key, step in steps.items()}, options.steps, options.repeats
+    )
+    rates = {
+        key: [options.batch_size / value for value in values] for key, values in seconds.items()
+    }
     return {"differences": differences, "steps": summarize(rates)}
+
+
+def feed(step, batches):
+    """Return a function that calls `step` with one batch after the other, over and over."""
+    rounds = itertools.cycle(batches)
+    return lambda: step(next(rounds))
 
 
 def new_gan(model, shape, precision):
@@ -262,37 +244,12 @@ def _textbook_step(gan):
     return lambda images: [loss.numpy() for loss in textbook.train_step(images)]
 
 
-def time_in_turn(steps, batches, n_steps, repeats):
-    """Time functions in turn.
-
-    Args:
-        steps: Dictionary of functions of a batch.
-        batches: Array `(n, batch, ...)`; taken one after the other, over and over.
-        n_steps: How often a function is called each time that its turn comes.
-        repeats: How often the turn comes.
-
-    Returns:
-        Dictionary with the keys of `steps`: lists of images per second, one number a turn.
-    """
-    for step in steps.values():
-        for _ in range(WARM_UP):
-            step(batches[0])
-    rates = {key: [] for key in steps}
-    for _ in range(repeats):
-        for key, step in steps.items():
-            start = time.perf_counter()
-            for index in range(n_steps):
-                step(batches[index % len(batches)])
-            seconds = time.perf_counter() - start
-            rates[key].append(n_steps * batches.shape[1] / seconds)
-    return rates
-
-
 def summarize(rates):
     """Turn rates into medians, spreads and ratios.
 
     Args:
-        rates: As `time_in_turn` returns them, the keys `(name, precision)`.
+        rates: Dictionary of lists of images per second, one number a round; its keys are
+            `(name, precision)`.
 
     Returns:
         List of dictionaries, one a step: `step`, `precision`, `images_per_second`, and
@@ -304,23 +261,18 @@ def summarize(rates):
     def ratio(key, reference):
         if reference not in rates:
             return None
-        pairs = zip(rates[key], rates[reference], strict=True)
-        return _spread([ours / theirs for ours, theirs in pairs])
+        return ratios(rates[key], rates[reference])
 
     return [
         {
             "step": name,
             "precision": precision,
-            "images_per_second": _spread(values) | {"rounds": values},
+            "images_per_second": spread(values) | {"rounds": values},
             "times_textbook": ratio((name, precision), (TEXTBOOK, precision)),
             "times_textbook_float32": ratio((name, precision), (TEXTBOOK, "float32")),
         }
         for (name, precision), values in rates.items()
     ]
-
-
-def _spread(values):
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 def table(model, shape, batch_size, result):
@@ -333,50 +285,15 @@ def table(model, shape, batch_size, result):
     ]
     for row in result["steps"]:
         columns = (
-            _cell(row["images_per_second"], ".1f").rjust(24),
-            _cell(row["times_textbook"], ".2f").rjust(22),
-            _cell(row["times_textbook_float32"], ".2f").rjust(22),
+            cell(row["images_per_second"], ".1f").rjust(24),
+            cell(row["times_textbook"], ".2f").rjust(22),
+            cell(row["times_textbook_float32"], ".2f").rjust(22),
         )
         lines.append(f"{row['step']:14}{row['precision']:16}{''.join(columns)}")
     if result["differences"] is not None:
         largest = max(max(values.values()) for values in result["differences"].values())
         lines.append(f"largest relative difference from the textbook's values: {largest:.1e}")
     return "\n".join(lines)
-
-
-def _cell(spread, digits):
-    if spread is None:
-        return "-"
-    median, low, high = (format(spread[key], digits) for key in ("median", "min", "max"))
-    return f"{median} ({low}-{high})"
-
-
-def machine():
-    """Describe the machine and the versions, without names or paths."""
-    import keras
-
-    from capsgan_keras.provenance import git_commit, versions
-    from experiments.precision import cpu_flags
-
-    return {
-        "cpu": _cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
-        "bfloat16_instructions": cpu_flags(),
-        "devices": keras.distribution.list_devices(),
-        "system": platform.system(),
-        "versions": versions(),
-        "commit": git_commit(),
-    }
-
-
-def _cpu_model(path="/proc/cpuinfo"):
-    """The processor's name, as Linux knows it, else as Python does."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError:  # not Linux
-        lines = []
-    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
 
 
 if __name__ == "__main__":

@@ -161,24 +161,12 @@ def test_steps_are_compared(kind):
     assert min(textbook.compare_steps(gan, images()).values()) > training.TOLERANCE
 
 
-def test_steps_take_turns():
-    calls = []
-    steps = {
-        name: lambda batch, name=name: calls.append((name, int(batch[0]))) for name in ("a", "b")
-    }
-    batches = np.array([[10, 10, 10], [20, 20, 20]])
-    rates = training.time_in_turn(steps, batches, n_steps=3, repeats=2)
-    warm_up = [(name, 10) for name in "ab" for _ in range(training.WARM_UP)]
-    turn = [(name, image) for name in "ab" for image in (10, 20, 10)]
-    assert calls == warm_up + turn + turn
-    assert {name: len(values) for name, values in rates.items()} == {"a": 2, "b": 2}
-
-
-def test_rates_count_images_over_seconds(monkeypatch):
-    clock = iter([0.0, 2.0, 5.0, 9.0])
-    monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock))
-    rates = training.time_in_turn({"a": lambda batch: None}, np.zeros((2, 4)), 3, repeats=2)
-    assert rates == {"a": [3 * 4 / 2.0, 3 * 4 / 4.0]}
+def test_batches_are_fed_over_and_over():
+    seen = []
+    step = training.feed(lambda batch: seen.append(int(batch[0])), np.array([[10, 10], [20, 20]]))
+    for _ in range(5):
+        step()
+    assert seen == [10, 20, 10, 20, 10]
 
 
 def test_ratios_are_taken_within_a_round():
