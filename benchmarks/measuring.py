@@ -19,6 +19,10 @@ class DisagreementError(ArithmeticError):
     """Two ways to do the same compute different values: their times can't be compared."""
 
 
+class CannotMeasureError(RuntimeError):
+    """What is asked for can't be measured: data are missing, or a program ended too early."""
+
+
 def run_command(name, run, options):
     """Run a benchmark and say on standard error what stops it.
 
@@ -29,7 +33,7 @@ def run_command(name, run, options):
 
     Returns:
         The exit status: 0; 1 where values that should agree differ; 2 where the backend can't do
-        what is asked for, or a file can't be written.
+        what is asked for, a file can't be written, or a process of its own fails.
     """
     # Read when TensorFlow is imported, which is after the arguments, so that --help is quick.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -38,7 +42,12 @@ def run_command(name, run, options):
     except DisagreementError as error:
         print(f"python -m benchmarks.{name}: error: {error}", file=sys.stderr)
         return DISAGREED
-    except (OSError, NotImplementedError) as error:
+    except (
+        OSError,
+        NotImplementedError,
+        CannotMeasureError,
+        subprocess.CalledProcessError,
+    ) as error:
         print(f"python -m benchmarks.{name}: error: {error}", file=sys.stderr)
         return REFUSED
     return 0
@@ -70,21 +79,20 @@ def positive(text):
     return number
 
 
-def time_in_turn(functions, calls, repeats):
+def time_in_turn(functions, calls, repeats, warm_up=WARM_UP):
     """Time functions in turn, so that whatever else the machine does slows all of them alike.
-
-    Each is called `WARM_UP` times first, untimed.
 
     Args:
         functions: Dictionary of functions without arguments that end when their work is done.
         calls: How often a function is called each time that its turn comes.
         repeats: How often the turn comes.
+        warm_up: How often each is called first, untimed.
 
     Returns:
         Dictionary with the keys of `functions`: lists of seconds a call, one number a turn.
     """
     for function in functions.values():
-        for _ in range(WARM_UP):
+        for _ in range(warm_up):
             function()
     seconds = {key: [] for key in functions}
     for _ in range(repeats):
@@ -113,6 +121,11 @@ def cell(values, digits):
         return "-"
     median, low, high = (format(values[key], digits) for key in ("median", "min", "max"))
     return f"{median} ({low}-{high})"
+
+
+def mebibytes(count):
+    """Write a number of bytes in MiB; a dash for None."""
+    return "-" if count is None else f"{count / 2**20:,.0f}"
 
 
 def memory_of(module, arguments):

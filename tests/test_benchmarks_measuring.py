@@ -1,4 +1,5 @@
 import argparse
+import subprocess
 import sys
 
 import numpy as np
@@ -14,6 +15,32 @@ def test_functions_take_turns():
     warm_up = ["a"] * measuring.WARM_UP + ["b"] * measuring.WARM_UP
     assert calls == warm_up + 2 * ["a", "a", "a", "b", "b", "b"]
     assert {name: len(values) for name, values in seconds.items()} == {"a": 2, "b": 2}
+
+
+def test_what_was_called_before_needs_no_warm_up():
+    calls = []
+    measuring.time_in_turn({"a": lambda: calls.append("a")}, calls=1, repeats=3, warm_up=0)
+    assert calls == ["a", "a", "a"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (measuring.DisagreementError("other values"), 1),
+        (measuring.CannotMeasureError("no data"), 2),
+        (subprocess.CalledProcessError(3, ["python"]), 2),
+        (NotImplementedError("no backend"), 2),
+        (OSError("no space"), 2),
+    ],
+)
+def test_what_stops_a_benchmark_is_told_in_a_line(error, status, capsys):
+    def run(options):
+        assert options == "options"
+        raise error
+
+    assert measuring.run_command("name", run, "options") == status
+    assert capsys.readouterr().err == f"python -m benchmarks.name: error: {error}\n"
+    assert measuring.run_command("name", lambda options: None, "options") == 0
 
 
 def test_seconds_are_those_of_one_call(monkeypatch):
@@ -33,6 +60,8 @@ def test_ratios_are_taken_within_each_round():
 def test_cells():
     assert measuring.cell({"median": 2.0, "min": 1.25, "max": 3.0}, ".1f") == "2.0 (1.2-3.0)"
     assert measuring.cell(None, ".1f") == "-"
+    assert measuring.mebibytes(1536 * 2**20) == "1,536"
+    assert measuring.mebibytes(None) == "-"
 
 
 @pytest.mark.parametrize("text", ["0", "-3"])
