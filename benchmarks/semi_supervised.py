@@ -5,34 +5,40 @@
 
 The table is the paper's: 3 numbers of labelled images, 5 draws, 2 models, in the paper's
 proportions (n = 100, 1,000, 10,000 and 10,000 test images for 50,000 unlabelled ones). First the
-predicted labels of the first draw are compared. Then the package's table for one model is timed
-as a whole, and scikit-learn's fit and prediction for single cells, since all draws of a number of
-labels cost it the same; both are multiplied up to the whole table. `--repeats` is how often each
-is timed. Both get all cores.
+predicted labels of the first draw are checked to be the same. Then the package's table for one
+model is timed as a whole, in turn with scikit-learn's fit and prediction for one cell of each
+number of labels, since all draws of a number cost it the same; both are multiplied up to the
+whole table. `--repeats` is how often all are timed. Both get all cores. Memory is the growth of
+a process of its own: of the table, and of scikit-learn's cell with the most labels.
 """
 
 import argparse
-import os
-import resource
-import statistics
+import json
 import sys
-import time
-import warnings
-from pathlib import Path
 
-import numpy as np
-from sklearn.semi_supervised import LabelSpreading
-
-from capsgan_keras import load_dataset
-from capsgan_keras.evaluation import draw_labelled, semi_supervised_error
-from capsgan_keras.evaluation.semi_supervised_result import SemiSupervisedSettings
-from capsgan_keras.evaluation.training_sets import make_training_sets
-from capsgan_keras.files import write_json
-from capsgan_keras.provenance import versions
+from benchmarks.measuring import (
+    FOLDER,
+    CannotMeasureError,
+    DisagreementError,
+    cell,
+    mebibytes,
+    memory_of,
+    new_parser,
+    peak_memory,
+    positive,
+    ratios,
+    run_command,
+    spread,
+    time_in_turn,
+    write_result,
+)
 
 DRAWS, MODELS = 5, 2
+PARTS = 500, 50, 5
+"""The unlabelled images are so many times as many as the labelled ones."""
 LEAST_AGREEMENT = 0.999  # equal labels, but for ties of distances
-RESULTS = Path("results/benchmarks/semi_supervised.json")
+DATA = ("synthetic", "mnist", "cifar10")
+WAYS = ("package", "scikit-learn")
 
 
 def main(arguments=None):
@@ -42,29 +48,84 @@ def main(arguments=None):
         arguments: optional list of str, instead of the command line's.
 
     Returns:
-        int, the exit status: 1 if the labels disagree.
+        int, the exit status: 1 if the labels disagree, 2 if there are no data or the file can't
+        be written.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--points", type=int, nargs="+", default=[2_000, 5_000], metavar="N")
-    parser.add_argument("--data", choices=("synthetic", "mnist", "cifar10"), default="synthetic")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    options = parser.parse_args(arguments)
-    if min(options.points) < 1_000 or options.repeats < 1:
-        parser.error("--points must be 1000 or more, and --repeats 1 or more")
+    return run_command("semi_supervised", run, parse(arguments))
 
+
+def parse(arguments):
+    """Gives the parsed arguments.
+
+    Args:
+        arguments: list of str, or None for the process's.
+
+    Returns:
+        `argparse.Namespace`.
+
+    Raises:
+        SystemExit: On wrong arguments, or after `--help`.
+    """
+    parser = new_parser("semi_supervised", __doc__, FOLDER / "semi_supervised.json")
+    parser.add_argument(
+        "--points",
+        type=points_of,
+        nargs="+",
+        default=[2_000, 5_000],
+        metavar="N",
+        help="numbers of unlabelled images, 1000 or more each (default: 2000 5000)",
+    )
+    parser.add_argument("--data", choices=DATA, default="synthetic", help="(default: synthetic)")
+    parser.add_argument("--repeats", type=positive, default=3, help="(default: 3)")
+    # What the processes whose memory is measured are started with.
+    parser.add_argument("--memory-of", choices=WAYS, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def points_of(text):
+    """Gives the number of points that a word of the command line stands for."""
+    number = int(text)
+    if number < 1_000:
+        raise argparse.ArgumentTypeError(f"must be 1000 or more. Received: {text}")
+    return number
+
+
+def run(options):
+    """Measures what the options ask for, prints it and writes it.
+
+    Raises:
+        DisagreementError: If labels disagree.
+        CannotMeasureError: If there are no data, or too few.
+        OSError: If the file can't be written.
+    """
+    if options.memory_of:
+        (points,) = options.points
+        print(json.dumps(memory(options.memory_of, *load(options.data, points))))
+        return
+    output = options.output or FOLDER / "semi_supervised.json"
+    output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
     results = []
     for points in options.points:
-        result = measure(*load(options.data, points), options.repeats)
-        results.append({"data": options.data, **result})
-        print(describe(results[-1]), flush=True)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    write_json(
-        options.output, {"versions": versions(), "cores": os.cpu_count(), "results": results}
-    )
-    return int(min(result["agreement"] for result in results) < LEAST_AGREEMENT)
+        data = load(options.data, points)
+        result = {"data": options.data, "points": points, **measure(*data, options.repeats)}
+        del data
+        result["peak_bytes"] = {
+            way: memory_of(
+                "benchmarks.semi_supervised",
+                ["--memory-of", way, "--data", options.data, "--points", points],
+            )
+            for way in WAYS
+        }
+        results.append(result)
+        print(describe(result), flush=True)
+    settings = {
+        "data": options.data,
+        "points": options.points,
+        "draws": DRAWS,
+        "models": MODELS,
+        "repeats": options.repeats,
+    }
+    write_result(output, settings, {"results": results})
 
 
 def load(data, points):
@@ -76,20 +137,28 @@ def load(data, points):
 
     Returns:
         The unlabelled images, `(x_pool, y_pool)` and `(x_test, y_test)`.
+
+    Raises:
+        CannotMeasureError: If the data set can't be had, or has too few images.
     """
+    from benchmarks.material import synthetic_images
+    from capsgan_keras.datasets import DatasetError, load_dataset
+
     n_test = points // 5
     n_real = points + n_test
     if data == "synthetic":
-        rng = np.random.default_rng(0)
-        prototypes = rng.integers(0, 256, (10, 28, 28, 1))
-        y = rng.integers(0, 10, n_real + n_test)
-        x = prototypes[y] + rng.normal(0, 150, (len(y), 28, 28, 1)).astype(np.float32)
-        x = np.clip(x, 0, 255).astype(np.uint8)
+        x, y = synthetic_images(n_real + n_test)
         x_train, y_train, x_test, y_test = x[:n_real], y[:n_real], x[n_real:], y[n_real:]
     else:
-        (x_train, y_train), (x_test, y_test) = load_dataset(data)
-        if n_real > len(x_train):
-            raise SystemExit(f"{data} has {len(x_train)} training images; {n_real} are needed")
+        try:
+            (x_train, y_train), (x_test, y_test) = load_dataset(data)
+        except DatasetError as error:
+            raise CannotMeasureError(str(error)) from error
+    if n_real > len(x_train) or n_test > len(x_test):
+        raise CannotMeasureError(
+            f"{data} has {len(x_train)} training and {len(x_test)} test images. "
+            f"{points} points need {n_real} and {n_test}"
+        )
     return (
         x_train[:points],
         (x_train[points:n_real], y_train[points:n_real]),
@@ -98,7 +167,7 @@ def load(data, points):
 
 
 def measure(unlabelled, pool, test, repeats):
-    """Compares labels and times of one table.
+    """Compares labels, then times one table.
 
     Args:
         unlabelled: uint8 images.
@@ -108,49 +177,115 @@ def measure(unlabelled, pool, test, repeats):
 
     Returns:
         A dict that JSON can hold.
+
+    Raises:
+        DisagreementError: If labels disagree.
     """
-    points = len(unlabelled)
-    n_labelled = tuple(points // part for part in (500, 50, 5))
-    settings = SemiSupervisedSettings(n_labelled=n_labelled, draws=DRAWS)
-    ours = [_time(lambda: semi_supervised_error(unlabelled, pool, test, n_labelled))]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux
-    for _ in range(repeats - 1):
-        ours.append(_time(lambda: semi_supervised_error(unlabelled, pool, test, n_labelled)))
-
-    sets = make_training_sets(unlabelled, pool[0], test[0], settings, None)
-    naive, differing = [], []
-    for n in n_labelled:
-        labelled = draw_labelled(pool[1], n)
-        cell = []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            expected = scikit_learn(unlabelled, pool[0][labelled], pool[1][labelled], test[0])
-            cell.append(time.perf_counter() - start)
-        naive.append(cell)
-        predicted = sets.spread(labelled, pool[1][labelled], draw=0).predicted
-        differing.append(int((predicted != expected).sum()))
-
-    whole_ours = [MODELS * seconds for seconds in ours]
-    whole_naive = [MODELS * DRAWS * sum(seconds) for seconds in zip(*naive, strict=True)]
+    n_labelled = numbers_of_labels(len(unlabelled))
+    differing, errors = compare(unlabelled, pool, test, n_labelled)
+    tables = []
+    functions = {"table": lambda: tables.append(make_table(unlabelled, pool, test))} | {
+        n: lambda n=n: scikit_learn(unlabelled, *labelled_images(pool, n), test[0])
+        for n in n_labelled
+    }
+    # Nothing is compiled here, and comparing has been through all of it once.
+    seconds = time_in_turn(functions, calls=1, repeats=repeats, warm_up=0)
+    check_errors(tables, errors, [count / len(test[0]) for count in differing])
+    ours = [MODELS * value for value in seconds["table"]]
+    naive = [
+        MODELS * DRAWS * sum(cells) for cells in zip(*map(seconds.get, n_labelled), strict=True)
+    ]
     return {
-        "points": points,
         "n_labelled": list(n_labelled),
         "n_test": len(test[0]),
-        "draws": DRAWS,
-        "models": MODELS,
         "differing_labels": differing,
         "agreement": 1 - sum(differing) / (len(test[0]) * len(n_labelled)),
-        "ours_one_model_seconds": ours,
-        "naive_cell_seconds": naive,
-        "ours_table_seconds": statistics.median(whole_ours),
-        "naive_table_seconds": statistics.median(whole_naive),
-        "ratio": statistics.median(whole_naive) / statistics.median(whole_ours),
-        "ratio_range": [
-            min(whole_naive) / max(whole_ours),
-            max(whole_naive) / min(whole_ours),
-        ],
-        "ours_peak_gib": peak,
+        "package_one_model_seconds": seconds["table"],
+        "scikit_learn_cell_seconds": [seconds[n] for n in n_labelled],
+        "package_table_seconds": spread(ours),
+        "scikit_learn_table_seconds": spread(naive),
+        "ratio": ratios(naive, ours),
     }
+
+
+def numbers_of_labels(points):
+    """Gives the three numbers of labelled images that go with a number of unlabelled ones."""
+    return tuple(points // part for part in PARTS)
+
+
+def labelled_images(pool, n):
+    """Gives the images and classes of the first draw of `n` from the pool."""
+    from capsgan_keras.evaluation import draw_labelled
+
+    drawn = draw_labelled(pool[1], n)
+    return pool[0][drawn], pool[1][drawn]
+
+
+def make_table(unlabelled, pool, test):
+    """Gives the package's table for one model, a `SemiSupervisedResult`."""
+    from capsgan_keras.evaluation import semi_supervised_error
+
+    return semi_supervised_error(
+        unlabelled, pool, test, numbers_of_labels(len(unlabelled)), draws=DRAWS
+    )
+
+
+def compare(unlabelled, pool, test, n_labelled):
+    """Compares the labels that the package and scikit-learn predict in the first draw.
+
+    Args:
+        unlabelled: uint8 images.
+        pool: pair `(x_pool, y_pool)`.
+        test: pair `(x_test, y_test)`.
+        n_labelled: ints. Numbers of labelled images.
+
+    Returns:
+        Two lists with a number for each of `n_labelled`: how many labels differ, and scikit-learn's
+        error.
+
+    Raises:
+        DisagreementError: If less than `LEAST_AGREEMENT` of the labels are the same.
+    """
+    from capsgan_keras.evaluation import SemiSupervisedSettings, draw_labelled
+    from capsgan_keras.evaluation.training_sets import make_training_sets
+
+    settings = SemiSupervisedSettings(n_labelled=n_labelled, draws=DRAWS)
+    sets = make_training_sets(unlabelled, pool[0], test[0], settings, None)
+    differing, errors = [], []
+    for n in n_labelled:
+        expected = scikit_learn(unlabelled, *labelled_images(pool, n), test[0])
+        drawn = draw_labelled(pool[1], n)
+        predicted = sets.spread(drawn, pool[1][drawn], draw=0).predicted
+        differing.append(int((predicted != expected).sum()))
+        errors.append(float((expected != test[1]).mean()))
+    agreement = 1 - sum(differing) / (len(test[0]) * len(n_labelled))
+    if not agreement >= LEAST_AGREEMENT:
+        raise DisagreementError(
+            f"Of the labels predicted, {LEAST_AGREEMENT:.1%} must be scikit-learn's. "
+            f"Received: {agreement:.3%}; differing: {differing}"
+        )
+    return differing, errors
+
+
+def check_errors(tables, errors, tolerances):
+    """Refuses times of tables whose first draw has not the errors of the compared labels.
+
+    Args:
+        tables: list of `SemiSupervisedResult`, those that were timed.
+        errors: list of float. scikit-learn's errors in the first draw, in the tables' order.
+        tolerances: list of float. The shares of labels that are known to differ.
+
+    Raises:
+        DisagreementError: If an error differs by more than the labels that differ explain.
+    """
+    for timed in tables:
+        received = [first.error for first in timed.cells if first.draw == 0]
+        each = zip(received, errors, tolerances, strict=True)
+        if not all(abs(one - other) <= differing + 1e-9 for one, other, differing in each):
+            raise DisagreementError(
+                f"The timed table's errors in the first draw must be scikit-learn's, {errors}. "
+                f"Received: {received}"
+            )
 
 
 def scikit_learn(unlabelled, x_labelled, y_labelled, x_test):
@@ -165,6 +300,11 @@ def scikit_learn(unlabelled, x_labelled, y_labelled, x_test):
     Returns:
         The predicted classes of the test images.
     """
+    import warnings
+
+    import numpy as np
+    from sklearn.semi_supervised import LabelSpreading
+
     x = np.concatenate([x_labelled, unlabelled])
     x = x.reshape(len(x), -1) / 255
     y = np.concatenate([y_labelled, np.full(len(unlabelled), -1)])
@@ -174,30 +314,56 @@ def scikit_learn(unlabelled, x_labelled, y_labelled, x_test):
         return model.predict(x_test.reshape(len(x_test), -1) / 255)
 
 
+def memory(way, unlabelled, pool, test):
+    """Gives the bytes by which this process grows while it makes a table, or scikit-learn a cell.
+
+    Args:
+        way: `"package"` (a table for one model) or `"scikit-learn"` (its cell with most labels).
+        unlabelled: uint8 images.
+        pool: pair `(x_pool, y_pool)`.
+        test: pair `(x_test, y_test)`.
+
+    Returns:
+        int, or None where `peak_memory` can't tell.
+    """
+    import sklearn.semi_supervised  # noqa: F401
+
+    import capsgan_keras.evaluation  # noqa: F401
+
+    # What is imported by now does not count.
+    if way == "package":
+        return peak_memory(lambda: make_table(unlabelled, pool, test))
+    labelled = labelled_images(pool, max(numbers_of_labels(len(unlabelled))))
+    return peak_memory(lambda: scikit_learn(unlabelled, *labelled, test[0]))
+
+
 def describe(result):
     """Puts a result into words.
 
     Args:
-        result: dict of `measure`, with `data`.
+        result: dict of `measure`, with `data`, `points` and `peak_bytes`.
 
     Returns:
-        str of one paragraph.
+        str of several lines: medians, with least and most in brackets.
     """
-    low, high = result["ratio_range"]
-    return (
-        f"{result['data']}, {result['points']:,} unlabelled images, n = {result['n_labelled']}: "
-        f"{result['agreement']:.3%} of the labels agree (differing: {result['differing_labels']}). "
-        f"Table of {len(result['n_labelled'])} x {DRAWS} x {MODELS} cells: scikit-learn "
-        f"{result['naive_table_seconds']:.1f} s, ours {result['ours_table_seconds']:.1f} s, "
-        f"{result['ratio']:.1f} times as fast ({low:.1f} to {high:.1f}); "
-        f"peak memory {result['ours_peak_gib']:.2f} GiB"
+    lines = [
+        f"{result['data']}, {result['points']:,} unlabelled images, n = {result['n_labelled']}, "
+        f"{DRAWS} draws, {MODELS} models; medians (least-most)",
+        f"{'way':14}{'seconds':>28}{'x package':>20}{'MiB':>10}",
+    ]
+    for way, key, ratio in (
+        ("package", "package_table_seconds", None),
+        ("scikit-learn", "scikit_learn_table_seconds", result["ratio"]),
+    ):
+        lines.append(
+            f"{way:14}{cell(result[key], '.1f'):>28}{cell(ratio, '.1f'):>20}"
+            f"{mebibytes(result['peak_bytes'][way]):>10}"
+        )
+    lines.append(
+        f"{result['agreement']:.3%} of the labels are the same "
+        f"(differing: {result['differing_labels']})"
     )
-
-
-def _time(function):
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
