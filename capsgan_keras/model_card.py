@@ -51,7 +51,8 @@ SHA-256 of the data set's arrays: `{dataset["checksum"]}`.
 {_table(("log after the last epoch", "value"), _rounded(metrics["final"]))}
 
 {metrics["epochs"]} epochs in {metrics["seconds"]:.0f} s: {metrics["images_per_second"]:.0f} real
-images/s{_on_devices(config)}. Parameters: {_counts(metrics["parameters"])}. `history.csv` has every epoch.
+images/s{_on_devices(config)}. Parameters: {_counts(metrics["parameters"])}.
+`history.csv` has every epoch.
 
 ## Settings
 

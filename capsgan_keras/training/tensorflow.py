@@ -41,9 +41,10 @@ class AdversarialTrainer:
         """As in Keras; on several replicas batch normalization sees the whole batch."""
         before = self.train_function
         super().make_train_function(force)
-        if self.train_function is not before and replicas.count_parts(self) > 1:
+        if replicas.count_parts(self) > 1:
             replicas.check_strategy(self)
-            self.train_function = replicas.synchronizing(self, self.train_function)
+            if self.train_function is not before:
+                self.train_function = replicas.synchronizing(self, self.train_function)
 
     def make_test_function(self, force=False):
         """As in Keras."""
