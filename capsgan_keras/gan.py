@@ -29,6 +29,11 @@ class GAN(AdversarialTrainer, keras.Model):
     two outputs (real, generated), the targets are one-hot. Regularization losses count for the
     player that has them.
 
+    Training is that of one device, but for rounding, on several devices too: made and compiled in
+    the scope of a `tf.distribute.MirroredStrategy` or `MultiWorkerMirroredStrategy` on TensorFlow,
+    and under a `keras.distribution.DataParallel` on JAX. On TensorFlow each replica draws dropout
+    of its own.
+
     Args:
         generator: A built `keras.Model` from latents `(batch, latent_dim)` to images
             `(batch, height, width, channels)` in [-1, 1].

@@ -9,7 +9,7 @@ from experiments.errors import SettingsError
 
 
 def choose_devices(settings):
-    """Return the names of the devices to train on, a list of one or more.
+    """Return the names of the devices to divide batches among; none without `--distribute`.
 
     Args:
         settings: `experiments.settings.Settings`.
@@ -17,12 +17,12 @@ def choose_devices(settings):
     Raises:
         SettingsError: Where the batch cannot be divided evenly among them.
     """
-    devices = keras.distribution.list_devices()
     if not settings.distribute:
-        return devices[:1]
+        return []
+    devices = keras.distribution.list_devices()
     if len(devices) == 1:
         print(f"--distribute: there is one device, {devices[0]}: nothing is distributed")
-        return devices
+        return []
     if settings.batch_size % len(devices):
         raise SettingsError(
             f"`batch_size` must be a multiple of the number of devices, {len(devices)} "
@@ -41,7 +41,7 @@ def spread_over(devices):
     Args:
         devices: What `choose_devices` returned.
     """
-    if len(devices) == 1:
+    if not devices:
         return contextlib.nullcontext()
     return _DISTRIBUTIONS[keras.backend.backend()](tuple(devices)).scope()
 

@@ -90,7 +90,7 @@ def train(settings, evaluation=None):
         + (f" ({left_out} images are left out of it, others each time)" if left_out else "")
     )
     # All are planned before the first is trained, so that what is wrong shows at once.
-    plans = [plan_run(settings, model, dataset, len(devices)) for model in settings.models]
+    plans = [plan_run(settings, model, dataset, len(devices) or 1) for model in settings.models]
     for plan in plans:
         if plan is not None:
             # Also starts the numbers in layers' names anew, so that no name depends on the model

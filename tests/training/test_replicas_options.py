@@ -43,12 +43,22 @@ for index, mask in enumerate(strategy.experimental_local_results(tf.function(
         lambda: strategy.run(masks))())):
     results[f"mask-{index}"] = mask.numpy()
 
+gradients = tf.constant([[1.0, 2.0], [np.inf, 3.0]])
+scaling = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+def gradients_to_apply():
+    own = tf.distribute.get_replica_context().replica_id_in_sync_group
+    gradient, missing = replicas.whole_gradients(scaling, [gradients[own], None])
+    assert missing is None
+    return gradient
+results["gradients"] = np.array([gradient.numpy() for gradient in (
+    strategy.experimental_local_results(strategy.run(gradients_to_apply)))])
+
 keras.config.set_dtype_policy("mixed_float16")
 for key in ("one", "two"):
     with two_devices() if key == "two" else contextlib.nullcontext():
         gan = make("convolutional")
     keep(f"half/{key}", gan, fit(gan, images[:16]))
-    # Pixels that are not finite, in the second replica's part alone.
+    # Pixels that are not finite, in the second replica's part.
     broken = images[:8] / np.float32(127.5) - 1.0
     broken[7] = np.inf
     fit(gan, tf.data.Dataset.from_tensors(broken), batch_size=None)
@@ -76,6 +86,10 @@ def test_dropout_differs_between_replicas_and_its_seeds_do_not(options):
     assert np.mean(masks[0] != masks[1]) == pytest.approx(0.5, abs=0.15)
 
 
-def test_float16_takes_overflow_on_any_replica_out_of_the_step(options, assert_close):
+def test_the_first_replica_applies_the_sum_and_sees_overflow_on_any(options):
+    np.testing.assert_array_equal(options["gradients"], [[np.inf, 5.0], [0.0, 0.0]])
+
+
+def test_float16_takes_a_step_that_is_not_finite_out(options):
     assert options["half/two/finite"]
     assert options["half/two/scale"] == options["half/one/scale"] == 2.0**14
