@@ -1,5 +1,7 @@
 """Generative adversarial networks: CapsuleGAN and its convolutional opponent."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -12,7 +14,7 @@ from capsgan_keras.models import (
     build_convolutional_discriminator,
     build_generator,
 )
-from capsgan_keras.training import AdversarialTrainer
+from capsgan_keras.training import AdversarialTrainer, count_parts, loss_divisor
 
 _CHUNK = 4096
 """Images held as floats at a time while many are generated or scored."""
@@ -26,6 +28,11 @@ class GAN(AdversarialTrainer, keras.Model):
     `loss(1, D(G(z)))`, with z from a standard normal distribution. Where the discriminator has
     two outputs (real, generated), the targets are one-hot. Regularization losses count for the
     player that has them.
+
+    Training is that of one device, but for rounding, on several devices too: made and compiled in
+    the scope of a `tf.distribute.MirroredStrategy` or `MultiWorkerMirroredStrategy` on TensorFlow,
+    and under a `keras.distribution.DataParallel` on JAX. On TensorFlow each replica draws dropout
+    of its own.
 
     Args:
         generator: A built `keras.Model` from latents `(batch, latent_dim)` to images
@@ -215,7 +222,8 @@ class GAN(AdversarialTrainer, keras.Model):
         targets = real_targets if real else 1.0 - real_targets
         if outputs.shape[-1] == 2:
             targets = ops.concatenate([targets, 1.0 - targets], axis=-1)
-        return ops.mean(self.loss(targets, outputs))
+        divisor = loss_divisor(self.loss, targets, outputs)
+        return ops.mean(self.loss(targets, outputs)) * divisor
 
     def scale_loss(self, loss):
         """Multiply by the loss scale, which is 1 but for float16."""
@@ -250,7 +258,7 @@ class GAN(AdversarialTrainer, keras.Model):
 
     # ---- fitting, evaluating
 
-    def fit(self, x=None, y=None, *args, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, *args, **kwargs):
         """Train both players; arguments as in `keras.Model.fit`.
 
         Logs: `d_loss`, `g_loss` (the players' losses), `d_real`, `d_fake` (D's mean probability
@@ -262,6 +270,7 @@ class GAN(AdversarialTrainer, keras.Model):
                 train step scales; or a `tf.data.Dataset` or `keras.utils.PyDataset` of batches
                 of these. Labels that a dataset yields beside the images are not used.
             y: Must be None.
+            batch_size: Positive integer: images in a batch, over all devices together.
             *args: Further arguments of `keras.Model.fit`.
             **kwargs: Further arguments of `keras.Model.fit`.
 
@@ -270,13 +279,18 @@ class GAN(AdversarialTrainer, keras.Model):
 
         Raises:
             ValueError: On images of another shape or range, on labels or on weights of samples or
-            classes.
+            classes; on several devices, on an array of images with a batch that cannot be
+            divided among them.
         """
         self._check_images(x, y)
         _check_no_weights(kwargs)
-        return super().fit(x, None, *args, **kwargs)
+        if kwargs.get("steps_per_epoch") is None:
+            validation = kwargs.get("validation_data")
+            self._check_batches(x, batch_size, kwargs.get("validation_split", 0.0))
+            self._check_batches(validation, kwargs.get("validation_batch_size") or batch_size)
+        return super().fit(x, None, batch_size, *args, **kwargs)
 
-    def evaluate(self, x=None, y=None, *args, **kwargs):
+    def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
         """Return the losses and D's accuracy on held-out images, with the same noise each time.
 
         Arguments as in `keras.Model.evaluate`, `x` as in `fit`. As many images are generated as
@@ -284,9 +298,11 @@ class GAN(AdversarialTrainer, keras.Model):
         """
         self._check_images(x, y)
         _check_no_weights(kwargs)
+        if kwargs.get("steps") is None:
+            self._check_batches(x, batch_size)
         state = self.evaluation_noise.state
         state.assign(ops.convert_to_tensor(np.zeros(2), dtype=state.dtype))
-        return super().evaluate(x, None, *args, **kwargs)
+        return super().evaluate(x, None, batch_size, *args, **kwargs)
 
     def _check_images(self, x, y):
         if y is not None:
@@ -296,6 +312,16 @@ class GAN(AdversarialTrainer, keras.Model):
             )
         if isinstance(x, np.ndarray):
             check_images("x", x, self.image_shape)
+
+    def _check_batches(self, x, batch_size, validation_split=0.0):
+        """Look at the sizes of all batches of an array, so that none is refused in mid-epoch."""
+        if count_parts(self) == 1 or not isinstance(x, np.ndarray):
+            return
+        batch_size = batch_size or 32  # as in Keras
+        learnt = math.floor(len(x) * (1.0 - validation_split))
+        for n in {learnt, len(x) - learnt}:
+            for size in {min(n, batch_size), n % batch_size} - {0}:
+                self.check_batch_size(size)
 
     # ---- using
 
@@ -317,9 +343,7 @@ class GAN(AdversarialTrainer, keras.Model):
             (n, self.latent_dim), "float32"
         )
         chunks = (latents[start : start + _CHUNK] for start in range(0, n, _CHUNK))
-        return np.concatenate(
-            [to_uint8(self.predict(chunk, batch_size=batch_size, verbose=0)) for chunk in chunks]
-        )
+        return np.concatenate([to_uint8(_predict(self, chunk, batch_size)) for chunk in chunks])
 
     def discriminate(self, images, batch_size=256):
         """Score images.
@@ -341,7 +365,7 @@ class GAN(AdversarialTrainer, keras.Model):
         for start in range(0, len(images), _CHUNK):
             chunk = images[start : start + _CHUNK]
             chunk = scale_images(chunk) if chunk.dtype == np.uint8 else chunk.astype("float32")
-            outputs = self.discriminator.predict(chunk, batch_size=batch_size, verbose=0)
+            outputs = _predict(self.discriminator, chunk, batch_size)
             scores.append(ops.convert_to_numpy(self.probabilities(outputs)))
         return np.concatenate(scores).astype("float32")
 
@@ -372,12 +396,12 @@ class GAN(AdversarialTrainer, keras.Model):
     def save_own_variables(self, store):
         """Save the seeds' states too (noise, dropout), which Keras leaves out."""
         super().save_own_variables(store)
-        for index, state in enumerate(self._seed_states()):
+        for index, state in enumerate(self.seed_states()):
             store[f"seed_{index}"] = ops.convert_to_numpy(state)
 
     def load_own_variables(self, store):
         """Load what `save_own_variables` saved."""
-        states = {f"seed_{index}": state for index, state in enumerate(self._seed_states())}
+        states = {f"seed_{index}": state for index, state in enumerate(self.seed_states())}
         names = list(store.keys())  # an HDF5 store is no dictionary
         seeds = {name for name in names if name.startswith("seed_")}
         if seeds != set(states):
@@ -389,7 +413,7 @@ class GAN(AdversarialTrainer, keras.Model):
         for key, state in states.items():
             state.assign(store[key])
 
-    def _seed_states(self):
+    def seed_states(self):
         """The states of all seed generators in the model, in a fixed order."""
         weights = {id(weight) for weight in self.weights}
         return [variable for variable in self.variables if id(variable) not in weights]
@@ -487,6 +511,18 @@ class ConvolutionalGAN(_GANWithDefaults):
 
     build_discriminator = staticmethod(build_convolutional_discriminator)
     default_loss = keras.losses.BinaryCrossentropy
+
+
+def _predict(model, inputs, batch_size):
+    """Predict with batches that can be divided among the model's devices, however many."""
+    parts = count_parts(model)
+    fillers = np.repeat(inputs[-1:], -len(inputs) % parts, axis=0)
+    outputs = model.predict(
+        np.concatenate([inputs, fillers]) if len(fillers) else inputs,
+        batch_size=-(-batch_size // parts) * parts,
+        verbose=0,
+    )
+    return outputs[: len(inputs)]
 
 
 def check_images(name, images, image_shape):

@@ -51,7 +51,8 @@ SHA-256 of the data set's arrays: `{dataset["checksum"]}`.
 {_table(("log after the last epoch", "value"), _rounded(metrics["final"]))}
 
 {metrics["epochs"]} epochs in {metrics["seconds"]:.0f} s: {metrics["images_per_second"]:.0f} real
-images/s. Parameters: {_counts(metrics["parameters"])}. `history.csv` has every epoch.
+images/s{_on_devices(config)}. Parameters: {_counts(metrics["parameters"])}.
+`history.csv` has every epoch.
 
 ## Settings
 
@@ -90,6 +91,11 @@ def _cell(value):
 
 def _rounded(logs):
     return {name: f"{value:.4f}" for name, value in logs.items()}
+
+
+def _on_devices(config):
+    devices = config.get("devices", 1)  # runs of older versions do not say it
+    return f" on {devices} devices together" if devices > 1 else ""
 
 
 def _counts(parameters):

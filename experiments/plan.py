@@ -31,13 +31,14 @@ class Plan:
     checkpoint: Checkpoint | None = None
 
 
-def plan_run(settings, model, dataset):
+def plan_run(settings, model, dataset, devices):
     """Look at a model's folder and return its `Plan`, or None where the run is finished.
 
     Args:
         settings: `experiments.settings.Settings`.
         model: `"capsule"` or `"convolutional"`.
         dataset: `capsgan_keras.datasets.Dataset`.
+        devices: Number of devices to train on.
 
     Raises:
         RunError: Where the folder holds something else, or a run that the settings do not fit.
@@ -48,7 +49,8 @@ def plan_run(settings, model, dataset):
             warn(f"{directory.path}: there is no run to resume: it starts from the beginning")
         policy, reason = resolve_precision(settings.precision)
         print(f"{model}: {policy} ({reason})")
-        return Plan(model, directory, policy, describe(settings, model, policy, dataset), True)
+        description = describe(settings, model, policy, dataset, devices)
+        return Plan(model, directory, policy, description, True)
     if not settings.resume:
         raise RunError(
             f"{directory.path}: holds a run already. Go on with it by --resume, or choose another "
@@ -59,7 +61,7 @@ def plan_run(settings, model, dataset):
     policy = stored["settings"]["precision"]
     if settings.precision != "auto":
         policy = settings.precision
-    description = describe(settings, model, policy, dataset)
+    description = describe(settings, model, policy, dataset, devices)
     check_same_run(directory.path, stored, description)
     if directory.finished:
         print(f"{directory.path}: is finished already")
@@ -69,7 +71,7 @@ def plan_run(settings, model, dataset):
     return Plan(model, directory, policy, description, False, checkpoint)
 
 
-def describe(settings, model, policy, dataset):
+def describe(settings, model, policy, dataset, devices):
     """Return what `config.json` says of a run, as far as known before networks are built."""
     return {
         "settings": settings.identity(model) | {"precision": policy},
@@ -80,6 +82,7 @@ def describe(settings, model, policy, dataset):
             "images": len(dataset.x_train),
             "image_shape": list(dataset.image_shape),
         },
+        "devices": devices,
         "versions": versions(),
         "commit": git_commit(),
     }
@@ -110,6 +113,9 @@ def check_same_run(path, stored, asked):
         raise RunError("\n  ".join([f"{path}: the run was started with other settings:", *refused]))
     warnings = _differences(stored["dataset"], asked["dataset"])
     warnings += _differences(stored["versions"], asked["versions"])
+    # Runs of older versions, which do not say it, had one.
+    devices = [{"devices": part.get("devices", 1)} for part in (stored, asked)]
+    warnings += _differences(*devices)
     warnings += _differences({"commit": stored["commit"]}, {"commit": asked["commit"]})
     for line in warnings:
         warn(f"{path}: {line}")

@@ -137,6 +137,14 @@ class Settings:
         bool,
         identity=False,
     )
+    distribute: bool = _setting(
+        False,
+        "train on all devices of this machine together: its GPUs or TPUs, else its logical CPU "
+        "devices; the batch is divided among them",
+        _flag,
+        bool,
+        identity=False,  # the steps are the same, but for rounding
+    )
     evaluate: bool | None = _setting(
         None,
         "compare both models once they are trained, by the generative adversarial metric and label "

@@ -15,6 +15,7 @@ from capsgan_keras.training.callbacks import (
     StopOnNonFinite,
     WriteRun,
 )
+from experiments.devices import choose_devices, spread_over
 from experiments.errors import EvaluationError, SettingsError
 from experiments.evaluation import check_evaluation, evaluate
 from experiments.networks import build_gan, equilibrium, learning_rate
@@ -79,6 +80,7 @@ def train(settings, evaluation=None):
         batches = EpochBatches(images, settings.batch_size, settings.seed)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+    devices = choose_devices(settings)
     if evaluation is not None:
         check_evaluation(evaluation, dataset)
     left_out = len(images) % settings.batch_size
@@ -88,16 +90,18 @@ def train(settings, evaluation=None):
         + (f" ({left_out} images are left out of it, others each time)" if left_out else "")
     )
     # All are planned before the first is trained, so that what is wrong shows at once.
-    plans = [plan_run(settings, model, dataset) for model in settings.models]
+    plans = [plan_run(settings, model, dataset, len(devices) or 1) for model in settings.models]
     for plan in plans:
         if plan is not None:
-            train_model(settings, plan, dataset, batches)
+            # Also starts the numbers in layers' names anew, so that no name depends on the model
+            # before; it would end the scope, too.
+            keras.backend.clear_session()
+            with spread_over(devices):
+                train_model(settings, plan, dataset, batches)
 
 
 def train_model(settings, plan, dataset, batches):
     """Train one model to its last epoch and write its run directory."""
-    # Also starts the numbers in layers' names anew, so that no name depends on the model before.
-    keras.backend.clear_session()
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(plan.policy)
     if plan.checkpoint is None:

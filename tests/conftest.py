@@ -44,7 +44,7 @@ def gradient():
     return _gradient
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_python():
     """Run a script in a new interpreter and return its output; a failure shows its errors."""
 

@@ -522,27 +522,6 @@ def test_a_generator_of_another_size_is_refused():
         CapsuleGAN(SHAPE, generator=tiny_generator(), discriminator=tiny_discriminator())
 
 
-def test_several_replicas_are_refused(run_python):
-    """Needs a process of its own, since logical devices are set up before TensorFlow starts."""
-    printed = run_python(
-        """
-import numpy as np, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from capsgan_keras import CapsuleGAN
-with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-    gan = CapsuleGAN((16, 16, 1))
-    gan.compile()
-try:
-    gan.fit(np.zeros((8, 16, 16, 1), "uint8"), batch_size=4, verbose=0)
-except NotImplementedError as error:
-    print(error)
-"""
-    )
-    assert "several replicas is not supported" in printed
-    assert "2 replicas" in printed
-
-
 def test_numpy_integers_are_integers():
     gan = CapsuleGAN((np.int64(16), 16, 1), np.int64(4), seed=np.int64(3))
     assert gan.generate(np.int64(2), seed=np.int32(0)).shape == (2, 16, 16, 1)

@@ -3,10 +3,11 @@
 import keras
 
 if keras.backend.backend() == "tensorflow":
+    from capsgan_keras.training.replicas import count_parts, loss_divisor
     from capsgan_keras.training.tensorflow import AdversarialTrainer
 elif keras.backend.backend() == "jax":
-    from capsgan_keras.training.jax import AdversarialTrainer
+    from capsgan_keras.training.jax import AdversarialTrainer, count_parts, loss_divisor
 else:
-    from capsgan_keras.training.unsupported import AdversarialTrainer
+    from capsgan_keras.training.unsupported import AdversarialTrainer, count_parts, loss_divisor
 
-__all__ = ["AdversarialTrainer"]
+__all__ = ["AdversarialTrainer", "count_parts", "loss_divisor"]

@@ -19,9 +19,9 @@ class AdversarialTrainer:
             self.optimizer.variables,
             self.metrics_variables,
         )
-        real = self.real_images(data)
+        batch = SharedBatch(self.real_images(data))
         return _stateless(
-            lambda: adversarial.train_step(self, real, differentiate, apply_gradients),
+            lambda: adversarial.train_step(self, batch, differentiate, apply_gradients),
             groups,
             state,
         )
@@ -29,8 +29,50 @@ class AdversarialTrainer:
     def test_step(self, state, data):
         """Score one batch; return the logs and the new state."""
         groups = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
-        real = self.real_images(data)
-        return _stateless(lambda: adversarial.test_step(self, real), groups, state)
+        batch = SharedBatch(self.real_images(data))
+        return _stateless(lambda: adversarial.test_step(self, batch), groups, state)
+
+    def check_batch_size(self, size):
+        """Raise a `ValueError` unless the devices can share a batch of `size` images evenly."""
+        parts = count_parts(self)
+        if size % parts:
+            raise ValueError(
+                f"Under a `keras.distribution` over {parts} devices each batch must be a multiple "
+                "of their number, the last one too: change the batch size, or leave images out. "
+                f"Received: a batch of {size} images"
+            )
+
+
+class SharedBatch(adversarial.WholeBatch):
+    """A batch that lies on all devices of Keras's global distribution, if one is set.
+
+    JAX computes as if there were one device, and puts things where their inputs lie. Noise has no
+    inputs: left alone, each device would generate all images.
+    """
+
+    def part(self, whole):
+        """Return a tensor of the whole batch, its rows on the devices that have the images."""
+        distribution = keras.distribution.distribution()
+        if distribution is None:
+            return whole
+        layout = distribution.get_data_layout(whole.shape)
+        return keras.distribution.distribute_tensor(whole, layout)
+
+
+def count_parts(model):
+    """Return into how many parts Keras's global distribution, if one is set, divides a batch."""
+    del model
+    distribution = keras.distribution.distribution()
+    if distribution is None or distribution.batch_dim_name is None:
+        return 1
+    mesh = distribution.device_mesh
+    return dict(zip(mesh.axis_names, mesh.shape, strict=True))[distribution.batch_dim_name]
+
+
+def loss_divisor(loss, targets, outputs):
+    """Return by what Keras divides the value of a loss: by nothing."""
+    del loss, targets, outputs
+    return 1
 
 
 def _stateless(step, groups, state):

@@ -28,3 +28,15 @@ class AdversarialTrainer:
             "'jax': set the environment variable KERAS_BACKEND before Python starts. "
             f"Received: backend {keras.backend.backend()!r}"
         )
+
+
+def count_parts(model):
+    """Return into how many parts a batch is divided: it is not."""
+    del model
+    return 1
+
+
+def loss_divisor(loss, targets, outputs):
+    """Return by what Keras divides the value of a loss: by nothing."""
+    del loss, targets, outputs
+    return 1

@@ -52,6 +52,13 @@ def test_another_source_version_or_commit_warns(capsys):
     ]
 
 
+def test_another_number_of_devices_warns(capsys):
+    check_same_run("run", STORED, STORED | {"devices": 1})  # older runs had one and do not say it
+    assert capsys.readouterr().err == ""
+    check_same_run("run", STORED | {"devices": 2}, STORED | {"devices": 4})
+    assert capsys.readouterr().err == "warning: run: devices: 2 then, 4 now\n"
+
+
 def test_a_setting_that_the_other_version_does_not_know_is_not_compared(capsys):
     check_same_run("run", STORED, changed("settings", new_option=3))
     check_same_run("run", changed("settings", old_option=3), STORED)

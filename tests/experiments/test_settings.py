@@ -21,6 +21,7 @@ from experiments.settings import Settings
         ("seed", 2**32),
         ("image_size", 15),
         ("resume", 1),
+        ("distribute", 1),
         ("verbose", 3),
         ("precision", "bfloat16"),
         ("update", "together"),
@@ -69,9 +70,9 @@ def test_runs_lie_under_the_name_of_the_data_set_if_nothing_is_said():
 
 
 def test_identity_leaves_out_places_and_the_other_models_settings():
-    settings = Settings(run_dir="a", data_dir="b", resume=True, verbose=0)
+    settings = Settings(run_dir="a", data_dir="b", resume=True, verbose=0, distribute=True)
     capsule, convolutional = (settings.identity(m) for m in ("capsule", "convolutional"))
-    assert not {"run_dir", "data_dir", "resume", "verbose", "dataset"} & set(capsule)
+    assert not {"run_dir", "data_dir", "resume", "verbose", "dataset", "distribute"} & set(capsule)
     assert {"epochs", "batch_size", "seed", "precision", "latent_dim", "dropout"} <= set(capsule)
     assert capsule["model"] == "capsule"
     assert set(capsule) - set(convolutional) >= {"routings", "capsule_learning_rate"}

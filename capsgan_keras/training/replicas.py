@@ -1,0 +1,199 @@
+"""One step of a GAN on several replicas of a `tf.distribute` strategy.
+
+The step is that of one device on the whole batch. Each replica draws the noise of the whole batch
+from the same state and takes its own rows. It runs the networks on its part of the batch, with
+batch normalization over all parts, and sees the discriminator's outputs on all of them, so that
+losses and logs need no averaging. Its gradients hold what its own rows contribute: their sum over
+the replicas is the gradient.
+"""
+
+import contextlib
+
+import keras
+import tensorflow as tf
+
+SEED_STRIDE = 0x9E3779B1
+"""Between the seeds of two replicas: far from the small numbers and sequences that users take."""
+_DIVIDED = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+
+
+class ReplicaBatch:
+    """The part of a batch that one replica has; see `adversarial.WholeBatch`.
+
+    The parts may have different sizes, but none may be empty: on a CPU TensorFlow gives a
+    convolution of no images the wrong shape.
+
+    Args:
+        real: Images `(part, height, width, channels)`.
+
+    Attributes:
+        real: The images of the part.
+        size: Number of images in the whole batch.
+    """
+
+    def __init__(self, real):
+        self._context = tf.distribute.get_replica_context()
+        own = self._context.replica_id_in_sync_group
+        self._own_size = tf.shape(real)[0]
+        # As floats, which every kind of device can sum up.
+        sizes = tf.one_hot(own, count()) * tf.cast(self._own_size, "float32")
+        sizes = tf.cast(self._context.all_reduce(tf.distribute.ReduceOp.SUM, sizes), "int32")
+        filled = tf.debugging.assert_positive(sizes, "A batch leaves a replica without images")
+        with tf.control_dependencies([filled] if filled is not None else []):  # None: eagerly
+            self.real = tf.identity(real)
+        self.size = tf.reduce_sum(sizes)
+        self._start = tf.reduce_sum(sizes[:own])
+
+    def part(self, whole):
+        """Return this replica's rows of a tensor of the whole batch."""
+        return whole[self._start : self._start + self._own_size]
+
+    def whole(self, part):
+        """Return the rows of all replicas, in order; gradients flow back to each."""
+        after = self.size - self._start - self._own_size
+        # A sum of rows padded with zeros, since gathering is slower where it is offered at all.
+        padded = tf.pad(part, [[self._start, after], *[[0, 0]] * (len(part.shape) - 1)])
+        return self._context.all_reduce(tf.distribute.ReduceOp.SUM, padded)
+
+
+def count():
+    """Return the number of replicas of the current strategy."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def count_parts(model):
+    """Return the number of replicas that a model's strategy divides its batches among."""
+    return model.distribute_strategy.num_replicas_in_sync
+
+
+def loss_divisor(loss, targets, outputs):
+    """Return by what Keras divides `loss(targets, outputs)` under the current strategy.
+
+    A mean that a Keras loss takes is divided by the number of replicas, as a part of a sum over
+    them; not so one that the loss's own `call` has taken.
+    """
+    if count() == 1 or getattr(loss, "reduction", None) not in _DIVIDED:
+        return 1
+    return count() if len(loss.call(targets, outputs).shape) > 0 else 1
+
+
+def whole_gradients(optimizer, gradients):
+    """Return gradients that an optimizer may clip or search for overflow.
+
+    An optimizer sums over the replicas, but only after it has clipped each replica's part, and it
+    looks for overflow in the first one's part alone. Here the first replica gets the sum and the
+    others zeros, whose sum is the same.
+
+    Args:
+        optimizer: The optimizer that is to apply the gradients.
+        gradients: List of tensors and None.
+    """
+    if not _acts_on_whole_gradients(optimizer):
+        return gradients
+    context = tf.distribute.get_replica_context()
+    is_first = tf.equal(context.replica_id_in_sync_group, 0)
+    present = [tf.convert_to_tensor(gradient) for gradient in gradients if gradient is not None]
+    sums = context.all_reduce(tf.distribute.ReduceOp.SUM, present)
+    shares = iter([tf.where(is_first, total, tf.zeros_like(total)) for total in sums])
+    return [None if gradient is None else next(shares) for gradient in gradients]
+
+
+def _acts_on_whole_gradients(optimizer):
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return True
+    return any(
+        getattr(inner, option)
+        for inner in getattr(optimizer, "optimizers", [optimizer])
+        for option in ("clipnorm", "clipvalue", "global_clipnorm")
+    )
+
+
+def reducible(logs):
+    """Return logs in the shape in which Keras takes their means over the replicas.
+
+    Over several workers it does so along a first axis, which a scalar lacks.
+    """
+    strategy = tf.distribute.get_strategy()
+    here = len(strategy.extended.worker_devices)
+    if strategy.num_replicas_in_sync == here:
+        return logs
+    return {name: value[None] for name, value in logs.items()}
+
+
+@contextlib.contextmanager
+def own_seeds(gan):
+    """Let dropout and other layers with seeds draw otherwise on each replica.
+
+    Each replica has a copy of a seed's state; all copies are the same before and after.
+    """
+    noise = {id(gan.noise.state), id(gan.evaluation_noise.state)}
+    states = [state for state in gan.seed_states() if id(state) not in noise]
+    own = tf.distribute.get_replica_context().replica_id_in_sync_group
+    shifts = [tf.constant([SEED_STRIDE, 0], s.dtype) * tf.cast(own, s.dtype) for s in states]
+    for state, shift in zip(states, shifts, strict=True):
+        state.assign_add(shift)
+    yield
+    for state, shift in zip(states, shifts, strict=True):
+        state.assign_sub(shift)
+
+
+def synchronizing(gan, train_function):
+    """Return a train function that normalizes batches over all replicas.
+
+    The layers are marked while the function runs, which is when it is traced, and not in between:
+    what is saved describes the network, and loads on other backends.
+    """
+    layers = [
+        layer
+        for layer in gan._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization) and not layer.synchronized
+    ]
+
+    def synchronized(iterator):
+        for layer in layers:
+            layer.synchronized = True
+        try:
+            return train_function(iterator)
+        finally:
+            for layer in layers:
+                layer.synchronized = False
+
+    return synchronized
+
+
+def check_strategy(gan):
+    """Raise an error unless a GAN can be trained on the replicas of its strategy.
+
+    Raises:
+        NotImplementedError: Under a strategy other than the supported ones.
+        ValueError: Where variables were made outside of the strategy's scope, or with options of
+            `compile` that the strategy cannot do.
+    """
+    strategy = gan.distribute_strategy
+    supported = tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy
+    if not isinstance(strategy, supported):
+        raise NotImplementedError(
+            "A GAN trains on several replicas of a tf.distribute.MirroredStrategy or "
+            "MultiWorkerMirroredStrategy only. "
+            f"Received: a {type(strategy).__name__} with {strategy.num_replicas_in_sync} replicas"
+        )
+    for variable in [*gan.variables, *gan.optimizer.variables]:
+        if not strategy.extended.variable_created_in_scope(variable.value):
+            raise ValueError(
+                "The networks, the GAN and its optimizers must be made, and `compile` called, "
+                "inside the scope of the strategy. Received: the variable "
+                f"{variable.path!r}, made outside of it"
+            )
+    # TensorFlow would refuse both, for any Keras model, in words that do not name them.
+    if gan.jit_compile:
+        raise ValueError(
+            "`jit_compile` must be False or 'auto' on several replicas. Received: jit_compile=True"
+        )
+    operations = type(getattr(strategy.extended, "_cross_device_ops", None)).__name__
+    if gan.steps_per_execution > 1 and operations == "CollectiveAllReduce":
+        raise ValueError(
+            "`steps_per_execution` must be 1 on several replicas, but where the strategy was made "
+            "with cross_device_ops=tf.distribute.HierarchicalCopyAllReduce() or "
+            "ReductionToOneDevice(). "
+            f"Received: steps_per_execution={gan.steps_per_execution}"
+        )
