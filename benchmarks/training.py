@@ -1,18 +1,25 @@
-"""Speed of the training step against the textbook step, on the same networks, in one run.
+"""Speed of the training step: against the textbook step, option by option, and the limit.
 
     python -m benchmarks.training
     python -m benchmarks.training --dataset-shape cifar10 --model capsule --steps 20
+    python -m benchmarks.training --backend jax --batch-size 128 1024
 
 The package's step (simultaneous, its default, and alternating) and the textbook step
 (benchmarks/textbook.py: alternating, capsules by repeated inputs and map_fn, in a tf.function)
-train the same networks on random images. First, in float32, the alternating step and the capsule
-layer are checked to give the textbook's losses, weights and gradients. Then the steps are timed
-in turn, --steps at a time, --repeats times around, so that whatever else the machine does slows
-all of them alike; ratios are taken within each round. The first steps, which compile, are not
-timed.
+train the same networks on random images, in float32 and, where the hardware has it, in bfloat16.
+The simultaneous step is also fed in other ways (benchmarks/feeding.py): by `fit`, from a data set
+that lies on the device, with all steps in one execution; on JAX by one compiled loop.
+
+First, in float32, the alternating step and the capsule layer are checked to give the textbook's
+losses, weights and gradients, and all ways of feeding to end with the same weights. Then all are
+timed in turn, --steps at a time, --repeats times around, so that whatever else the machine does
+slows all of them alike; ratios are taken within each round. The first round, which compiles, is
+not timed. Beside them stands the limit (benchmarks/limit.py): the multiply-adds that the step
+needs over the rate of the machine's best large product, and, on TensorFlow, the operations that
+the time goes to. Time: 6 minutes on 2 CPU cores.
 """
 
-import itertools
+import os
 import sys
 
 from benchmarks.measuring import (
@@ -31,7 +38,7 @@ from benchmarks.measuring import (
 SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
 MODELS = ("capsule", "convolutional")
 PRECISIONS = ("float32", "mixed_bfloat16")
-UPDATES = ("simultaneous", "alternating")
+SIMULTANEOUS, ALTERNATING = "simultaneous", "alternating"
 TEXTBOOK = "textbook"
 SEED = 0
 TOLERANCE = 1e-3
@@ -48,7 +55,10 @@ def main(argv=None):
         The exit status: 0; 1 where values differ from the textbook's; 2 where the backend can't
         train or the file can't be written.
     """
-    return run_command("training", run, parse(argv))
+    options = parse(argv)
+    if options.backend:
+        os.environ["KERAS_BACKEND"] = options.backend  # read when Keras is imported
+    return run_command("training", run, options)
 
 
 def parse(argv):
@@ -57,7 +67,9 @@ def parse(argv):
     Raises:
         SystemExit: On wrong arguments, or after `--help`.
     """
-    parser = new_parser("training", __doc__, FOLDER / "training-<shape>.json")
+    parser = new_parser(
+        "training", __doc__, FOLDER / "training-<shape>.json, -<backend> but for tensorflow"
+    )
     parser.add_argument(
         "--dataset-shape",
         choices=SHAPES,
@@ -75,7 +87,14 @@ def parse(argv):
         "where the hardware has instructions for it)",
     )
     parser.add_argument(
-        "--batch-size", type=positive, default=128, help="images in a step (default: 128)"
+        "--backend", choices=("tensorflow", "jax"), help="Keras's backend (default: Keras's own)"
+    )
+    parser.add_argument(
+        "--batch-size",
+        nargs="+",
+        type=positive,
+        default=[128],
+        help="images in a step; several are measured one after the other (default: 128)",
     )
     parser.add_argument(
         "--steps", type=positive, default=10, help="steps timed at a time (default: 10)"
@@ -102,7 +121,8 @@ def run(options):
             "GANs train on the Keras backends tensorflow and jax: set the environment variable "
             f"KERAS_BACKEND. Received: backend {backend!r}"
         )
-    output = options.output or FOLDER / f"training-{options.dataset_shape}.json"
+    suffix = "" if backend == "tensorflow" else f"-{backend}"
+    output = options.output or FOLDER / f"training-{options.dataset_shape}{suffix}.json"
     output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
     if backend != "tensorflow":
         print(
@@ -112,17 +132,24 @@ def run(options):
     shape = SHAPES[options.dataset_shape]
     precisions = tuple(dict.fromkeys(options.precision or default_precisions()))
     models = MODELS if options.model == "both" else (options.model,)
-    results = {}
-    for model in models:
-        results[model] = measure(model, shape, precisions, options)
-        print(table(model, shape, options.batch_size, results[model]), flush=True)
-    settings = {
-        "image_shape": list(shape),
-        "batch_size": options.batch_size,
-        "steps": options.steps,
-        "repeats": options.repeats,
-    }
-    write_result(output, settings, {"models": results})
+    from benchmarks.limit import best_rates
+
+    best = {precision: best_rates(compute_dtype(precision)) for precision in precisions}
+    results = []
+    for batch_size in dict.fromkeys(options.batch_size):
+        for model in models:
+            result = measure(model, shape, batch_size, precisions, options, best)
+            results.append({"model": model, "batch_size": batch_size, **result})
+            print(table(shape, results[-1]), flush=True)
+    settings = {"image_shape": list(shape), "steps": options.steps, "repeats": options.repeats}
+    write_result(output, settings, {"best_rates": best, "models": results})
+
+
+def compute_dtype(precision):
+    """Return the dtype that a policy computes in."""
+    import keras
+
+    return keras.dtype_policies.get(precision).compute_dtype
 
 
 def default_precisions():
@@ -132,43 +159,82 @@ def default_precisions():
     return "float32", resolve_precision("auto")[0]
 
 
-def measure(model, shape, precisions, options):
+def measure(model, shape, batch_size, precisions, options, best):
     """Check values, then time all steps of one model.
 
     Args:
         model: `"capsule"` or `"convolutional"`.
         shape: `(height, width, channels)`.
+        batch_size: Images in a step.
         precisions: Names of dtype policies.
         options: The parsed arguments.
+        best: Dictionary of precisions: `benchmarks.limit.best_rates`.
 
     Returns:
         Dictionary for the JSON file: `differences` from the textbook's values, as `check` returns
-        them, and `steps`, as `summarize` returns them.
+        them, and `feeding`, those of the ways to feed the step; `multiply_adds` that a step needs
+        for each real image; `steps`, as `summarize` returns them; `operations` by precision, as
+        `benchmarks.operations.profile` returns them, empty where TensorFlow does not compute.
 
     Raises:
-        DisagreementError: Where values differ from the textbook's.
+        DisagreementError: Where values differ.
     """
     import numpy as np
 
-    count = min(options.steps, 8)  # a few batches do: what they show makes no difference
-    batches = np.random.default_rng(SEED).integers(
-        0, 256, (count, options.batch_size, *shape), dtype=np.uint8
+    from benchmarks import feeding
+    from benchmarks.limit import step_multiply_adds
+    from capsgan_keras.training.batches import EpochBatches
+
+    images = np.random.default_rng(SEED).integers(
+        0, 256, (options.steps * batch_size, *shape), dtype=np.uint8
     )
+    batches = EpochBatches(images, batch_size, SEED)
     differences = check(model, shape, batches[0])
-    steps = make_steps(model, shape, precisions)
-    seconds = time_in_turn(
-        {key: feed(step, batches) for key, step in steps.items()}, options.steps, options.repeats
-    )
-    rates = {
-        key: [options.batch_size / value for value in values] for key, values in seconds.items()
+    few = EpochBatches(images[: 2 * batch_size], batch_size, SEED) if options.steps > 2 else batches
+    fed = feeding.check(lambda: new_gan(model, shape, "float32"), few)
+    steps = make_steps(model, shape, precisions, batches)
+    seconds = time_in_turn(steps, 1, options.repeats, warm_up=1)
+    rates = {key: [len(images) / value for value in values] for key, values in seconds.items()}
+    multiply_adds = step_multiply_adds(new_gan(model, shape, "float32"))
+    return {
+        "differences": differences,
+        "feeding": fed,
+        "multiply_adds": multiply_adds,
+        "steps": [
+            row | {"share_of_limit": shares_of_limit(row, multiply_adds, best)}
+            for row in summarize(rates)
+        ],
+        "operations": operations(steps, precisions),
     }
-    return {"differences": differences, "steps": summarize(rates)}
 
 
-def feed(step, batches):
-    """Return a function that calls `step` with one batch after the other, over and over."""
-    rounds = itertools.cycle(batches)
-    return lambda: step(next(rounds))
+def shares_of_limit(row, multiply_adds, best):
+    """Return the shares of the best products' rates that a step's multiply-adds reach.
+
+    Args:
+        row: One of the rows of `summarize`.
+        multiply_adds: What a simultaneous step needs for each real image.
+        best: Dictionary of precisions: `benchmarks.limit.best_rates`.
+
+    Returns:
+        Dictionary with the keys of the rates; None for steps that are not simultaneous, which
+        need more.
+    """
+    if row["step"] in (TEXTBOOK, ALTERNATING):
+        return None
+    operations = 2 * multiply_adds * row["images_per_second"]["median"]
+    return {name: operations / rate for name, rate in best[row["precision"]].items()}
+
+
+def operations(steps, precisions):
+    """Profile the simultaneous step in each precision; empty but on TensorFlow."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return {}
+    from benchmarks.operations import profile
+
+    return {precision: profile(steps[SIMULTANEOUS, precision], 1) for precision in precisions}
 
 
 def new_gan(model, shape, precision):
@@ -219,29 +285,43 @@ def check(model, shape, images):
     return differences
 
 
-def make_steps(model, shape, precisions):
-    """Return all steps to time: `(name, precision)` -> function of a batch of images.
+def make_steps(model, shape, precisions, batches):
+    """Return all that is timed: `(name, precision)` -> function that trains on all batches.
 
-    Each has networks of its own and ends when its losses have come back to Python.
+    Each has networks of its own.
     """
     import keras
 
+    from benchmarks import feeding
+
     steps = {}
     for precision in precisions:
-        for update in UPDATES:
+        for name, (way, options) in feeding.ways(batches.num_batches).items():
             gan = new_gan(model, shape, precision)
-            gan.compile(update=update)
-            steps[update, precision] = gan.train_on_batch
+            gan.compile(**options)
+            name = SIMULTANEOUS if name == feeding.STEP_BY_STEP else name
+            steps[name, precision] = way(gan, batches)
+        gan = new_gan(model, shape, precision)
+        gan.compile(update=ALTERNATING)
+        steps[ALTERNATING, precision] = feeding.step_by_step(gan, batches)
         if keras.backend.backend() == "tensorflow":
-            steps[TEXTBOOK, precision] = _textbook_step(new_gan(model, shape, precision))
+            textbook = _textbook_steps(new_gan(model, shape, precision), batches)
+            steps[TEXTBOOK, precision] = textbook
     return steps
 
 
-def _textbook_step(gan):
+def _textbook_steps(gan, batches):
+    from benchmarks.feeding import stacked
     from benchmarks.textbook import TextbookGAN
 
     textbook = TextbookGAN(gan, *gan.default_optimizers())
-    return lambda images: [loss.numpy() for loss in textbook.train_step(images)]
+
+    def train():
+        for images in stacked(batches):
+            for loss in textbook.train_step(images):
+                loss.numpy()
+
+    return train
 
 
 def summarize(rates):
@@ -275,21 +355,29 @@ def summarize(rates):
     ]
 
 
-def table(model, shape, batch_size, result):
+def table(shape, result):
     """Return one model's results as a text: medians, with least and most in brackets."""
     size = "x".join(map(str, shape))
     lines = [
-        f"{model}, {size}, batch {batch_size}; medians (least-most); x textbook: times as fast as",
-        "the textbook step in the same precision",
-        f"{'step':14}{'precision':16}{'images/s':>24}{'x textbook':>22}{'x textbook float32':>22}",
+        f"{result['model']}, {size}, batch {result['batch_size']}; medians (least-most); "
+        "x textbook: times as fast as the textbook",
+        "step in the same precision; limit: share of the best convolution's rate",
+        f"{'step':28}{'precision':16}{'images/s':>24}{'x textbook':>20}{'x textbook float32':>20}"
+        f"{'limit':>7}",
     ]
     for row in result["steps"]:
+        share = row["share_of_limit"]
         columns = (
             cell(row["images_per_second"], ".1f").rjust(24),
-            cell(row["times_textbook"], ".2f").rjust(22),
-            cell(row["times_textbook_float32"], ".2f").rjust(22),
+            cell(row["times_textbook"], ".2f").rjust(20),
+            cell(row["times_textbook_float32"], ".2f").rjust(20),
+            ("-" if share is None else f"{share['convolution']:.0%}").rjust(7),
         )
-        lines.append(f"{row['step']:14}{row['precision']:16}{''.join(columns)}")
+        lines.append(f"{row['step']:28}{row['precision']:16}{''.join(columns)}")
+    lines.append(f"{result['multiply_adds'] / 1e6:.1f} million multiply-adds an image")
+    for precision, shares in result["operations"].items():
+        named = ", ".join(f"{share['operation']} {share['share']:.0%}" for share in shares)
+        lines.append(f"{precision}: {named}")
     if result["differences"] is not None:
         largest = max(max(values.values()) for values in result["differences"].values())
         lines.append(f"largest relative difference from the textbook's values: {largest:.1e}")

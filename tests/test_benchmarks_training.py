@@ -1,11 +1,13 @@
 import json
+import math
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import textbook, training
+from benchmarks import feeding, limit, operations, textbook, training
+from benchmarks.measuring import DisagreementError
 from capsgan_keras import GAN, CapsuleGAN, ConvolutionalGAN
 from capsgan_keras.layers import CapsuleLayer, PrimaryCap
 from capsgan_keras.losses import MarginLoss
@@ -14,6 +16,7 @@ from capsgan_keras.models import (
     build_convolutional_discriminator,
     build_generator,
 )
+from capsgan_keras.training.batches import EpochBatches
 
 SHAPE = (16, 16, 1)
 TINY = ["--batch-size", "4", "--steps", "1", "--repeats", "2"]
@@ -161,12 +164,76 @@ def test_steps_are_compared(kind):
     assert min(textbook.compare_steps(gan, images()).values()) > training.TOLERANCE
 
 
-def test_batches_are_fed_over_and_over():
-    seen = []
-    step = training.feed(lambda batch: seen.append(int(batch[0])), np.array([[10, 10], [20, 20]]))
-    for _ in range(5):
-        step()
-    assert seen == [10, 20, 10, 20, 10]
+def tiny_gan():
+    return new_gan("one capsule")
+
+
+def test_all_ways_of_feeding_do_the_same_steps():
+    batches = EpochBatches(images(12), 4, seed=0)
+    differences = feeding.check(tiny_gan, batches)
+    assert list(differences) == [
+        "fit",
+        "fit, one execution",
+        "fit, dataset",
+        "fit, dataset, one execution",
+    ]
+    assert max(differences.values()) <= feeding.TOLERANCE
+
+
+def test_a_way_of_feeding_that_does_something_else_is_found(monkeypatch):
+    def in_another_order(gan, batches):
+        return lambda: gan.fit(
+            feeding.stacked(batches)[::-1].reshape(-1, *SHAPE),
+            batch_size=4,
+            shuffle=False,
+            verbose=0,
+        )
+
+    monkeypatch.setattr(feeding, "fit_dataset", in_another_order)
+    with pytest.raises(DisagreementError, match="end with weights that differ"):
+        feeding.check(tiny_gan, EpochBatches(images(12), 4, seed=0))
+
+
+def test_multiply_adds_are_counted():
+    gan = new_gan("one capsule")
+    # Dense 5 -> 4 x 4 x 4; transposed 4 x 4 kernels from 4 x 4 x 4 to 3 and from 8 x 8 x 3 to 1.
+    generator = [5 * 64, 16 * 16 * 4 * 3, 64 * 16 * 3 * 1]
+    assert limit.forward_multiply_adds(gan.generator) == generator
+    first, primary, final = limit.forward_multiply_adds(gan.discriminator)
+    layers = gan.discriminator.layers
+    assert first == math.prod(layers[1].output.shape[1:]) * 5 * 5 * 1
+    capsules = gan.discriminator.get_layer("primary_capsules").output.shape[1]
+    assert primary == capsules * 8 * 5 * 5 * 4
+    assert final == capsules * 8 * 4
+    total = 3 * sum(generator) - generator[0] + 7 * (first + primary + final) - 2 * first
+    assert limit.step_multiply_adds(gan) == total
+
+
+def test_best_rates_are_positive_and_finite(monkeypatch):
+    monkeypatch.setattr(limit, "MATRICES", (16,))
+    monkeypatch.setattr(limit, "CONVOLUTIONS", ((1, 2, 3),))
+    for dtype in ("float32", "bfloat16"):
+        rates = limit.best_rates(dtype)
+        assert list(rates) == ["matmul", "convolution"]
+        assert all(0 < rate < 1e15 for rate in rates.values())
+
+
+def test_only_simultaneous_steps_have_a_share_of_the_limit():
+    best = {"float32": {"matmul": 8e9, "convolution": 4e9}}
+    row = {"precision": "float32", "images_per_second": {"median": 100.0}}
+    shares = training.shares_of_limit(row | {"step": "fit"}, 10_000_000, best)
+    assert shares == {"matmul": 0.25, "convolution": 0.5}
+    assert training.shares_of_limit(row | {"step": "alternating"}, 10_000_000, best) is None
+
+
+def test_the_profile_names_operations():
+    matrix = tf.ones((200, 200))
+    multiply = tf.function(lambda: tf.exp(matrix @ matrix))
+    multiply()
+    shares = operations.profile(multiply, calls=2)
+    assert {"Exp"} < {share["operation"] for share in shares}
+    assert any("MatMul" in share["operation"] for share in shares)
+    assert sum(share["share"] for share in shares) == pytest.approx(1.0)
 
 
 def test_ratios_are_taken_within_a_round():
@@ -213,21 +280,30 @@ def test_the_command(tmp_path, capsys):
     result = json.loads(text)
     assert result["settings"] == {
         "image_shape": [28, 28, 1],
-        "batch_size": 4,
         "steps": 1,
         "repeats": 2,
     }
     assert result["machine"]["cores"] >= 1
     assert result["machine"]["cpu"]
     assert result["machine"]["versions"]["keras"] == keras.__version__
-    assert list(result["models"]) == ["capsule", "convolutional"]
-    parts = {"capsule": ["layer", "step"], "convolutional": ["step"]}
-    for model, measured in result["models"].items():
-        assert list(measured["differences"]) == parts[model]
+    parts = [("capsule", ["layer", "step"]), ("convolutional", ["step"])]
+    for measured, (model, names) in zip(result["models"], parts, strict=True):
+        assert (measured["model"], measured["batch_size"]) == (model, 4)
+        assert list(measured["differences"]) == names
+        assert measured["multiply_adds"] > 1e6
+        assert len(measured["operations"]["float32"]) > 3
         for values in measured["differences"].values():
             assert all(0.0 <= value <= training.TOLERANCE for value in values.values())
         steps = {row["step"]: row for row in measured["steps"]}
-        assert list(steps) == ["simultaneous", "alternating", "textbook"]
+        assert list(steps) == [
+            "simultaneous",
+            "fit",
+            "fit, one execution",
+            "fit, dataset",
+            "fit, dataset, one execution",
+            "alternating",
+            "textbook",
+        ]
         reference = steps["textbook"]["images_per_second"]["rounds"]
         for row in steps.values():
             rounds = row["images_per_second"]["rounds"]
@@ -284,7 +360,7 @@ assert not {"keras", "tensorflow", "numpy"} & set(sys.modules)
 
 def test_on_jax_the_package_is_timed_alone(tmp_path, run_python):
     path = tmp_path / "speed.json"
-    arguments = [*TINY, "--model", "convolutional", "--precision", "float32"]
+    arguments = [*TINY, "--model", "convolutional", "--precision", "float32", "--backend", "jax"]
     printed = run_python(
         f"""
 import sys
@@ -295,14 +371,20 @@ try:
 except ImportError as error:
     print(error)
 """,
-        KERAS_BACKEND="jax",
         JAX_PLATFORMS="cpu",
     )
     assert "The textbook step needs the Keras backend tensorflow" in printed
     assert "Received: backend 'jax'" in printed
-    measured = json.loads(path.read_text())["models"]["convolutional"]
+    (measured,) = json.loads(path.read_text())["models"]
     assert measured["differences"] is None
-    assert [row["step"] for row in measured["steps"]] == ["simultaneous", "alternating"]
+    assert max(measured["feeding"].values()) < 1e-4
+    assert [row["step"] for row in measured["steps"]] == [
+        "simultaneous",
+        "fit",
+        "fit, one execution",
+        "scan",
+        "alternating",
+    ]
     assert all(row["times_textbook"] is None for row in measured["steps"])
 
 
