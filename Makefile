@@ -8,6 +8,9 @@ demo: .venv/installed
 test: .venv/installed-test
 	.venv/bin/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not long"
 
+bench: .venv/installed
+	.venv/bin/python -m benchmarks
+
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
@@ -23,4 +26,4 @@ test: .venv/installed-test
 clean:
 	rm -rf .venv build *.egg-info
 
-.PHONY: demo test clean
+.PHONY: demo test bench clean
