@@ -1,7 +1,7 @@
 """Routing by agreement without holding the predictions.
 
 The predictions `u_hat_ij = W_ij^T u_i` of Sabour et al. are a tensor of batch x input capsules x
-output capsules x dimension: at 1152 -> 10 x 16 some 200 times the input, and every iteration
+output capsules x dimension: at 1152 -> 10 x 16 it is 20 times the input, and every iteration
 reads it twice. What routing needs of them can be had from `u` and `W`:
 
 - The logits add up agreements with the outputs of all iterations before, `b_ij = u_hat_ij . V_j`
