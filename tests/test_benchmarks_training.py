@@ -1,5 +1,6 @@
 import json
 import math
+import os
 
 import keras
 import numpy as np
@@ -209,9 +210,14 @@ def test_multiply_adds_are_counted():
     assert limit.step_multiply_adds(gan) == total
 
 
-def test_best_rates_are_positive_and_finite(monkeypatch):
+@pytest.fixture
+def small_products(monkeypatch):
+    """The machine's best rate, from products that take no time."""
     monkeypatch.setattr(limit, "MATRICES", (16,))
     monkeypatch.setattr(limit, "CONVOLUTIONS", ((1, 2, 3),))
+
+
+def test_best_rates_are_positive_and_finite(small_products):
     for dtype in ("float32", "bfloat16"):
         rates = limit.best_rates(dtype)
         assert list(rates) == ["matmul", "convolution"]
@@ -269,9 +275,10 @@ def test_bfloat16_is_timed_where_the_hardware_has_it(monkeypatch):
         assert training.default_precisions() == ("float32", policy)
 
 
-def test_the_command(tmp_path, capsys):
+def test_the_command(tmp_path, capsys, small_products):
     path = tmp_path / "new" / "speed.json"
-    assert training.main([*TINY, "--precision", "float32", "--output", str(path)]) == 0
+    arguments = [*TINY, "--model", "capsule", "--precision", "float32", "--output", str(path)]
+    assert training.main(arguments) == 0
     printed = capsys.readouterr().out
     assert f"Written to {path}" in printed
     assert "capsule, 28x28x1, batch 4" in printed
@@ -286,33 +293,32 @@ def test_the_command(tmp_path, capsys):
     assert result["machine"]["cores"] >= 1
     assert result["machine"]["cpu"]
     assert result["machine"]["versions"]["keras"] == keras.__version__
-    parts = [("capsule", ["layer", "step"]), ("convolutional", ["step"])]
-    for measured, (model, names) in zip(result["models"], parts, strict=True):
-        assert (measured["model"], measured["batch_size"]) == (model, 4)
-        assert list(measured["differences"]) == names
-        assert measured["multiply_adds"] > 1e6
-        assert len(measured["operations"]["float32"]) > 3
-        for values in measured["differences"].values():
-            assert all(0.0 <= value <= training.TOLERANCE for value in values.values())
-        steps = {row["step"]: row for row in measured["steps"]}
-        assert list(steps) == [
-            "simultaneous",
-            "fit",
-            "fit, one execution",
-            "fit, dataset",
-            "fit, dataset, one execution",
-            "alternating",
-            "textbook",
-        ]
-        reference = steps["textbook"]["images_per_second"]["rounds"]
-        for row in steps.values():
-            rounds = row["images_per_second"]["rounds"]
-            assert len(rounds) == 2
-            assert min(rounds) > 0
-            ratios = sorted(one / other for one, other in zip(rounds, reference, strict=True))
-            assert row["times_textbook"]["min"] == pytest.approx(ratios[0])
-            assert row["times_textbook"]["max"] == pytest.approx(ratios[1])
-            assert f"{row['images_per_second']['median']:.1f}" in printed
+    (measured,) = result["models"]
+    assert (measured["model"], measured["batch_size"]) == ("capsule", 4)
+    assert list(measured["differences"]) == ["layer", "step"]
+    assert measured["multiply_adds"] > 1e6
+    assert len(measured["operations"]["float32"]) > 3
+    for values in measured["differences"].values():
+        assert all(0.0 <= value <= training.TOLERANCE for value in values.values())
+    steps = {row["step"]: row for row in measured["steps"]}
+    assert list(steps) == [
+        "simultaneous",
+        "fit",
+        "fit, one execution",
+        "fit, dataset",
+        "fit, dataset, one execution",
+        "alternating",
+        "textbook",
+    ]
+    reference = steps["textbook"]["images_per_second"]["rounds"]
+    for row in steps.values():
+        rounds = row["images_per_second"]["rounds"]
+        assert len(rounds) == 2
+        assert min(rounds) > 0
+        ratios = sorted(one / other for one, other in zip(rounds, reference, strict=True))
+        assert row["times_textbook"]["min"] == pytest.approx(ratios[0])
+        assert row["times_textbook"]["max"] == pytest.approx(ratios[1])
+        assert f"{row['images_per_second']['median']:.1f}" in printed
     assert [file.name for file in path.parent.iterdir()] == ["speed.json"]
 
 
@@ -358,13 +364,21 @@ assert not {"keras", "tensorflow", "numpy"} & set(sys.modules)
     )
 
 
+def test_the_backend_is_chosen_before_keras_is_imported(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.setattr(training, "run_command", lambda *_: os.environ["KERAS_BACKEND"])
+    assert training.main(["--backend", "jax"]) == "jax"
+
+
 def test_on_jax_the_package_is_timed_alone(tmp_path, run_python):
     path = tmp_path / "speed.json"
     arguments = [*TINY, "--model", "convolutional", "--precision", "float32", "--backend", "jax"]
     printed = run_python(
         f"""
-import sys
-from benchmarks import training
+import os
+os.environ["KERAS_BACKEND"] = "jax"
+from benchmarks import limit, training
+limit.MATRICES, limit.CONVOLUTIONS = (16,), ((1, 2, 3),)
 assert training.main({[*arguments, "--output", str(path)]!r}) == 0
 try:
     import benchmarks.textbook
