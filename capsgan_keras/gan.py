@@ -13,6 +13,7 @@ from capsgan_keras.models import (
     build_generator,
 )
 from capsgan_keras.training import AdversarialTrainer
+from capsgan_keras.training.averages import use_averages
 
 _CHUNK = 4096
 """Images held as floats at a time while many are generated or scored."""
@@ -98,7 +99,9 @@ class GAN(AdversarialTrainer, keras.Model):
         """Set up training. The loss belongs to the model.
 
         Args:
-            generator_optimizer: A Keras optimizer or its name; see `default_optimizers`.
+            generator_optimizer: A Keras optimizer or its name; see `default_optimizers`. Where it
+                averages weights (`use_ema=True`), `fit` ends with the averages in their place,
+                and with batch normalization's moving statistics taken anew for them.
             discriminator_optimizer: Likewise, another instance.
             update: `"simultaneous"`: both players learn from one forward pass, as in the paper's
                 stack; or `"alternating"`: the discriminator first, then the generator against
@@ -274,7 +277,9 @@ class GAN(AdversarialTrainer, keras.Model):
         """
         self._check_images(x, y)
         _check_no_weights(kwargs)
-        return super().fit(x, None, *args, **kwargs)
+        history = super().fit(x, None, *args, **kwargs)
+        use_averages(self)
+        return history
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Return the losses and D's accuracy on held-out images, with the same noise each time.

@@ -9,6 +9,7 @@ from capsgan_keras.evaluation import PoorClassifierError
 from capsgan_keras.model_card import model_card
 from capsgan_keras.plotting import training_curves
 from capsgan_keras.runs import RunError, sample_images
+from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import (
     FollowEpoch,
@@ -111,7 +112,9 @@ def train_model(settings, plan, dataset, batches):
         writer = WriteRun(
             plan.directory, settings.seed, plan.checkpoint.history, plan.checkpoint.seconds
         )
-        plan.directory.restore(plan.checkpoint, sample_images(gan, settings.seed))
+        with averaged(gan):
+            images = sample_images(gan, settings.seed)
+        plan.directory.restore(plan.checkpoint, images)
     if plan.is_new:
         rates = {
             "generator_learning_rate": learning_rate(gan.generator_optimizer),
@@ -136,6 +139,8 @@ def train_model(settings, plan, dataset, batches):
                 f"{plan.model}: training has diverged: {error}. {stands}. Lower learning rates "
                 "may help"
             ) from error
+    else:
+        use_averages(gan)  # as `fit` does at its end
     finish(settings, gan, plan.directory, writer, batches)
 
 
