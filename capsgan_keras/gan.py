@@ -15,6 +15,7 @@ from capsgan_keras.models import (
     build_generator,
 )
 from capsgan_keras.training import AdversarialTrainer, count_parts, loss_divisor
+from capsgan_keras.training.averages import use_averages
 
 _CHUNK = 4096
 """Images held as floats at a time while many are generated or scored."""
@@ -105,7 +106,9 @@ class GAN(AdversarialTrainer, keras.Model):
         """Set up training. The loss belongs to the model.
 
         Args:
-            generator_optimizer: A Keras optimizer or its name; see `default_optimizers`.
+            generator_optimizer: A Keras optimizer or its name; see `default_optimizers`. Where it
+                averages weights (`use_ema=True`), `fit` ends with the averages in their place,
+                and with batch normalization's moving statistics taken anew for them.
             discriminator_optimizer: Likewise, another instance.
             update: `"simultaneous"`: both players learn from one forward pass, as in the paper's
                 stack; or `"alternating"`: the discriminator first, then the generator against
@@ -288,7 +291,9 @@ class GAN(AdversarialTrainer, keras.Model):
             validation = kwargs.get("validation_data")
             self._check_batches(x, batch_size, kwargs.get("validation_split", 0.0))
             self._check_batches(validation, kwargs.get("validation_batch_size") or batch_size)
-        return super().fit(x, None, batch_size, *args, **kwargs)
+        history = super().fit(x, None, batch_size, *args, **kwargs)
+        use_averages(self)
+        return history
 
     def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
         """Return the losses and D's accuracy on held-out images, with the same noise each time.

@@ -27,6 +27,7 @@ from pathlib import Path
 import keras
 
 from capsgan_keras import files, plotting
+from capsgan_keras.training.averages import use_averages
 
 FORMAT = "capsgan_keras run 1"
 SAMPLE_ROWS, SAMPLE_COLUMNS = 10, 10
@@ -286,6 +287,8 @@ class Run:
     def gan(self):
         """The GAN, loaded when first asked for: the trained one, or that of the last checkpoint.
 
+        Where the run averages the generator's weights, it has the averages.
+
         Raises:
             RunError: Where no epoch was finished, or the file is damaged.
         """
@@ -294,7 +297,9 @@ class Run:
         checkpoint = RunDirectory(self.path).newest_checkpoint()
         if checkpoint is None:
             raise RunError(f"{self.path}: holds no model yet, for no epoch was finished")
-        return checkpoint.load_gan()
+        gan = checkpoint.load_gan()
+        use_averages(gan)
+        return gan
 
 
 def sample_images(gan, seed):

@@ -16,12 +16,14 @@ USAGE_ERROR = 2
 INTERRUPTED = 130
 
 
-def main(experiment, defaults, evaluation, description, argv=None):
+def main(experiment, published, evaluation, description, argv=None):
     """Parse the arguments, train and evaluate.
 
     Args:
         experiment: Name of the module under `experiments`.
-        defaults: The experiment's `Settings`, which arguments replace one by one.
+        published: The experiment's `Settings`, one or several of them, of which --settings chooses
+            by their `settings` (the first if it is not given). Arguments replace their values one
+            by one.
         evaluation: The experiment's `Evaluation`.
         description: The module's docstring, shown by `--help`.
         argv: Arguments; by default those of the process.
@@ -32,7 +34,7 @@ def main(experiment, defaults, evaluation, description, argv=None):
     """
     argv = sys.argv[1:] if argv is None else argv
     try:
-        settings = parse(experiment, defaults, description, argv)
+        settings = parse(experiment, published, description, argv)
     except ValueError as error:
         print(f"python -m experiments.{experiment}: error: {error}", file=sys.stderr)
         return USAGE_ERROR
@@ -41,7 +43,7 @@ def main(experiment, defaults, evaluation, description, argv=None):
 
     wanted = settings.evaluate
     if wanted is None:
-        wanted = settings.dataset == defaults.dataset
+        wanted = settings.dataset == published[0].dataset
     if not wanted:
         evaluation = None
     arguments = [*argv, *([] if "--resume" in argv else ["--resume"])]
@@ -58,21 +60,34 @@ def main(experiment, defaults, evaluation, description, argv=None):
         return INTERRUPTED
 
 
-def parse(experiment, defaults, description, argv):
-    """Return `defaults` with the values of the arguments.
+def parse(experiment, published, description, argv):
+    """Return one of the published settings with the values of the arguments; see `main`.
 
     Raises:
         ValueError: Where `Settings` refuses a value.
         SystemExit: Where argparse does, or after `--help`.
     """
+    options = {
+        "prog": f"python -m experiments.{experiment}",
+        "usage": "%(prog)s [options]",
+        "allow_abbrev": False,
+    }
+    by_name = {settings.settings: settings for settings in published}
+    defaults = published[0]
+    fields = {field.name: field for field in dataclasses.fields(Settings)}
+    choice = fields.pop("settings")
+    if len(by_name) > 1:  # they are the defaults of the other options, also in --help
+        first = argparse.ArgumentParser(**options, add_help=False)
+        _add_argument(first, choice, defaults.settings)
+        defaults = by_name[first.parse_known_args(argv)[0].settings]
     parser = argparse.ArgumentParser(
-        prog=f"python -m experiments.{experiment}",
-        usage="%(prog)s [options]",
+        **options,
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    for field in dataclasses.fields(Settings):
+    if len(by_name) > 1:
+        _add_argument(parser, choice, published[0].settings)
+    for field in fields.values():
         _add_argument(parser, field, getattr(defaults, field.name))
     given = {
         name: tuple(value) if isinstance(value, list) else value

@@ -14,9 +14,9 @@ import sys
 
 from experiments import command_line
 from experiments.evaluation_settings import Evaluation, MetricSettings, TableSettings
-from experiments.mnist import MNIST
+from experiments.mnist import TUNED
 
-DIGITS = dataclasses.replace(MNIST, dataset="digits", epochs=60)
+DIGITS = dataclasses.replace(TUNED, settings=None, dataset="digits", epochs=60)
 EVALUATION = Evaluation(
     metric=MetricSettings(n_samples=2_000),
     table=TableSettings(n_labelled=(50, 100, 500), n_unlabelled=5_000),
@@ -25,7 +25,7 @@ EVALUATION = Evaluation(
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return command_line.main("digits", DIGITS, EVALUATION, __doc__, argv)
+    return command_line.main("digits", (DIGITS,), EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":

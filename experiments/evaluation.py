@@ -1,9 +1,10 @@
-"""The evaluation that an experiment ends with: both models of one seed against each other."""
+"""The evaluation that an experiment ends with: both models of all its seeds."""
 
 from capsgan_keras.runs import RunDirectory
 from experiments.errors import SettingsError
 from experiments.finished_runs import load_finished_runs
 from experiments.gam import play
+from experiments.sample_quality import measure
 from experiments.semi_supervised import classify
 
 
@@ -32,7 +33,7 @@ def check_evaluation(evaluation, dataset):
 
 
 def evaluate(settings, evaluation):
-    """Run the metric and the semi-supervised table on both models, and print their tables.
+    """Evaluate both models with all seeds together, and print the tables.
 
     What is there already is not computed again.
 
@@ -41,19 +42,23 @@ def evaluate(settings, evaluation):
         evaluation: `experiments.evaluation_settings.Evaluation`.
 
     Raises:
-        RunError, DatasetError, EvaluationError, OSError: As the two evaluations.
+        RunError, DatasetError, EvaluationError, PoorClassifierError, OSError: As the evaluations.
     """
-    paths = [settings.run_path(model) for model in ("convolutional", "capsule")]
+    by_seed = settings.by_seed
+    paths = [each.run_path(model) for model in ("convolutional", "capsule") for each in by_seed]
     missing = [str(path) for path in paths if not RunDirectory(path).finished]
     if missing:
-        print(f"Not evaluated, for that takes both models: {', '.join(missing)} is not there yet.")
+        print(f"Not evaluated, for that takes both models. Not there yet: {', '.join(missing)}")
         return
     runs = load_finished_runs(paths, settings.data_dir)
     for title, function, part in (
         ("Generative adversarial metric", play, evaluation.metric),
         ("Semi-supervised classification", classify, evaluation.table),
+        ("Sample quality", measure, evaluation.quality),
     ):
+        if part is None:
+            continue
         path = runs.evaluation_folder / f"{function.__module__.rpartition('.')[2]}.json"
         print(f"\n{title}, in {path}")
-        # The folder belongs to these two runs: what is there of others, which they replace, is old.
+        # The folder belongs to these runs: what is there of others, which they replace, is old.
         print(function(runs, part, path, overwrite=True, verbose=min(settings.verbose, 1)))

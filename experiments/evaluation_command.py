@@ -27,7 +27,7 @@ def parser(name, description):
         "--output",
         type=Path,
         help=f"folder that gets {name}.json (default: evaluation/ beside the first run, and in it "
-        "seed0/ or the like where all runs have one seed)",
+        "a folder named after the seeds of the runs, such as seed0/ or seeds0-2/)",
     )
     command.add_argument(
         "--overwrite", action="store_true", help="replace results of other runs or settings"

@@ -2,10 +2,13 @@
 
 import dataclasses
 import math
+from pathlib import Path
 
 from experiments.settings import whole
 
 CUTS = ("paper", "calibrated")
+CLASSIFIERS = Path("runs", "classifiers")
+"""Folder that keeps the classifiers of sample quality."""
 
 
 def result_format(name):
@@ -73,8 +76,27 @@ class TableSettings:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class QualitySettings:
+    """Settings of `experiments.sample_quality`.
+
+    Attributes:
+        n_samples: Images that each model generates.
+        seed: Sets them.
+    """
+
+    n_samples: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self):
+        """Check every field."""
+        whole(1)("n_samples", self.n_samples)
+        whole(0)("seed", self.seed)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What an experiment evaluates once both models are trained."""
+    """What an experiment evaluates once both models are trained; quality only where it is given."""
 
     metric: MetricSettings = MetricSettings()
     table: TableSettings = TableSettings()
+    quality: QualitySettings | None = None

@@ -24,10 +24,17 @@ class FinishedRuns:
 
     @property
     def evaluation_folder(self):
-        """Where their results go if nothing else is said, a `Path`."""
+        """Where their results go if nothing else is said, a `Path`.
+
+        It is named after their seeds: `seed0`, `seeds0-2`, or `seeds0+2+5` where some are left out.
+        """
         folder = next(iter(self.runs.values())).path.parent / "evaluation"
-        seeds = {run.config["settings"]["seed"] for run in self.runs.values()}
-        return folder / f"seed{seeds.pop()}" if len(seeds) == 1 else folder
+        seeds = sorted({run.config["settings"]["seed"] for run in self.runs.values()})
+        if len(seeds) == 1:
+            return folder / f"seed{seeds[0]}"
+        if seeds == list(range(seeds[0], seeds[-1] + 1)):
+            return folder / f"seeds{seeds[0]}-{seeds[-1]}"
+        return folder / f"seeds{'+'.join(map(str, seeds))}"
 
     def describe(self):
         """Return what tells these runs from others, as JSON can hold it."""

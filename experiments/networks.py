@@ -52,9 +52,11 @@ def build_gan(settings, model, image_shape, steps=None):
             learning_rate(default) if rate is None else rate
             for rate, default in zip(rates, gan.default_optimizers(), strict=True)
         ]
+        ema = settings.generator_ema
+        averages = {"use_ema": True, "ema_momentum": ema} if ema else {}
         optimizers = [
-            keras.optimizers.Adam(_schedule(rate, settings.decay, steps), settings.beta_1)
-            for rate in rates
+            keras.optimizers.Adam(_schedule(rate, settings.decay, steps), settings.beta_1, **more)
+            for rate, more in zip(rates, (averages, {}), strict=True)
         ]
         gan.compile(*optimizers, update=settings.update)
     except ValueError as error:

@@ -11,54 +11,57 @@ Writes sample_quality.json, which `python -m experiments.report` reads. Time: on
 minutes for MNIST's classifier and about as long for two runs; half an hour for CIFAR-10's.
 """
 
+import dataclasses
 import sys
 from pathlib import Path
 
 from experiments import evaluation_command
-from experiments.evaluation_settings import result_format
+from experiments.evaluation_settings import CLASSIFIERS, QualitySettings, result_format
 
 KIND = result_format("sample_quality")
 
 
 def main(argv=None):
     """Run the command line and return the exit status."""
+    defaults = QualitySettings()
     command = evaluation_command.parser("sample_quality", __doc__)
     command.add_argument(
-        "--samples", type=int, default=10_000, help="images of each run (default: 10000)"
+        "--samples",
+        type=int,
+        default=defaults.n_samples,
+        help=f"images of each run (default: {defaults.n_samples})",
     )
-    command.add_argument("--seed", type=int, default=0, help="sets the images (default: 0)")
+    command.add_argument("--seed", type=int, default=defaults.seed, help="sets the images (0)")
     command.add_argument(
         "--cache-dir",
         type=Path,
-        default=Path("runs", "classifiers"),
-        help="keeps the classifier (default: runs/classifiers)",
+        default=CLASSIFIERS,
+        help=f"keeps the classifier (default: {CLASSIFIERS})",
     )
 
     def evaluate(arguments, finished_runs, path):
         return measure(
             finished_runs,
-            arguments.samples,
-            arguments.seed,
-            arguments.cache_dir,
+            QualitySettings(n_samples=arguments.samples, seed=arguments.seed),
             path,
             arguments.overwrite,
             arguments.verbose,
+            arguments.cache_dir,
         )
 
     return evaluation_command.main(command, argv, evaluate)
 
 
-def measure(finished_runs, n_samples, seed, cache_dir, path, overwrite=False, verbose=1):
+def measure(finished_runs, settings, path, overwrite=False, verbose=1, cache_dir=CLASSIFIERS):
     """Compute what is missing from the result file, and return its table as Markdown.
 
     Args:
         finished_runs: `experiments.finished_runs.FinishedRuns`.
-        n_samples: Images of each run.
-        seed: Sets the images.
-        cache_dir: Folder that keeps the classifier.
+        settings: `QualitySettings`.
         path: The result file.
         overwrite: Whether results of other runs or settings may be replaced.
         verbose: 1 for progress bars.
+        cache_dir: Folder that keeps the classifier.
 
     Raises:
         EvaluationError: Where `path` holds other results.
@@ -73,8 +76,8 @@ def measure(finished_runs, n_samples, seed, cache_dir, path, overwrite=False, ve
     from experiments.tables import quality_table
 
     dataset = finished_runs.dataset
-    settings = {"n_samples": n_samples, "seed": seed}
-    file = ResultFile(path, KIND, finished_runs.describe() | {"settings": settings}, overwrite)
+    identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
+    file = ResultFile(path, KIND, identity, overwrite)
     if not file.finished:
         callbacks = [keras.callbacks.ProgbarLogger()] if verbose else []
         classifier = load_or_train_classifier(dataset, cache_dir, callbacks=callbacks)
@@ -83,7 +86,7 @@ def measure(finished_runs, n_samples, seed, cache_dir, path, overwrite=False, ve
         progress = keras.utils.Progbar(len(finished_runs.runs), verbose=verbose, unit_name="run")
         for name, run in finished_runs.runs.items():
             if name not in measured:
-                samples = run.gan.generate(n_samples, seed=seed)
+                samples = run.gan.generate(settings.n_samples, seed=settings.seed)
                 quality = sample_quality(samples, dataset.x_train, dataset.x_test, classifier)
                 measured[name] = quality.to_dict()
                 file.write()

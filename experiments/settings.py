@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 
 MODELS = ("capsule", "convolutional")
+PUBLISHED = ("tuned", "paper")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -108,15 +109,30 @@ class Settings:
         _text,
         identity=False,  # runs are told apart by the checksum of the images
     )
+    settings: str | None = _setting(
+        None,
+        "the published settings in whose place the other options put single values: tuned, or "
+        "paper (what the paper says, and where it is silent the defaults of its software)",
+        None,
+        choices=PUBLISHED,
+    )
     model: str = _setting("both", "what to train", None, choices=(*MODELS, "both"), identity=False)
     epochs: int = _setting(10, "passes through the images", whole(1), int)
     batch_size: int = _setting(128, "real images in a training step", whole(1), int)
     seed: int = _setting(
         0, "sets the initial weights, the noise and the order of images", whole(0, 2**32 - 1), int
     )
+    seeds: int = _setting(
+        1,
+        "runs of each model, with the seeds from --seed on; they are evaluated together",
+        whole(1),
+        int,
+        identity=False,
+    )
     run_dir: str | None = _setting(
         None,
-        "folder that gets a folder for each run (default: runs/ and the data set's name)",
+        "folder that gets a folder for each run (default: runs/ and the data set's name, and in it "
+        "paper/ for the settings of that name)",
         _text,
         identity=False,
     )
@@ -196,6 +212,13 @@ class Settings:
         0.0,
         "share of the steps, at the end, in which both learning rates fall to a twentieth along a "
         "cosine",
+        _share,
+        float,
+    )
+    generator_ema: float = _setting(
+        0.0,
+        "momentum of the moving average of the generator's weights that is saved, shown and "
+        "evaluated in their place; 0: none",
         _share,
         float,
     )
@@ -319,6 +342,11 @@ class Settings:
                 "losses share one loss scale. Received: update='alternating', "
                 "precision='mixed_float16'"
             )
+        if self.seed + self.seeds > 2**32:
+            raise ValueError(
+                "`seed` and `seeds` must leave every seed below 2**32. "
+                f"Received: seed={self.seed}, seeds={self.seeds}"
+            )
 
     @property
     def models(self):
@@ -328,7 +356,16 @@ class Settings:
     @property
     def runs_folder(self):
         """The folder in which each run has a folder, as a `Path`."""
-        return Path(self.run_dir or Path("runs", Path(self.dataset).resolve().stem)).expanduser()
+        folder = Path("runs", Path(self.dataset).resolve().stem)
+        if self.settings == "paper":
+            folder /= self.settings
+        return Path(self.run_dir or folder).expanduser()
+
+    @property
+    def by_seed(self):
+        """The settings of the runs of each seed, in order, as a list."""
+        seeds = range(self.seed, self.seed + self.seeds)
+        return [dataclasses.replace(self, seed=seed, seeds=1) for seed in seeds]
 
     def run_path(self, model):
         """Return the folder of one model's run, a `Path`."""

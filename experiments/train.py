@@ -5,9 +5,11 @@ import sys
 import keras
 
 from capsgan_keras.datasets import DatasetError, load_dataset
+from capsgan_keras.evaluation import PoorClassifierError
 from capsgan_keras.model_card import model_card
 from capsgan_keras.plotting import training_curves
 from capsgan_keras.runs import RunError, sample_images
+from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import (
     FollowEpoch,
@@ -45,7 +47,7 @@ def run(experiment, settings, evaluation, resume_command):
     except NonFiniteError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return DIVERGED
-    except (SettingsError, DatasetError, RunError, EvaluationError) as error:
+    except (SettingsError, DatasetError, RunError, EvaluationError, PoorClassifierError) as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return REFUSED
     except OSError as error:  # no space left, no permission, a file where a folder should be
@@ -56,7 +58,7 @@ def run(experiment, settings, evaluation, resume_command):
 
 
 def train(settings, evaluation=None):
-    """Train every model that the settings ask for, and write its run directory.
+    """Train every model that the settings ask for, with every seed, and write its run directory.
 
     Args:
         settings: `experiments.settings.Settings`.
@@ -75,9 +77,9 @@ def train(settings, evaluation=None):
             f"Received: {keras.backend.backend()}"
         )
     dataset = load_dataset(settings.dataset, settings.data_dir, settings.image_size)
-    images = dataset.x_train
+    images, by_seed = dataset.x_train, settings.by_seed
     try:
-        batches = EpochBatches(images, settings.batch_size, settings.seed)
+        batches = [EpochBatches(images, each.batch_size, each.seed) for each in by_seed]
     except ValueError as error:
         raise SettingsError(str(error)) from error
     devices = choose_devices(settings)
@@ -86,18 +88,20 @@ def train(settings, evaluation=None):
     left_out = len(images) % settings.batch_size
     print(
         f"{dataset.name}: {len(images):,} training images of shape {dataset.image_shape}, "
-        f"{batches.num_batches} steps an epoch"
+        f"{batches[0].num_batches} steps an epoch"
         + (f" ({left_out} images are left out of it, others each time)" if left_out else "")
     )
     # All are planned before the first is trained, so that what is wrong shows at once.
-    plans = [plan_run(settings, model, dataset, len(devices) or 1) for model in settings.models]
-    for plan in plans:
-        if plan is not None:
-            # Also starts the numbers in layers' names anew, so that no name depends on the model
-            # before; it would end the scope, too.
-            keras.backend.clear_session()
-            with spread_over(devices):
-                train_model(settings, plan, dataset, batches)
+    count = len(devices) or 1
+    plans = [[plan_run(each, model, dataset, count) for model in each.models] for each in by_seed]
+    for each, its_batches, its_plans in zip(by_seed, batches, plans, strict=True):
+        for plan in its_plans:
+            if plan is not None:
+                # Also starts the numbers in layers' names anew, so that no name depends on the
+                # model before; it would end the scope, too.
+                keras.backend.clear_session()
+                with spread_over(devices):
+                    train_model(each, plan, dataset, its_batches)
 
 
 def train_model(settings, plan, dataset, batches):
@@ -113,7 +117,9 @@ def train_model(settings, plan, dataset, batches):
         writer = WriteRun(
             plan.directory, settings.seed, plan.checkpoint.history, plan.checkpoint.seconds
         )
-        plan.directory.restore(plan.checkpoint, sample_images(gan, settings.seed))
+        with averaged(gan):
+            images = sample_images(gan, settings.seed)
+        plan.directory.restore(plan.checkpoint, images)
     if plan.is_new:
         rates = {
             "generator_learning_rate": learning_rate(gan.generator_optimizer),
@@ -138,6 +144,8 @@ def train_model(settings, plan, dataset, batches):
                 f"{plan.model}: training has diverged: {error}. {stands}. Lower learning rates "
                 "may help"
             ) from error
+    else:
+        use_averages(gan)  # as `fit` does at its end
     finish(settings, gan, plan.directory, writer, batches)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from capsgan_keras.runs import sample_images
+from capsgan_keras.training.averages import averaged
 
 
 class NonFiniteError(ArithmeticError):
@@ -62,6 +63,9 @@ class StopOnNonFinite(keras.callbacks.Callback):
 class WriteRun(keras.callbacks.Callback):
     """Writes a run's samples, history and checkpoint after each epoch.
 
+    Where the generator's optimizer averages weights, the samples are those of the averages; the
+    checkpoint holds both.
+
     The checkpoint comes last, so that whatever a kill interrupts, the checkpoint that stands is
     not ahead of the other files.
 
@@ -88,6 +92,8 @@ class WriteRun(keras.callbacks.Callback):
         self.seconds += time.perf_counter() - self._started
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
-        self.directory.write_samples(epoch + 1, sample_images(self.model, self.sample_seed))
+        with averaged(self.model):
+            images = sample_images(self.model, self.sample_seed)
+        self.directory.write_samples(epoch + 1, images)
         self.directory.write_history(self.history)
         self.directory.write_checkpoint(self.model, epoch + 1, self.history, self.seconds)

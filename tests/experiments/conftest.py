@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments import digits
+from experiments.evaluation_settings import Evaluation, MetricSettings, TableSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,3 +57,14 @@ def start():
         )
 
     return call
+
+
+@pytest.fixture
+def small_evaluation(monkeypatch):
+    """Let the digits experiment end with a small evaluation."""
+    evaluation = Evaluation(
+        metric=MetricSettings(n_samples=20),
+        table=TableSettings(n_labelled=(20,), draws=2, n_unlabelled=30),
+    )
+    monkeypatch.setattr(digits, "EVALUATION", evaluation)
+    return evaluation

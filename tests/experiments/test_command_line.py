@@ -14,12 +14,12 @@ from experiments.settings import Settings
 ROOT = Path(__file__).parents[2]
 
 
-def parsed(arguments="", defaults=digits.DIGITS):
-    return parse("digits", defaults, "", shlex.split(arguments))
+def parsed(arguments="", *published):
+    return parse("digits", published or (digits.DIGITS,), "", shlex.split(arguments))
 
 
 def test_every_field_is_an_option_with_help(capsys):
-    assert digits.main(["--help"]) == 0
+    assert mnist.main(["--help"]) == 0
     text = capsys.readouterr().out
     for field in dataclasses.fields(Settings):
         assert f"  --{field.name.replace('_', '-')}" in text
@@ -27,8 +27,33 @@ def test_every_field_is_an_option_with_help(capsys):
 
 
 def test_nothing_given_leaves_the_experiments_settings():
-    for module, defaults in ((digits, "DIGITS"), (mnist, "MNIST"), (cifar10, "CIFAR10")):
-        assert parsed(defaults=getattr(module, defaults)) == getattr(module, defaults)
+    for settings in (digits.DIGITS, mnist.TUNED, cifar10.TUNED):
+        assert parsed("", settings) == settings
+
+
+@pytest.mark.parametrize("module", [mnist, cifar10])
+def test_the_published_settings_are_chosen_by_name(module, capsys):
+    published = module.TUNED, module.PAPER
+    assert parsed("", *published) == module.TUNED
+    assert parsed("--settings tuned", *published) == module.TUNED
+    assert parsed("--settings paper", *published) == module.PAPER
+    changed = dataclasses.replace(module.PAPER, epochs=3, seeds=2)
+    assert parsed("--epochs 3 --seeds 2 --settings=paper", *published) == changed
+    assert module.main(["--settings", "own"]) == 2
+    assert "--settings: invalid choice: 'own'" in capsys.readouterr().err
+
+
+def test_help_shows_the_values_of_the_chosen_settings(capsys):
+    defaults = {"tuned": "(default: 64)", "paper": "(default: 128)"}
+    for name, default in defaults.items():
+        assert mnist.main(["--settings", name, "--help"]) == 0
+        help_of = capsys.readouterr().out.partition("--batch-size ")[2]
+        assert default in help_of.partition("  --")[0]
+
+
+def test_digits_has_one_settings_only(capsys):
+    assert digits.main(["--settings", "paper"]) == 2
+    assert "unrecognized arguments: --settings" in capsys.readouterr().err
 
 
 def test_arguments_replace_settings():
@@ -59,6 +84,8 @@ def test_arguments_replace_settings():
         ("--epochs 0", "`epochs` must be a whole number of at least 1"),
         ("--batch-size 0", "`batch_size`"),
         ("--model foo", "argument --model: invalid choice: 'foo'"),
+        ("--seeds 0", "`seeds` must be a whole number of at least 1"),
+        ("--seed 4294967295 --seeds 2", "`seed` and `seeds` must leave every seed below 2**32"),
         ("--epochs ten", "argument --epochs: invalid int value: 'ten'"),
         ("--generator-filters 64", "`generator_filters` must be 2 positive whole numbers"),
         ("--epoch 3", "unrecognized arguments: --epoch 3"),

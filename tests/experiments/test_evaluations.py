@@ -12,8 +12,7 @@ from capsgan_keras.evaluation import (
     nearest_neighbour_error,
     semi_supervised_error,
 )
-from experiments import digits, gam, sample_quality, semi_supervised
-from experiments.evaluation_settings import Evaluation, MetricSettings, TableSettings
+from experiments import gam, sample_quality, semi_supervised
 from experiments.finished_runs import load_finished_runs
 from experiments.gam import opponents
 from experiments.result_file import ResultFile
@@ -221,7 +220,7 @@ def other_run(run_paths, tmp_path):
         (semi_supervised, ["{first}", *SMALL, "--n-unlabelled", "0"], "`n_unlabelled` must be"),
         (semi_supervised, ["{first}", *SMALL, "--n-neighbors", "21"], "`n_neighbors` must not"),
         (semi_supervised, ["{first}", *SMALL, "--kernel", "rbf"], "`kernel` rbf takes at most"),
-        (sample_quality, ["{first}", "--samples", "0"], "`n`"),
+        (sample_quality, ["{first}", "--samples", "0"], "`n_samples`"),
     ],
 )
 def test_bad_arguments(run_paths, tmp_path, capsys, module, arguments, message):
@@ -277,15 +276,6 @@ def test_damaged_results_are_named(run_paths, tmp_path, capsys):
 def test_runs_of_one_name_are_told_apart_by_their_folder(run_paths, other_run):
     runs = load_finished_runs([run_paths[0], other_run()])
     assert list(runs.runs) == ["runs/capsule-seed0", "copies/capsule-seed0"]
-
-
-@pytest.fixture
-def small_evaluation(monkeypatch):
-    evaluation = Evaluation(
-        metric=MetricSettings(n_samples=20),
-        table=TableSettings(n_labelled=(20,), draws=2, n_unlabelled=30),
-    )
-    monkeypatch.setattr(digits, "EVALUATION", evaluation)
 
 
 def test_an_experiment_ends_with_the_evaluation(train, tmp_path, small_evaluation, capsys):

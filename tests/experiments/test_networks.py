@@ -122,6 +122,15 @@ def test_learning_rates_stay_and_then_fall(model):
     assert learning_rate(gan.generator_optimizer) == 4e-4
 
 
+@pytest.mark.parametrize("model", ["capsule", "convolutional"])
+def test_only_the_generators_weights_are_averaged(model):
+    gan = build_gan(Settings(generator_ema=0.995), model, GREY)
+    assert gan.generator_optimizer.use_ema
+    assert gan.generator_optimizer.ema_momentum == 0.995
+    assert not gan.discriminator_optimizer.use_ema
+    assert not build_gan(Settings(), model, GREY).generator_optimizer.use_ema
+
+
 @pytest.mark.parametrize(
     ("image_shape", "settings", "message"),
     [

@@ -2,9 +2,8 @@ import dataclasses
 
 import pytest
 
-from experiments.cifar10 import CIFAR10
+from experiments import cifar10, mnist
 from experiments.digits import DIGITS
-from experiments.mnist import MNIST
 from experiments.settings import Settings
 
 
@@ -43,6 +42,9 @@ from experiments.settings import Settings
         ("dropout", 1.0),
         ("dropout", -0.1),
         ("capsule_batch_norm", "yes"),
+        ("settings", "own"),
+        ("seeds", 0),
+        ("generator_ema", 1.0),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(name, value):
@@ -59,12 +61,13 @@ def test_float16_cannot_alternate():
 def test_settings_are_frozen_and_the_experiments_differ_in_their_data():
     with pytest.raises(dataclasses.FrozenInstanceError):
         DIGITS.epochs = 3
-    assert [s.dataset for s in (DIGITS, MNIST, CIFAR10)] == ["digits", "mnist", "cifar10"]
-    assert {s.models for s in (DIGITS, MNIST, CIFAR10)} == {("capsule", "convolutional")}
+    published = (DIGITS, mnist.TUNED, mnist.PAPER, cifar10.TUNED, cifar10.PAPER)
+    assert [s.dataset for s in published] == ["digits", "mnist", "mnist", "cifar10", "cifar10"]
+    assert {s.models for s in published} == {("capsule", "convolutional")}
 
 
 def test_runs_lie_under_the_name_of_the_data_set_if_nothing_is_said():
-    assert MNIST.runs_folder.as_posix() == "runs/mnist"
+    assert mnist.TUNED.runs_folder.as_posix() == "runs/mnist"
     assert Settings(dataset="some/faces.npz").runs_folder.as_posix() == "runs/faces"
     assert Settings(run_dir="elsewhere").runs_folder.as_posix() == "elsewhere"
 
@@ -72,7 +75,9 @@ def test_runs_lie_under_the_name_of_the_data_set_if_nothing_is_said():
 def test_identity_leaves_out_places_and_the_other_models_settings():
     settings = Settings(run_dir="a", data_dir="b", resume=True, verbose=0, distribute=True)
     capsule, convolutional = (settings.identity(m) for m in ("capsule", "convolutional"))
-    assert not {"run_dir", "data_dir", "resume", "verbose", "dataset", "distribute"} & set(capsule)
+    places = {"run_dir", "data_dir", "resume", "verbose", "dataset", "distribute", "seeds"}
+    assert not places & set(capsule)
+    assert {"settings", "generator_ema"} <= set(capsule)
     assert {"epochs", "batch_size", "seed", "precision", "latent_dim", "dropout"} <= set(capsule)
     assert capsule["model"] == "capsule"
     assert set(capsule) - set(convolutional) >= {"routings", "capsule_learning_rate"}
@@ -81,3 +86,30 @@ def test_identity_leaves_out_places_and_the_other_models_settings():
         "convolutional_filters",
         "convolutional_learning_rate",
     }
+
+
+@pytest.mark.parametrize("module", [mnist, cifar10])
+def test_runs_of_different_settings_lie_apart_and_are_told_apart(module):
+    tuned, paper = module.TUNED, module.PAPER
+    for model in tuned.models:
+        assert tuned.run_path(model) != paper.run_path(model)
+        elsewhere = (dataclasses.replace(tuned, **vars(paper) | {"settings": "tuned"}), paper)
+        assert elsewhere[0].identity(model) != elsewhere[1].identity(model)
+    assert paper.runs_folder == tuned.runs_folder / "paper"
+
+
+@pytest.mark.parametrize("module", [mnist, cifar10])
+def test_the_papers_settings_are_what_the_paper_says(module):
+    """Sections 3 and 5, and the CapsNet that it refers to (arXiv 1710.09829, section 4)."""
+    paper = module.PAPER
+    assert (paper.num_capsule, paper.dim_capsule, paper.primary_dim_capsule) == (1, 16, 8)
+    assert (paper.capsule_filters, paper.capsule_kernel_size, paper.n_channels) == ((256,), 9, 32)
+    assert (paper.generator_ema, paper.decay, paper.dropout) == (0.0, 0.0, 0.0)
+    assert paper.update == "simultaneous"
+    assert paper.capsule_learning_rate == paper.convolutional_learning_rate
+
+
+def test_several_seeds_are_as_many_settings_of_one_seed():
+    settings = Settings(seed=4, seeds=3, epochs=7)
+    assert settings.by_seed == [Settings(seed=seed, epochs=7) for seed in (4, 5, 6)]
+    assert Settings(seed=2).by_seed == [Settings(seed=2)]

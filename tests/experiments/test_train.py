@@ -6,6 +6,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -268,7 +269,7 @@ def unfinished_copy(finished_runs, tmp_path, **changes):
 @pytest.mark.parametrize(
     "options",
     [
-        "--precision mixed_float16",
+        "--precision mixed_float16 --generator-ema 0.9",
         "--precision mixed_bfloat16 --update alternating --dropout 0.25",
         "--num-capsule 2 --routing leaky",
     ],
@@ -287,6 +288,31 @@ def test_every_kind_of_run_goes_on_as_if_uninterrupted(train, tmp_path, monkeypa
     variables = [[*gan.variables, *gan.optimizer.variables] for gan in gans]
     for ours, theirs in zip(*variables, strict=True):
         np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs), err_msg=theirs.path)
+
+
+def test_averaged_weights_are_what_is_saved_and_shown(train, finished_runs, tmp_path, capsys):
+    options = ["--model", "capsule", "--generator-ema", "0.9"]
+    assert train(*options) == 0
+    folder = tmp_path / "runs" / "capsule-seed0"
+    run, without = load_run(folder), load_run(finished_runs / "capsule-seed0")
+    assert run.history == without.history  # the players train as they do without averages
+    images = run.gan.generate(100, seed=0)
+    assert np.any(images != without.gan.generate(100, seed=0))
+    grid = np.asarray(Image.open(folder / "samples" / "epoch-0002.png"))
+    np.testing.assert_array_equal(grid[3 * 30 :, 7 * 30 :][:28, :28], images[37, ..., 0])
+    alone = keras.saving.load_model(folder / "generator.keras")
+    for ours, theirs in zip(alone.get_weights(), run.gan.generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+    # Killed between the last checkpoint and the end: the checkpoint has the trained weights.
+    for name in ("metrics.json", "gan.keras", "generator.keras", "README.md"):
+        (folder / name).unlink()
+    samples = (folder / "samples" / "epoch-0002.png").read_bytes()
+    (folder / "samples" / "epoch-0002.png").unlink()
+    np.testing.assert_array_equal(load_run(folder).gan.generate(100, seed=0), images)
+    assert train(*options, "--resume") == 0
+    np.testing.assert_array_equal(load_run(folder).gan.generate(100, seed=0), images)
+    assert (folder / "samples" / "epoch-0002.png").read_bytes() == samples
 
 
 def interrupt_in_epoch_3(directory, history):

@@ -44,7 +44,7 @@ def start_on_jax(start, tmp_path):
 
 def test_digits_trains_and_resumes_on_jax(start_on_jax, tiny, tmp_path):
     options = [*tiny, "--model", "capsule", "--epochs", "4", "--dropout", "0.25"]
-    options += ["--precision", "auto"]
+    options += ["--precision", "auto", "--generator-ema", "0.9"]
     whole = start_on_jax(*options, "--run-dir", tmp_path / "whole")
     output = whole.communicate()
     assert whole.returncode == 0, output
