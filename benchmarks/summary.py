@@ -24,7 +24,8 @@ _STEPS = {
     ("simultaneous", "float32"): "simultaneous",
     ("simultaneous", "mixed_bfloat16"): "simultaneous, bfloat16",
     ("fit", "mixed_bfloat16"): "the same by `fit`, as the experiments train",
-    ("fit, dataset", "mixed_bfloat16"): "the same from a `tf.data.Dataset`",
+    ("fit, self-tuning", "mixed_bfloat16"): "the same by `fit` from Keras's self-tuning data set",
+    ("fit, dataset", "mixed_bfloat16"): "the same from a tensor",
     ("fit, dataset, one execution", "mixed_bfloat16"): "the same, all steps in one execution",
 }
 

@@ -130,7 +130,7 @@ def train_model(settings, plan, dataset, batches):
         print(f"{plan.model}: epochs {epoch + 1} to {settings.epochs} in {plan.directory.path}")
         try:
             gan.fit(
-                batches,
+                batches.feed(),
                 epochs=settings.epochs,
                 initial_epoch=epoch,
                 shuffle=False,

@@ -175,6 +175,7 @@ def test_all_ways_of_feeding_do_the_same_steps():
     assert list(differences) == [
         "fit",
         "fit, one execution",
+        "fit, self-tuning",
         "fit, dataset",
         "fit, dataset, one execution",
     ]
@@ -305,6 +306,7 @@ def test_the_command(tmp_path, capsys, small_products):
         "simultaneous",
         "fit",
         "fit, one execution",
+        "fit, self-tuning",
         "fit, dataset",
         "fit, dataset, one execution",
         "alternating",

@@ -57,3 +57,27 @@ class EpochBatches(keras.utils.PyDataset):
         """Return the batch at `index`."""
         start = index * self.batch_size
         return self.images[self._order[start : start + self.batch_size]]
+
+    def feed(self):
+        """Return what `fit` best reads the batches from.
+
+        On TensorFlow a `tf.data.Dataset` of the same batches without the tuning of its parameters:
+        an iterator that ends while the tuner sleeps waits for it, and it sleeps for 10 ms, then
+        for twice as long each time, so that an epoch could last up to twice its work. Keras makes
+        data sets with the tuning from arrays and from a `PyDataset`. On other backends, and where
+        a batch is shared out among replicas, `self`.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return self
+        import tensorflow as tf
+
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            return self
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        dataset = tf.data.Dataset.from_generator(
+            lambda: (self[index] for index in range(self.num_batches)),
+            output_signature=tf.TensorSpec((None, *self.images.shape[1:]), self.images.dtype),
+        )
+        counted = dataset.apply(tf.data.experimental.assert_cardinality(self.num_batches))
+        return counted.prefetch(2).with_options(options)

@@ -227,6 +227,7 @@ def test_divergence_later_leaves_the_checkpoint_before(train, tmp_path, monkeypa
         return images * np.nan if (batches.epoch, index) == (1, 3) else images
 
     monkeypatch.setattr(EpochBatches, "__getitem__", broken_in_epoch_2)
+    monkeypatch.setattr(EpochBatches, "feed", lambda batches: batches)  # takes uint8 alone
     assert train("--model", "convolutional") == 1
     message = capsys.readouterr().err
     run = tmp_path / "runs" / "convolutional-seed0"

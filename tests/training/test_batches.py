@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -42,3 +43,17 @@ def test_the_order_is_a_function_of_seed_and_epoch():
 def test_a_batch_size_out_of_range_is_refused(batch_size):
     with pytest.raises(ValueError, match=rf"`batch_size`.* Received: batch_size={batch_size}"):
         EpochBatches(IMAGES, batch_size, seed=0)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data")
+def test_the_feed_gives_the_batches_of_the_epoch_and_does_not_tune_itself():
+    images = np.arange(7 * 4, dtype=np.uint8).reshape(7, 2, 2, 1)
+    batches = EpochBatches(images, 3, seed=1)
+    feed = batches.feed()
+    assert not feed.options().autotune.enabled
+    assert int(feed.cardinality()) == 2
+    for epoch in (0, 4):
+        batches.epoch = epoch
+        given = list(feed.as_numpy_iterator())
+        np.testing.assert_array_equal(given, [batches[0], batches[1]])
+        assert given[0].dtype == np.uint8
