@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.measuring import DisagreementError
 
 STEP_BY_STEP = "step by step"
-TOLERANCE = 1e-4
+TOLERANCE = 1e-3
 """Largest difference of weights, as a share of the largest change of the variable."""
 
 
