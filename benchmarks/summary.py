@@ -152,10 +152,12 @@ def _training(result):
         )
     for model in models:
         yield ""
-        yield f"The {model['model']} GAN needs {model['multiply_adds'] / 1e6:.0f} million "
-        yield "multiply-adds an image. " + " ".join(
+        yield (
+            f"The {model['model']} GAN needs {model['multiply_adds'] / 1e6:.0f} million "
+            "multiply-adds an image. "
+        ) + " ".join(
             f"In {precision} the time of its operations goes to "
-            + ", ".join(f"{one['operation']} {one['share']:.0%}" for one in shares[:6])
+            + ", ".join(f"`{one['operation']}` {one['share']:.0%}" for one in shares[:6])
             + "."
             for precision, shares in model["operations"].items()
         )

@@ -63,7 +63,7 @@ def test_the_training_table_has_rows_for_what_was_timed(tmp_path):
     assert "| textbook step, float32 | 1,234 [2.00 (1.00-3.00)] |" in text
     assert "bfloat16" not in text
     assert "matrices 400, convolutions 300 GFLOP/s" in text
-    assert "Conv2D 50%" in text
+    assert "`Conv2D` 50%" in text
 
 
 def test_nothing_measured_gives_no_table(tmp_path):
