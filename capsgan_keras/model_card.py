@@ -1,4 +1,4 @@
-"""The model card of a run: a README that a program writes from the run's own records."""
+"""Model cards: the README that a program writes from a run's own records."""
 
 _TERMS = {
     "digits": "Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak, 1998; UCI "
@@ -16,6 +16,7 @@ _KINDS = {
     "convolutional": "The convolutional GAN that CapsuleGAN (arXiv 1802.06167) is compared with: "
     "a DCGAN discriminator, trained with cross-entropy",
 }
+_USE = "Trained by capsgan_keras for research and teaching; no claim is made for any other use."
 
 
 def model_card(path, config, metrics):
@@ -27,13 +28,12 @@ def model_card(path, config, metrics):
         metrics: The run's `metrics.json` as a dictionary.
     """
     settings, dataset = config["settings"], config["dataset"]
-    kind = settings["model"]
     last = f"samples/epoch-{metrics['epochs']:04d}.png"
-    return f"""# The {kind} GAN on {dataset["name"]}, seed {settings["seed"]}
+    return f"""# {_title(settings, dataset)}
 
-{_KINDS[kind]}.
+{_KINDS[settings["model"]]}.
 
-Trained by capsgan_keras for research and teaching; no claim is made for any other use.
+{_USE}
 
 ![100 images after the last epoch]({last})
 
@@ -41,26 +41,17 @@ Trained by capsgan_keras for research and teaching; no claim is made for any oth
 
 ## Data
 
-{dataset["name"]}: {dataset["images"]:,} training images of {_sides(dataset["image_shape"])}.
-SHA-256 of the data set's arrays: `{dataset["checksum"]}`.
+{_data(dataset)}
 
 {_TERMS.get(dataset["source"], _OWN_TERMS)}
 
 ## Results
 
-{_table(("log after the last epoch", "value"), _rounded(metrics["final"]))}
-
-{metrics["epochs"]} epochs in {metrics["seconds"]:.0f} s: {metrics["images_per_second"]:.0f} real
-images/s{_on_devices(config)}. Parameters: {_counts(metrics["parameters"])}.
-`history.csv` has every epoch.
+{_training(config, metrics)}
 
 ## Settings
 
-A dash stands for the package's default.
-
-{_table(("setting", "value"), settings | config["learning_rates"])}
-
-{_table(("made with", "version"), config["versions"] | {"commit": config["commit"]})}
+{_settings(config)}
 
 ## Use
 
@@ -75,6 +66,114 @@ scores = gan.discriminate(images)  # (64,) probabilities of being real
 `generator.keras` alone maps latents (n, {settings["latent_dim"]}) to images in [-1, 1], and loads
 with `keras.saving.load_model` without this package.
 """
+
+
+def pretrained_card(config, metrics):
+    """Return the model card of trained networks that come with the package, a Markdown text.
+
+    Args:
+        config: The run's `config.json` as a dictionary.
+        metrics: The `metrics.json` of `python -m experiments.publish` as a dictionary: the run's,
+            and in `pretrained` what was measured of the stored networks.
+    """
+    settings, dataset = config["settings"], config["dataset"]
+    stored = metrics["pretrained"]
+    evaluation = stored["evaluation"]
+    measured = _table(("measured of the run", "value"), evaluation) if evaluation else "None."
+    if evaluation:
+        measured += (
+            f"\n\nOf the networks as they were trained, computing in {settings['precision']}, "
+            "not of those stored here."
+        )
+    return f"""# {_title(settings, dataset)}: trained networks
+
+{_KINDS[settings["model"]]}.
+
+{_USE}
+
+![100 images of the stored generator, latents of seed {settings["seed"]}, not chosen](samples.png)
+
+## Data
+
+{_data(dataset)}
+
+## Terms of use
+
+The files of this folder come under the package's licence, Apache 2.0. They were made from images
+that have terms of their own, which may reach what is generated:
+
+{_TERMS.get(dataset["source"], _OWN_TERMS)}
+
+## Results
+
+{_training(config, metrics)}
+
+## Evaluation
+
+{measured}
+
+## What is stored
+
+{_stored(stored, settings["precision"])}
+
+## Settings
+
+{_settings(config)}
+
+## Use
+
+```python
+from capsgan_keras import load_pretrained
+
+gan = load_pretrained("{settings["model"]}", "{dataset["source"]}")
+images = gan.generate(64, seed=0)  # uint8 (64, {_sides(dataset["image_shape"], ", ")})
+scores = gan.discriminate(images)  # (64,) probabilities of being real
+```
+"""
+
+
+def _title(settings, dataset):
+    return f"The {settings['model']} GAN on {dataset['name']}, seed {settings['seed']}"
+
+
+def _data(dataset):
+    return (
+        f"{dataset['name']}: {dataset['images']:,} training images of "
+        f"{_sides(dataset['image_shape'])}.\n"
+        f"SHA-256 of the data set's arrays: `{dataset['checksum']}`."
+    )
+
+
+def _training(config, metrics):
+    return f"""{_table(("log after the last epoch", "value"), _rounded(metrics["final"]))}
+
+{metrics["epochs"]} epochs in {metrics["seconds"]:.0f} s: {metrics["images_per_second"]:.0f} real
+images/s{_on_devices(config)}. Parameters: {_counts(metrics["parameters"])}. `history.csv` has every epoch."""
+
+
+def _stored(stored, precision):
+    rows = {
+        "largest difference": stored["largest_difference"],
+        "share that differs": f"{stored['share_that_differs']:.4%}",
+        "share that differs by more than one": f"{stored['share_beyond_one']:.4%}",
+        f"largest difference from the run's own {precision}": stored["largest_difference_from_run"],
+        "largest difference of a score, in [0, 1]": f"{stored['largest_score_difference']:.5f}",
+    }
+    size = f"{stored['bytes'] / 1e6:.2f} MB"
+    images = f"{stored['compared_images']:,} images from latents of seed {stored['compared_seed']}"
+    return f"""`gan.keras` ({size}) holds both networks without optimizers, with kernels in float16.
+They compute in float32. {images}, and their
+scores, compared with those of the same networks in float32 with the weights as trained:
+
+{_table(("pixels, in grey levels of 255", "value"), rows)}"""
+
+
+def _settings(config):
+    return f"""A dash stands for the package's default.
+
+{_table(("setting", "value"), config["settings"] | config["learning_rates"])}
+
+{_table(("made with", "version"), config["versions"] | {"commit": config["commit"]})}"""
 
 
 def _table(header, rows):

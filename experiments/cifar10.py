@@ -34,7 +34,7 @@ PAPER = dataclasses.replace(
     upsampling="nearest",
     generator_kernel_size=5,
 )
-"""What the paper says, and what its software did where the paper says nothing."""
+"""What the paper says, and where it is silent what DCGAN and its software did."""
 
 EVALUATION = Evaluation(quality=QualitySettings())
 

@@ -58,7 +58,8 @@ def load_finished_runs(paths, data_dir=None):
     Raises:
         RunError: Where a folder holds no run, or a damaged one.
         DatasetError: Where the data set cannot be had.
-        EvaluationError: Where a run has not ended, or the runs or the images do not fit.
+        EvaluationError: Where a run has not ended or is without its networks, or the runs or the
+            images do not fit.
     """
     paths = [Path(path).expanduser() for path in paths]
     repeated = [str(p) for p, count in Counter(p.resolve() for p in paths).items() if count > 1]
@@ -69,6 +70,10 @@ def load_finished_runs(paths, data_dir=None):
         if not run.finished:
             raise EvaluationError(
                 f"{run.path}: the run has not ended. Go on with it by --resume of its experiment"
+            )
+        if not (run.path / "gan.keras").is_file():
+            raise EvaluationError(
+                f"{run.path}: holds the records of a run without its networks (gan.keras)"
             )
     dataset = _load_common_dataset(runs, data_dir)
     names = Counter(path.resolve().name for path in paths)
@@ -105,13 +110,15 @@ def _load_common_dataset(runs, data_dir):
 
 def _describe(name, run):
     settings = run.config["settings"]
+    # Networks that come with the package compute otherwise than in their training.
+    precision = run.metrics.get("pretrained", settings)["precision"]
     return {
         "name": name,
         "model": settings["model"],
         "seed": settings["seed"],
         "epochs": settings["epochs"],
         "batch_size": settings["batch_size"],
-        "precision": settings["precision"],
+        "precision": precision,
         "parameters": run.metrics["parameters"],
         "gan_checksum": hashlib.sha256((run.path / "gan.keras").read_bytes()).hexdigest(),
     }

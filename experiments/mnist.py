@@ -12,7 +12,8 @@ more seeds too. Without arguments: the tuned settings, one seed.
 Expected: digits that a person recognises, from both models. Time of the tuned settings on 2 CPU
 cores with bfloat16: about 45 s an epoch for each model, an hour and a half for three seeds; for the
 evaluation about 6 minutes with one seed, longer with more. The paper's settings have discriminators
-of 5.5 and 3.3 million parameters and are for a GPU.
+of 5.5 and 3.3 million parameters and are for a GPU: on these cores they take three to four hours a
+run.
 """
 
 import sys
@@ -81,7 +82,7 @@ PAPER = Settings(
     # It is silent on epochs.
     epochs=20,
 )
-"""What the paper says, and what its software did where the paper says nothing."""
+"""What the paper says, and where it is silent what DCGAN and its software did."""
 
 EVALUATION = Evaluation(quality=QualitySettings())
 

@@ -182,14 +182,14 @@ def markdown(files, title, prefix="", level=1):
             f"![Error against the number of labelled images]({prefix}errors.png)",
         ]
     if "sample_quality" in files:
-        parts += [f"{sub} Sample quality", quality_table(files["sample_quality"]["results"])]
+        parts += [f"{sub} Sample quality", quality_table(*_content(files["sample_quality"]))]
     return "\n\n".join(parts) + "\n"
 
 
 def _runs(files):
     """Return a table of all runs that the results are of."""
     from experiments.paper import TITLES
-    from experiments.tables import table
+    from experiments.tables import NETWORKS, SIZES, parameters, table
 
     runs = {}
     for content in files.values():
@@ -202,12 +202,12 @@ def _runs(files):
             str(run["epochs"]),
             str(run["batch_size"]),
             run["precision"],
-            *(f"{run['parameters'][part]:,}" for part in ("generator", "discriminator")),
+            *(parameters([run], part) for part in NETWORKS),
         ]
         for name, run in runs.items()
     ]
     heads = ["run", "model", "seed", "epochs", "batch", "precision"]
-    return table([*heads, "parameters of G", "parameters of D"], lines)
+    return table([*heads, *SIZES], lines)
 
 
 def fill(readme, folder, results):

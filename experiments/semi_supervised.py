@@ -7,7 +7,8 @@ with real images in the place of generated ones.
 
     python -m experiments.semi_supervised runs/mnist/convolutional-seed0 runs/mnist/capsule-seed0
 
-Writes semi_supervised.json, which `python -m experiments.report` reads. The paper has errors of
+Writes semi_supervised.json, which `python -m experiments.report` reads. `python -m
+experiments.mnist --seeds 3` trains the runs and ends with it. The paper has errors of
 0.2724, 0.1142 and 0.0531 for CapsuleGAN on MNIST. Time: about 3 minutes for two runs on MNIST and
 2 CPU cores, about 8 on CIFAR-10.
 """

@@ -112,7 +112,7 @@ class Settings:
     settings: str | None = _setting(
         None,
         "the published settings in whose place the other options put single values: tuned, or "
-        "paper (what the paper says, and where it is silent the defaults of its software)",
+        "paper (what the paper says, and where it is silent what DCGAN and its software did)",
         None,
         choices=PUBLISHED,
     )

@@ -5,11 +5,47 @@ import numpy as np
 from capsgan_keras.evaluation import TournamentResult, TournamentRow
 from experiments.paper import ERRORS, METRIC, TITLES
 
+NETWORKS = ("generator", "discriminator")
+SIZES = ("parameters of G", "parameters of D")
 CONTROLS = {
     "nearest_labelled": "no images: nearest labelled image",
     "labels_only": "no images: label spreading on the labels",
     "real_unlabelled": "real images",
 }
+
+
+QUALITY = {
+    "recognised with confidence > 0.9": lambda q: f"{q['confident']['confident']:.3f}",
+    "smallest and largest share of a class": lambda q: (
+        f"{min(q['class_shares']):.3f}, {max(q['class_shares']):.3f}"
+    ),
+    "entropy of the classes (nats)": lambda q: f"{q['class_entropy']:.3f}",
+    "classifier score": lambda q: f"{q['classifier_score']:.2f}",
+    "Fréchet distance": lambda q: f"{q['frechet_distance']:.2f}",
+    "kernel distance": lambda q: f"{q['kernel_distance']:.4g}",
+    "precision / recall": lambda q: (
+        f"{q['manifold']['precision']:.3f} / {q['manifold']['recall']:.3f}"
+    ),
+    "density / coverage": lambda q: (
+        f"{q['manifold']['density']:.3f} / {q['manifold']['coverage']:.3f}"
+    ),
+    "distance to the nearest training image, over that of test images": lambda q: _ratio(
+        q["memorising"]["ratio"]
+    ),
+}
+"""What the table of sample quality shows of each run: titles and cells."""
+
+
+def parameters(runs, part):
+    """Return the number of a network's parameters in some runs, as a text.
+
+    Args:
+        runs: What a result file says of them.
+        part: `"generator"` or `"discriminator"`.
+    """
+    counts = [run.get("parameters", {}).get(part) for run in runs]
+    texts = ["not recorded" if count is None else f"{count:,}" for count in counts]
+    return " / ".join(dict.fromkeys(texts))
 
 
 def metric_tables(identity, results):
@@ -20,7 +56,8 @@ def metric_tables(identity, results):
         results: Its results.
     """
     settings = identity["settings"]
-    models = {run["name"]: run["model"] for run in identity["runs"]}
+    runs = {run["name"]: run for run in identity["runs"]}
+    models = {name: run["model"] for name, run in runs.items()}
     lines = []
     for pair in results["pairs"]:
         lines.append(
@@ -31,13 +68,15 @@ def metric_tables(identity, results):
                 _ratio(pair["r_test"], pair["r_test_interval"]),
                 *(f"{pair['auc'][side]:.3f}" for side in ("d_a", "d_b")),
                 {"a": pair["a"], "b": pair["b"], "tie": "none"}[pair["winner"]],
+                *_sizes([runs[pair["a"]]], [runs[pair["b"]]]),
             ]
         )
     paper = METRIC.get(identity["dataset"]["name"])
     if paper:
         ratios = [f"{paper[name]:.2f}" for name in ("r_samples", "r_test")]
-        lines.insert(0, ["paper", "not stated", *ratios, "", "", ""])
+        lines.insert(0, ["paper", "not stated", *ratios, "", "", "", *["not stated"] * 3])
     heads = ["a against b", "cut", "r_samples", "r_test", "AUC of D_a", "AUC of D_b", "winner"]
+    heads += [f"parameters of {part}" for part in ("G", "D_a", "D_b")]
     parts = [
         table(heads, lines),
         f"{settings['n_samples']:,} images of each generator; in brackets bootstrap 95 % "
@@ -47,9 +86,16 @@ def metric_tables(identity, results):
     ]
     groups = [[name for name in models if models[name] == model] for model in TITLES]
     if all(groups) and len(models) > 2:
-        parts += [_group_table(results, settings, groups)]
-    parts += [_matrix(results["rows"][cut], cut) for cut in results["rows"]]
+        sizes = _sizes(*([runs[name] for name in group] for group in groups))
+        parts += [_group_table(results, settings, groups, sizes)]
+    parts += [_matrix(results["rows"][cut], cut, runs) for cut in results["rows"]]
     return "\n\n".join(parts)
+
+
+def _sizes(a, b):
+    """Return the parameters of the generators of both groups of runs, and of D_a and D_b."""
+    discriminators = [parameters(runs, "discriminator") for runs in (a, b)]
+    return [parameters([*a, *b], "generator"), *discriminators]
 
 
 def _cut(pair):
@@ -69,7 +115,7 @@ def _bound(value):
     return "none" if value is None else f"{value:.3f}"
 
 
-def _group_table(results, settings, groups):
+def _group_table(results, settings, groups, sizes):
     lines = []
     for cut, rows in results["rows"].items():
         result = tournament_result(rows, settings)
@@ -80,9 +126,11 @@ def _group_table(results, settings, groups):
                 cut,
                 *(_mean(summary[name]) for name in ("r_samples", "r_test")),
                 f"{wins['b']} / {wins['a']} / {wins['tie']}",
+                *sizes,
             ]
         )
     heads = ["cut", "r_samples", "r_test", "pairs won by CapsuleGAN / convolutional GAN / none"]
+    heads += [f"parameters of {part}" for part in ("G", "D, convolutional GAN", "D, CapsuleGAN")]
     n = len(groups[0]) * len(groups[1])
     return table(heads, lines) + f"\n\nMean and standard deviation over {n} pairs of seeds."
 
@@ -105,18 +153,19 @@ def tournament_result(rows, settings):
     )
 
 
-def _matrix(rows, cut):
+def _matrix(rows, cut, runs):
     names = [row["name"] for row in rows]
     lines = [
         [
             f"D of {row['name']}",
             f"{row['on_test']:.3f}",
             *(f"{row['on_samples'][name]:.3f}" for name in names),
+            *(parameters([runs[row["name"]]], part) for part in NETWORKS),
         ]
         for row in rows
     ]
     heads = [f"accuracy, cut {cut}", "test images", *(f"G of {name}" for name in names)]
-    return table(heads, lines)
+    return table([*heads, *SIZES], lines)
 
 
 def error_table(identity, results):
@@ -132,16 +181,16 @@ def error_table(identity, results):
     paper = ERRORS.get(identity["dataset"]["name"], {})
     for model in paper:
         errors = [paper[model].get(n) for n in numbers]
-        lines.append(
-            [f"{TITLES[model]}, paper", *("" if e is None else f"{e:.4f}" for e in errors)]
-        )
+        cells = ["" if error is None else f"{error:.4f}" for error in errors]
+        lines.append([f"{TITLES[model]}, paper", *cells, "not stated", "not stated"])
     for model, title in TITLES.items():
-        runs = [run["name"] for run in identity["runs"] if run["model"] == model]
+        runs = [run for run in identity["runs"] if run["model"] == model]
         if runs:
             title += ", ours" + (f", {len(runs)} seeds" if len(runs) > 1 else "")
-            lines.append([title, *_errors([tables[name] for name in runs])])
-    lines += [[CONTROLS[name], *_errors([tables[name]])] for name in CONTROLS]
-    heads = ["unlabelled images", *(f"n = {n:,}" for n in numbers)]
+            sizes = [parameters(runs, part) for part in NETWORKS]
+            lines.append([title, *_errors([tables[run["name"]] for run in runs]), *sizes])
+    lines += [[CONTROLS[name], *_errors([tables[name]]), "none", "none"] for name in CONTROLS]
+    heads = ["unlabelled images", *(f"n = {n:,}" for n in numbers), *SIZES]
     draws = settings["draws"]
     note = (
         f"Error on the {tables['labels_only']['n_test']:,} test images, mean ± standard deviation "
@@ -186,33 +235,20 @@ def _unreached(tables):
     return f" Test images that no label reached, in all draws together: {', '.join(parts)}."
 
 
-def quality_table(results):
+def quality_table(identity, results):
     """Return the table of `sample_quality.json`.
 
     Args:
+        identity: What the file says of the runs.
         results: Its results.
     """
-    rows = {
-        "recognised with confidence > 0.9": lambda q: f"{q['confident']['confident']:.3f}",
-        "smallest and largest share of a class": lambda q: (
-            f"{min(q['class_shares']):.3f}, {max(q['class_shares']):.3f}"
-        ),
-        "entropy of the classes (nats)": lambda q: f"{q['class_entropy']:.3f}",
-        "classifier score": lambda q: f"{q['classifier_score']:.2f}",
-        "Fréchet distance": lambda q: f"{q['frechet_distance']:.2f}",
-        "kernel distance": lambda q: f"{q['kernel_distance']:.4g}",
-        "precision / recall": lambda q: (
-            f"{q['manifold']['precision']:.3f} / {q['manifold']['recall']:.3f}"
-        ),
-        "density / coverage": lambda q: (
-            f"{q['manifold']['density']:.3f} / {q['manifold']['coverage']:.3f}"
-        ),
-        "distance to the nearest training image, over that of test images": lambda q: _ratio(
-            q["memorising"]["ratio"]
-        ),
-    }
+    runs = {run["name"]: run for run in identity["runs"]}
     measured = results["quality"]
-    lines = [[title, *(cell(measured[name]) for name in measured)] for title, cell in rows.items()]
+    lines = [
+        [title, *(cell(measured[name]) for name in measured)] for title, cell in QUALITY.items()
+    ]
+    for title, part in zip(SIZES, NETWORKS, strict=True):
+        lines.append([title, *(parameters([runs[name]], part) for name in measured)])
     first = next(iter(measured.values()))
     accuracy = first["classifier"]["test_accuracy"]
     return (
@@ -220,6 +256,36 @@ def quality_table(results):
         f"{first['n_real']:,} test images, in the feature space of a classifier with "
         f"{accuracy:.2%} on the test images; not an Inception network's."
     )
+
+
+def run_summary(name, files):
+    """Return what evaluations say of one run.
+
+    Args:
+        name: The run's.
+        files: Dictionary from the evaluation to the content of its file, as in
+            `experiments.report.read_folders`.
+
+    Returns:
+        Dictionary from the name of a measure to a text.
+    """
+    summary = {}
+    if "gam" in files:
+        for pair in files["gam"]["results"]["pairs"]:
+            if name in (pair["a"], pair["b"]):
+                ratios = [_ratio(pair[r], pair[f"{r}_interval"]) for r in ("r_samples", "r_test")]
+                title = f"{pair['a']} against {pair['b']}, cut {_cut(pair)}: r_samples, r_test"
+                summary[title] = ", ".join(ratios)
+    if "semi_supervised" in files:
+        table_of_errors = files["semi_supervised"]
+        numbers = table_of_errors["identity"]["settings"]["n_labelled"]
+        errors = _errors([table_of_errors["results"]["tables"][name]])
+        for n, error in zip(numbers, errors, strict=True):
+            summary[f"error of label spreading, n = {n:,}"] = error
+    if "sample_quality" in files:
+        measured = files["sample_quality"]["results"]["quality"][name]
+        summary |= {title: cell(measured) for title, cell in QUALITY.items()}
+    return summary
 
 
 def table(heads, lines):

@@ -250,6 +250,12 @@ def test_a_run_that_has_not_ended_is_refused(other_run, tmp_path, capsys):
     assert "the run has not ended" in capsys.readouterr().err
 
 
+def test_a_run_without_its_networks_is_refused(other_run, tmp_path, capsys):
+    path = other_run(without=["gan.keras"])
+    assert semi_supervised.main([path, "--output", str(tmp_path)]) == 2
+    assert "holds the records of a run without its networks" in capsys.readouterr().err
+
+
 def test_a_config_that_lacks_a_part_is_refused(other_run, tmp_path, capsys):
     path = other_run(lambda config: config.pop("settings"))
     assert semi_supervised.main([path, "--output", str(tmp_path)]) == 2

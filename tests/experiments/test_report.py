@@ -11,7 +11,7 @@ from capsgan_keras.plotting import image_grid
 from capsgan_keras.runs import sample_images
 from experiments import gam, report, sample_quality, semi_supervised
 from experiments.result_file import read_results
-from experiments.tables import error_table, metric_tables, table
+from experiments.tables import NETWORKS, error_table, metric_tables, parameters, table
 
 README = "# Title\n\n<!-- report: digits -->\nold\n<!-- end of report -->\n\nThe rest.\n"
 
@@ -49,8 +49,9 @@ def test_tables_and_figures(results, finished_runs, capsys):
     content = read_results(folder / "semi_supervised.json", semi_supervised.KIND)
     errors = np.array(content["results"]["tables"]["capsule-seed0"]["errors"])
     cells = [f"{row.mean():.4f} ± {row.std(ddof=1):.4f}" for row in errors]
-    assert f"| CapsuleGAN, ours | {' | '.join(cells)} |" in text
-    assert f"| CapsuleGAN, ours | {' | '.join(cells)} |" in printed
+    sizes = [f"{run_of(content, 'capsule-seed0')['parameters'][part]:,}" for part in NETWORKS]
+    assert f"| CapsuleGAN, ours | {' | '.join([*cells, *sizes])} |" in text
+    assert f"| CapsuleGAN, ours | {' | '.join([*cells, *sizes])} |" in printed
     grid = picture(folder / "samples-capsule-seed0.png")
     expected = image_grid(sample_images(load_run(finished_runs / "capsule-seed0").gan, 0), 10, 10)
     assert (grid == expected[..., 0]).all()
@@ -89,13 +90,14 @@ def test_readme_is_filled(results, tmp_path):
 def test_papers_figures_stand_beside(evaluated):
     content = read_results(evaluated / "digits" / "gam.json")
     identity = content["identity"] | {"dataset": {"name": "mnist"}}
-    assert "| paper | not stated | 0.79 | 1.00 |" in metric_tables(identity, content["results"])
+    text = metric_tables(identity, content["results"])
+    assert "| paper | not stated | 0.79 | 1.00 |  |  |  | not stated |" in text
     content = read_results(evaluated / "digits" / "semi_supervised.json")
     settings = content["identity"]["settings"] | {"n_labelled": [100, 1_000]}
     identity = content["identity"] | {"dataset": {"name": "cifar10"}, "settings": settings}
     text = error_table(identity, content["results"])
-    assert "| CapsuleGAN, paper | 0.7983 | 0.7496 |" in text
-    assert "| convolutional GAN, paper | 0.8305 | 0.7587 |" in text
+    assert "| CapsuleGAN, paper | 0.7983 | 0.7496 | not stated | not stated |" in text
+    assert "| convolutional GAN, paper | 0.8305 | 0.7587 | not stated | not stated |" in text
 
 
 def test_seeds_are_summed_up(evaluated):
@@ -109,6 +111,47 @@ def test_seeds_are_summed_up(evaluated):
     mean, deviation = means.mean(axis=0)[0], means.std(axis=0, ddof=1)[0]
     text = error_table(identity, results | {"tables": tables})
     assert f"| CapsuleGAN, ours, 2 seeds | {mean:.4f} ± {deviation:.4f} |" in text
+
+
+def run_of(content, name):
+    return next(run for run in content["identity"]["runs"] if run["name"] == name)
+
+
+def test_parameters_stand_beside_each_row(evaluated):
+    """Of G, and of both discriminators: those of the runs' own records."""
+    content = read_results(evaluated / "digits" / "gam.json")
+    capsule, convolutional = (
+        run_of(content, f"{model}-seed0")["parameters"] for model in ("capsule", "convolutional")
+    )
+    assert capsule["generator"] == convolutional["generator"]
+    assert capsule["discriminator"] != convolutional["discriminator"]
+    g, d_caps = (f"{capsule[part]:,}" for part in NETWORKS)
+    d_conv = f"{convolutional['discriminator']:,}"
+    text = metric_tables(content["identity"], content["results"])
+    rows = [line for line in text.splitlines() if line.startswith("| convolutional-seed0 against")]
+    assert len(rows) == 2
+    assert all(row.endswith(f"| {g} | {d_conv} | {d_caps} |") for row in rows)
+    for name, size in (("capsule", d_caps), ("convolutional", d_conv)):
+        rows = [line for line in text.splitlines() if line.startswith(f"| D of {name}-seed0 |")]
+        assert len(rows) == 2
+        assert all(row.endswith(f"| {g} | {size} |") for row in rows)
+
+    content = read_results(evaluated / "digits" / "semi_supervised.json")
+    text = error_table(content["identity"], content["results"])
+    rows = {line.split(" | ")[0]: line for line in text.splitlines()}
+    assert rows["| convolutional GAN, ours"].endswith(f"| {g} | {d_conv} |")
+    assert rows["| real images"].endswith("| none | none |")
+
+
+def test_parameters_that_were_not_recorded_are_said(evaluated):
+    for name, make in (("gam", metric_tables), ("semi_supervised", error_table)):
+        content = read_results(evaluated / "digits" / f"{name}.json")
+        del run_of(content, "capsule-seed0")["parameters"]
+        assert "not recorded" in make(content["identity"], content["results"])
+        assert "not recorded" in report.markdown({name: content}, "digits")
+    one, other = {"parameters": {"generator": 1_000}}, {"parameters": {"generator": 20}}
+    assert parameters([one, one], "generator") == "1,000"
+    assert parameters([one, other, {}], "generator") == "1,000 / 20 / not recorded"
 
 
 def test_undefined_ratios_are_said(evaluated):
@@ -129,7 +172,10 @@ def test_sample_quality_is_reported(results, finished_runs, tmp_path, monkeypatc
     run, output = str(finished_runs / "capsule-seed0"), str(results / "digits")
     assert sample_quality.main([run, *arguments, "--output", output]) == 0
     assert report.main([str(results)]) == 0
-    assert "| recognised with confidence > 0.9 | " in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| recognised with confidence > 0.9 | " in printed
+    size = load_run(run).metrics["parameters"]["discriminator"]
+    assert f"| parameters of D | {size:,} |" in printed
     for name in ("gam", "semi_supervised"):
         (results / "digits" / f"{name}.json").unlink()
     readme = tmp_path / "elsewhere" / "README.md"

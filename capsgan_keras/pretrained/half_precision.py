@@ -1,0 +1,90 @@
+"""GANs in half the space: kernels in float16 in a file of Keras's own format.
+
+Keras assigns what a file holds to the variables of the model, whatever its dtype, so that
+`keras.saving.load_model` reads such a file as it reads others, and gives float32 variables.
+"""
+
+import io
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+
+WEIGHTS = "model.weights.h5"
+"""The file in a `.keras` archive that holds the weights."""
+
+
+def in_float32(gan):
+    """Return a copy of a GAN that computes in float32, not compiled.
+
+    Args:
+        gan: A `capsgan_keras.GAN` under any dtype policy.
+    """
+
+    def rebuild(layer):
+        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+
+    players = {
+        name: keras.saving.serialize_keras_object(
+            keras.models.clone_model(getattr(gan, name), clone_function=rebuild)
+        )
+        for name in ("generator", "discriminator")
+    }
+    return _copy_of(gan, gan.get_config() | players | {"dtype": "float32"})
+
+
+def _copy_of(gan, config):
+    copy = type(gan).from_config(config)
+    copy.set_weights(gan.get_weights())
+    return copy
+
+
+def save_half_precision(gan, path):
+    """Save a GAN with its kernels in float16.
+
+    Vectors (biases, scales, moving statistics) stay as they are: they take little space, and small
+    variances would leave float16's range.
+
+    Args:
+        gan: A `capsgan_keras.GAN`. Its optimizers are left out.
+        path: The `.keras` file to write.
+
+    Raises:
+        ValueError: Where a weight is too large for float16.
+        OSError: Where the file cannot be written.
+    """
+    whole = io.BytesIO()
+    _copy_of(gan, gan.get_config()).save(path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with h5py.File(io.BytesIO(parts[WEIGHTS])) as source, h5py.File(whole, "w") as target:
+        _copy(source, target)
+    parts[WEIGHTS] = whole.getvalue()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+def _copy(source, target):
+    """Copy an HDF5 group with all that is in it, kernels in float16."""
+    target.attrs.update(source.attrs)
+    for name, item in source.items():
+        if isinstance(item, h5py.Group):
+            _copy(item, target.create_group(name))
+        else:
+            target.create_dataset(name, data=_halved(item)).attrs.update(item.attrs)
+
+
+def _halved(dataset):
+    values = dataset[()]
+    if values.ndim < 2 or values.dtype != np.float32:
+        return values
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise ValueError(
+            "The weights must be within float16's range, at most 65,504 in size. "
+            f"Received: {np.abs(values).max():g} in {dataset.name}"
+        )
+    return half

@@ -1,0 +1,64 @@
+"""Loading the trained networks that come with the package.
+
+Each lies in a folder `<data set>/<model>/` beside this file: a finished run directory
+(`capsgan_keras.runs`) without its checkpoint, curves and single generator, whose `gan.keras` has no
+optimizer and holds its kernels in float16. `python -m experiments.publish` writes it, and the
+evaluations of `experiments` take its path as that of a run.
+"""
+
+from pathlib import Path
+
+from capsgan_keras.files import PARTIAL
+from capsgan_keras.runs import load_run
+
+FOLDER = Path(__file__).parent
+
+
+def pretrained_models(folder=FOLDER):
+    """Return what `load_pretrained` takes: a sorted list of pairs `(model, dataset)`."""
+    places = (path.parent for path in Path(folder).glob("*/*/metrics.json"))
+    return sorted(
+        (place.name, place.parent.name) for place in places if not place.name.startswith(PARTIAL)
+    )
+
+
+def load_pretrained(model, dataset, folder=FOLDER):
+    """Load trained networks that come with the package.
+
+    They compute in float32, with kernels that are stored in float16. The model card, the
+    `README.md` beside them, says by how many grey levels their images differ from those of the
+    networks as they were trained, and what was measured of them.
+
+    Args:
+        model: `"capsule"` or `"convolutional"`.
+        dataset: What they were trained on, such as `"mnist"`.
+        folder: Where to look; by default where the package keeps them.
+
+    Returns:
+        A `CapsuleGAN` or a `ConvolutionalGAN`, not compiled.
+
+    Raises:
+        ValueError: Where there is none of that name; the message lists what there is.
+        RunError: (a `ValueError`) where a file of it is damaged.
+
+    Example:
+
+    ```python
+    gan = load_pretrained("capsule", "mnist")
+    images = gan.generate(64, seed=0)  # uint8 (64, 28, 28, 1)
+    scores = gan.discriminate(images)  # (64,) probabilities of being real
+    ```
+    """
+    available = pretrained_models(folder)
+    if (model, dataset) not in available:
+        listed = ", ".join(f"load_pretrained({pair[0]!r}, {pair[1]!r})" for pair in available)
+        raise ValueError(
+            "`model` and `dataset` must name trained networks that come with the package: "
+            f"{listed or 'there are none'}. Received: model={model!r}, dataset={dataset!r}"
+        )
+    return load_run(pretrained_path(model, dataset, folder)).gan
+
+
+def pretrained_path(model, dataset, folder=FOLDER):
+    """Return the folder of trained networks, a `Path`, whether they are there or not."""
+    return Path(folder) / dataset / model
