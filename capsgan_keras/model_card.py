@@ -145,10 +145,11 @@ def _data(dataset):
 
 
 def _training(config, metrics):
+    counts = _counts(metrics["parameters"])
     return f"""{_table(("log after the last epoch", "value"), _rounded(metrics["final"]))}
 
 {metrics["epochs"]} epochs in {metrics["seconds"]:.0f} s: {metrics["images_per_second"]:.0f} real
-images/s{_on_devices(config)}. Parameters: {_counts(metrics["parameters"])}. `history.csv` has every epoch."""
+images/s{_on_devices(config)}. Parameters: {counts}. `history.csv` has every epoch."""
 
 
 def _stored(stored, precision):
