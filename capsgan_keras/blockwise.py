@@ -12,16 +12,27 @@ Both are products with `W`, an input capsule's softmax concerns no other input c
 iteration goes through the input capsules block by block, with blocks that fit in the processor's
 cache, and adds up `s_j`; as blockwise attention does with keys and values. The gradient computes a
 block anew instead of keeping it: only the couplings are kept. `docs/design.md` has the times.
+
+This is for TensorFlow. On other backends predictions are computed: on JAX, whose compiler forms
+blocks of its own, they took half the memory and less time, and much less to compile.
 """
 
 import keras
 from keras import ops
 
-from capsgan_keras.routing import at_least_float32, check_routings, squash
+from capsgan_keras.routing import (
+    at_least_float32,
+    check_routings,
+    dynamic_routing,
+    in_graph,
+    squash,
+)
 
 BLOCK = 655_360
 """Numbers in a block: output capsules x input capsules x input components x batch; 2.6 MB in
 float32. Smaller blocks cost more calls, larger ones more memory traffic."""
+MOST_BLOCKS = 32
+"""At most so many: each is a part of the graph of its own, whose making takes time."""
 UNKNOWN_BATCH = 32
 """Taken for the batch where a graph is built for any: a tenth slower at 128 than blocks made for
 that size, and as fast as unblocked routing from 8 on."""
@@ -32,7 +43,7 @@ def route_inputs(inputs, kernel, routings=3, leaky=False, bias=None, stop_gradie
 
     The value and the gradients are those of `dynamic_routing` on the predictions
     `einsum("bid,idjk->bjik", inputs, kernel)`, but for rounding. On the TensorFlow backend this is
-    a `tf.function`.
+    a `tf.function` without predictions, on others that function of them.
 
     Args:
         inputs: Floating-point tensor of shape `(batch, num_input_capsules, input_dim)`, all but
@@ -56,6 +67,10 @@ def route_inputs(inputs, kernel, routings=3, leaky=False, bias=None, stop_gradie
     num_input, input_dim, num_capsule, dim_capsule = kernel.shape
     components = num_input * input_dim
     capsules, weights = at_least_float32(inputs), at_least_float32(kernel)
+    if keras.backend.backend() != "tensorflow":
+        predictions = ops.einsum("bid,idjk->bjik", capsules, weights)
+        routed = dynamic_routing(predictions, routings, leaky, bias, stop_gradients)
+        return ops.cast(routed, inputs.dtype)
     if bias is not None:
         bias = ops.cast(bias, capsules.dtype)[..., None]
 
@@ -88,7 +103,7 @@ def _blocks(capsules, weights):
     """
     num_input, input_dim, num_capsule, dim_capsule = weights.shape
     numbers = num_input * input_dim * num_capsule * (capsules.shape[0] or UNKNOWN_BATCH)
-    n_blocks = min(num_input, max(1, round(numbers / BLOCK)))
+    n_blocks = min(num_input, MOST_BLOCKS, max(1, round(numbers / BLOCK)))
     bounds = [num_input * index // n_blocks for index in range(1, n_blocks)]
 
     def cut(tensor, axis):
@@ -154,6 +169,8 @@ def _backward(total, change, capsules, weights, couplings, stop_gradients):
         couplings: As `_forward` returned them.
         stop_gradients: Whether the couplings are constants.
     """
+    if stop_gradients:  # constants in the gradient's own gradient too
+        couplings = ops.stop_gradient(couplings)
     by_sums = _project(weights, change, capsules)
     weighted = couplings * capsules
     to_capsules = couplings * by_sums
@@ -194,7 +211,4 @@ def _sum(tensors):
     return total
 
 
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
-
-    route_inputs = tf.function(route_inputs, autograph=False)
+route_inputs = in_graph(route_inputs)

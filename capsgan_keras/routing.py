@@ -63,7 +63,7 @@ def dynamic_routing(predictions, routings=3, leaky=False, bias=None, stop_gradie
         routings: Python integer, at least 1: how many times the couplings are computed.
         leaky: Give the softmax one more category with a logit of zero, to which input capsules
             that fit nowhere can be routed ("orphans"; the released code of Sabour et al.).
-        bias: Optional tensor of shape `(num_capsule, dim_capsule)`, added before squashing.
+        bias: Optional tensor or variable of shape `(num_capsule, dim_capsule)`, added before squashing.
         stop_gradients: Stop the gradients of all iterations before the last, so that couplings
             count as constants. By default gradients flow through all iterations.
 
@@ -128,7 +128,32 @@ def at_least_float32(tensor):
     return tensor
 
 
-if keras.backend.backend() == "tensorflow":
+def in_graph(function):
+    """Return a function of tensors as a `tf.function` on TensorFlow, and as it is elsewhere.
+
+    The `tf.function` takes Keras variables too, also while another one is traced, and symbolic
+    tensors, with which functional models are put together.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return function
     import tensorflow as tf
 
-    dynamic_routing = tf.function(dynamic_routing, autograph=False)
+    compiled = tf.function(function, autograph=False)
+
+    class TakesKeras(type(compiled)):
+        def __call__(self, *args, **kwargs):
+            args, kwargs = keras.tree.map_structure(_value, (args, kwargs))
+            leaves = keras.tree.flatten((args, kwargs))
+            if any(isinstance(leaf, keras.KerasTensor) for leaf in leaves):
+                return self.python_function(*args, **kwargs)
+            return super().__call__(*args, **kwargs)
+
+    compiled.__class__ = TakesKeras
+    return compiled
+
+
+def _value(argument):
+    return argument.value if isinstance(argument, keras.Variable) else argument
+
+
+dynamic_routing = in_graph(dynamic_routing)

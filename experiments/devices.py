@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import json
+import os
 
 import keras
 
@@ -15,10 +17,18 @@ def choose_devices(settings):
         settings: `experiments.settings.Settings`.
 
     Raises:
-        SettingsError: Where the batch cannot be divided evenly among them.
+        SettingsError: Where the batch cannot be divided evenly among them, or this is one of
+            several workers.
     """
     if not settings.distribute:
         return []
+    if json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster"):
+        raise SettingsError(
+            "`distribute` is for the devices of one machine, where one process writes the run. "
+            "Over several workers, train by `fit` in the scope of a "
+            "tf.distribute.MultiWorkerMirroredStrategy, or unset TF_CONFIG. "
+            f"Received: TF_CONFIG={os.environ['TF_CONFIG']}"
+        )
     devices = keras.distribution.list_devices()
     if len(devices) == 1:
         print(f"--distribute: there is one device, {devices[0]}: nothing is distributed")

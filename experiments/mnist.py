@@ -39,6 +39,7 @@ TUNED = Settings(
     capsule_learning_rate=2e-4,
     convolutional_filters=(48, 96, 192),
     convolutional_learning_rate=2e-4,
+    generator_ema=0.999,
 )
 """What gave the best images in trials."""
 

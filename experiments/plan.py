@@ -48,7 +48,7 @@ def plan_run(settings, model, dataset, devices):
         if settings.resume:
             warn(f"{directory.path}: there is no run to resume: it starts from the beginning")
         policy, reason = resolve_precision(settings.precision)
-        print(f"{model}: {policy} ({reason})")
+        print(f"{model}: {policy} ({reason}); {_way_of_training(settings, model)}")
         description = describe(settings, model, policy, dataset, devices)
         return Plan(model, directory, policy, description, True)
     if not settings.resume:
@@ -66,9 +66,19 @@ def plan_run(settings, model, dataset, devices):
     if directory.finished:
         print(f"{directory.path}: is finished already")
         return None
-    print(f"{model}: {policy} (as the run was started)")
+    print(f"{model}: {policy} (as the run was started); {_way_of_training(settings, model)}")
     checkpoint = directory.newest_checkpoint()
     return Plan(model, directory, policy, description, False, checkpoint)
+
+
+def _way_of_training(settings, model):
+    """Return in words which of the settings that decide on speed, besides precision, hold."""
+    updates = f"{settings.update} updates"
+    if model == "convolutional":
+        return updates
+    if settings.num_capsule == 1 and settings.routing == "dynamic":
+        return f"{updates}; one capsule, without routing"
+    return f"{updates}; {settings.routing} routing, {settings.routings} times"
 
 
 def describe(settings, model, policy, dataset, devices):

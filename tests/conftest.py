@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
+_QUICK_START = {"TF_CPP_MIN_LOG_LEVEL": "2", "JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
+"""Tests compute little: optimizing what JAX compiles would take longer than it saves."""
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +23,7 @@ def _same_start():
     keras.config.set_dtype_policy("float32")
     yield
     keras.config.set_dtype_policy("float32")
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 def _gradient(function, values):
@@ -52,7 +54,7 @@ def run_python():
         result = subprocess.run(
             [sys.executable, "-c", script],
             cwd=ROOT,
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"} | environment,
+            env=os.environ | _QUICK_START | environment,
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -6,7 +6,10 @@ from keras import ops
 from capsgan_keras import blockwise
 from capsgan_keras.blockwise import route_inputs
 from capsgan_keras.layers import CapsuleLayer
-from capsgan_keras.routing import dynamic_routing
+from capsgan_keras.routing import dynamic_routing, in_graph
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("routing of predictions there", allow_module_level=True)
 
 BATCH, NUM_INPUT, INPUT_DIM, NUM_CAPSULE, DIM_CAPSULE = 3, 7, 5, 4, 6
 rng = np.random.default_rng(0)
@@ -30,11 +33,7 @@ def blocks(request, monkeypatch):
 
 def retrace():
     """Forget the graphs that were made for another size of blocks."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        plain = blockwise.route_inputs.python_function
-        blockwise.route_inputs = tf.function(plain, autograph=False)
+    blockwise.route_inputs = in_graph(blockwise.route_inputs.python_function)
 
 
 def by_predictions(inputs, kernel, bias=None, **options):
@@ -66,6 +65,35 @@ def test_values_and_gradients_are_those_of_the_predictions(
             return gradient(loss, values[name])
 
         np.testing.assert_allclose(slope(blockwise_routing), slope(reference), atol=5e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"leaky": True}, {"stop_gradients": True}], ids=str)
+def test_gradients_of_gradients_are_those_of_the_predictions(options):
+    """As a gradient penalty takes them."""
+    import tensorflow as tf
+
+    def penalty_gradients(route):
+        inputs, kernel = tf.constant(INPUTS), tf.constant(KERNEL)
+        with tf.GradientTape() as outer:
+            outer.watch([inputs, kernel])
+            with tf.GradientTape() as inner:
+                inner.watch(inputs)
+                loss = tf.reduce_sum(TARGETS * route(inputs, kernel, bias=BIAS, **options))
+            penalty = tf.reduce_sum(tf.square(inner.gradient(loss, inputs)))
+        return outer.gradient(penalty, [inputs, kernel])
+
+    ours, expected = penalty_gradients(route_inputs), penalty_gradients(by_predictions)
+    for one, other in zip(ours, expected, strict=True):
+        assert np.abs(other).max() > 0.1
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_there_are_not_more_blocks_in_large_batches():
+    shape = (100, 4, 2, 3)
+    cut = blockwise._blocks(ops.ones((10 * blockwise.BLOCK // 800, 100, 4)), ops.ones(shape))
+    assert len(cut) // 2 == 10
+    cut = blockwise._blocks(ops.ones((100 * blockwise.BLOCK // 800, 100, 4)), ops.ones(shape))
+    assert len(cut) // 2 == blockwise.MOST_BLOCKS
 
 
 def test_inputs_are_cut_into_that_many_blocks(blocks):
@@ -114,7 +142,6 @@ def test_a_model_for_any_batch_gives_each_batch_the_same():
     np.testing.assert_allclose(layer(INPUTS), by_predictions(INPUTS, kernel), atol=1e-6)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a tf.function there")
 def test_it_is_a_tf_function_whose_graph_holds_no_predictions():
     """Neither forward nor backward does any tensor have the size of the predictions."""
     import tensorflow as tf

@@ -120,6 +120,37 @@ def test_routing_is_a_tf_function_and_nests_in_one(predictions):
     np.testing.assert_allclose(nested(predictions), routing_loop(predictions, 2), atol=1e-5)
 
 
+class Routes(keras.layers.Layer):
+    """A user's layer, with a bias of its own."""
+
+    def build(self, input_shape):
+        self.bias = self.add_weight(name="bias", shape=(input_shape[1], input_shape[-1]))
+
+    def call(self, predictions):
+        return dynamic_routing(predictions, routings=2, bias=self.bias)
+
+
+def test_a_layers_variable_is_taken_as_bias(predictions):
+    inputs = keras.Input(predictions.shape[1:])
+    layer = Routes()
+    model = keras.Model(inputs, layer(inputs))
+    model.compile("sgd", loss="mse")
+    before = ops.convert_to_numpy(layer.bias)
+    expected = routing_loop(predictions, 2, bias=before)
+    np.testing.assert_allclose(model.predict(predictions, verbose=0), expected, atol=1e-5)
+    model.fit(predictions, np.ones_like(expected), verbose=0)
+    assert np.all(ops.convert_to_numpy(layer.bias) != before)
+
+
+def test_functional_models_are_put_together_of_it(predictions):
+    inputs = keras.Input(predictions.shape[1:])
+    model = keras.Model(inputs, dynamic_routing(squash(inputs), leaky=True))
+    assert model.output_shape == (None, 4, 5)
+    votes = ops.convert_to_numpy(squash(predictions))
+    expected = routing_loop(votes, 3, leaky=True)
+    np.testing.assert_allclose(model.predict(predictions, verbose=0), expected, atol=1e-5)
+
+
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="a tf.function there")
 def test_routing_is_a_plain_function_elsewhere():
     import types

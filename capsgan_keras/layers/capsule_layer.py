@@ -112,16 +112,12 @@ class CapsuleLayer(keras.layers.Layer):
         kernel = ops.reshape(
             self.kernel, (num_input, input_dim, self.num_capsule, self.dim_capsule)
         )
-        bias = None
-        if self.bias is not None:
-            # A tensor: a tf.function under construction can't take a Keras variable.
-            bias = ops.reshape(self.bias, (self.num_capsule, self.dim_capsule))
         return route_inputs(
             inputs,
             kernel,
             routings=self.routings,
             leaky=self.routing == "leaky",
-            bias=bias,
+            bias=self.bias,
             stop_gradients=self.stop_gradients,
         )
 

@@ -156,7 +156,7 @@ def test_download_that_stands_still_ends(monkeypatch):
 
 
 OFFLINE = """
-import json, pathlib, socket, sys, time
+import json, pathlib, socket, sys
 sys.modules["tensorflow"] = None  # as if it were not installed
 
 def getaddrinfo(*arguments, **options):
@@ -167,11 +167,10 @@ from capsgan_keras.datasets import DatasetError, load_dataset
 
 result = {"digits": load_dataset("digits").x_train.shape}
 for name in ("mnist", "cifar10"):
-    start = time.perf_counter()
     try:
         load_dataset(name)
     except DatasetError as error:
-        result[name] = {"message": str(error), "seconds": time.perf_counter() - start}
+        result[name] = {"message": str(error)}
 print()
 print(json.dumps(result))
 """
@@ -208,7 +207,6 @@ def test_without_a_network_one_error_names_all_ways(offline, name, file):
         assert way in message
     assert "~/.keras/datasets" in message
     assert "URL fetch failure" in message
-    assert result[name]["seconds"] < 20
     assert list((keras_home / "datasets").iterdir()) == []
 
 

@@ -1,5 +1,7 @@
 """Runs on two logical CPU devices, each command in a process of its own."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -101,6 +103,17 @@ def test_a_batch_that_cannot_be_divided_is_refused(train, monkeypatch, tmp_path,
         "error: `batch_size` must be a multiple of the number of devices, 2 (gpu:0, gpu:1). "
         "Received: batch_size=255" in capsys.readouterr().err
     )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_cluster_of_workers_is_refused(train, monkeypatch, tmp_path, capsys):
+    """Each of them would train a run of its own, and write it over the others'."""
+    cluster = {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    assert train("--distribute") == 2
+    message = capsys.readouterr().err
+    assert "error: `distribute` is for the devices of one machine" in message
+    assert f"Received: TF_CONFIG={json.dumps(cluster)}" in message
     assert not (tmp_path / "runs").exists()
 
 

@@ -346,6 +346,22 @@ def test_auto_takes_the_precision_of_the_run(train, finished_runs, tmp_path, mon
     assert "float32 (as the run was started)" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("", "simultaneous updates; one capsule, without routing"),
+        ("--update alternating --num-capsule 2", "alternating updates; dynamic routing, 3 times"),
+        ("--routing leaky --routings 2", "simultaneous updates; leaky routing, 2 times"),
+    ],
+)
+def test_what_decides_on_speed_is_said(train, capsys, options, said):
+    arguments = ("--epochs", 1, "--batch-size", 1024, *options.split())
+    assert train(*arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"capsule: float32 (as asked for); {said}" in lines
+    assert f"convolutional: float32 (as asked for); {said.partition(';')[0]}" in lines
+
+
 def test_images_of_ones_own(train, tmp_path, capsys):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 20, 24, 3), "uint8")
     np.savez(tmp_path / "mine.npz", x=pixels)

@@ -15,6 +15,7 @@ variants = {
     "sum": {"loss": keras.losses.MeanSquaredError(reduction="sum")},
     "each, regularized": {"loss": keras.losses.MeanSquaredError(reduction=None)},
     "mean": {"loss": MeanByItself()},
+    "averaged": {"optimizer": lambda: keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5)},
 }
 for name, options in variants.items():
     for key in ("one", "two"):
@@ -77,6 +78,11 @@ def options(on_two_devices):
 @pytest.mark.parametrize("case", ["clipped", "sum", "each, regularized", "mean"])
 def test_losses_and_clipping_are_those_of_the_whole_batch(options, assert_close, case):
     assert_close(options, f"{case}/one", f"{case}/two", 5e-6)
+
+
+def test_averages_of_the_generators_weights_are_those_of_one_device(options, assert_close):
+    """With statistics from 5,120 images, whose sums round otherwise on two devices."""
+    assert_close(options, "averaged/one", "averaged/two", 1e-4)
 
 
 def test_dropout_differs_between_replicas_and_its_seeds_do_not(options):
