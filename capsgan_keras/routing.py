@@ -63,7 +63,8 @@ def dynamic_routing(predictions, routings=3, leaky=False, bias=None, stop_gradie
         routings: Python integer, at least 1: how many times the couplings are computed.
         leaky: Give the softmax one more category with a logit of zero, to which input capsules
             that fit nowhere can be routed ("orphans"; the released code of Sabour et al.).
-        bias: Optional tensor or variable of shape `(num_capsule, dim_capsule)`, added before squashing.
+        bias: Optional tensor or variable of shape `(num_capsule, dim_capsule)`, added before
+            squashing.
         stop_gradients: Stop the gradients of all iterations before the last, so that couplings
             count as constants. By default gradients flow through all iterations.
 
