@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import summary
-from benchmarks.measuring import FOLDER
+from benchmarks.measuring import FOLDER, REFUSED
 
 RUNS = {
     "capsules": (["capsules"],),
@@ -45,6 +45,12 @@ def main(argv=None):
     )
     parser.add_argument("--readme", type=Path, help="Markdown file whose table is replaced")
     options = parser.parse_args(argv)
+    if options.readme:
+        try:
+            summary.fill(options.readme, "")
+        except (OSError, ValueError) as error:
+            print(f"{parser.prog}: error: {error}", file=sys.stderr)
+            return REFUSED
     failed = []
     for name in dict.fromkeys(options.only):
         for module, *arguments in RUNS[name]:

@@ -28,6 +28,7 @@ from benchmarks.measuring import (
     cell,
     memory_of,
     new_parser,
+    output_file,
     peak_memory,
     positive,
     ratios,
@@ -103,8 +104,7 @@ def run(options):
     if options.memory_of:
         print(json.dumps(first_pass_memory(options)))
         return
-    output = options.output or FOLDER / "capsules.json"
-    output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
+    output = output_file(options.output, "capsules.json")
     results = {}
     for shape in dict.fromkeys(options.shape):
         results[shape] = measure(shape, options)

@@ -26,6 +26,7 @@ from benchmarks.measuring import (
     DisagreementError,
     cell,
     new_parser,
+    output_file,
     positive,
     ratios,
     run_command,
@@ -92,8 +93,7 @@ def run(options):
     """
     from benchmarks.material import synthetic_images, trained_gan
 
-    output = options.output or FOLDER / f"gam-{options.dataset_shape}.json"
-    output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
+    output = output_file(options.output, f"gam-{options.dataset_shape}.json")
     shape = SHAPES[options.dataset_shape]
     gans = {
         "a": trained_gan("convolutional", shape, TRAINING_STEPS),

@@ -24,6 +24,7 @@ from benchmarks.measuring import (
     mebibytes,
     memory_of,
     new_parser,
+    output_file,
     peak_memory,
     positive,
     ratios,
@@ -106,8 +107,7 @@ def run(options):
     if options.memory_of:
         print(json.dumps(memory(*options.memory_of.split(":"), shape, options.images)))
         return
-    output = options.output or FOLDER / f"generation-{options.dataset_shape}.json"
-    output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
+    output = output_file(options.output, f"generation-{options.dataset_shape}.json")
     plain_images = min(options.plain_images, options.images)
     results = {}
     for model in MODELS if options.model == "both" else (options.model,):

@@ -36,6 +36,7 @@ from benchmarks.measuring import (
     mebibytes,
     memory_of,
     new_parser,
+    output_file,
     peak_memory,
     positive,
     run_command,
@@ -160,8 +161,7 @@ def run(options):
         )
         print(json.dumps(measured))
         return
-    output = options.output or FOLDER / "growth.json"
-    output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
+    output = output_file(options.output, "growth.json")
     models = MODELS if options.model == "both" else (options.model,)
     results = {}
     for part in options.parts:

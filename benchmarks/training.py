@@ -27,6 +27,7 @@ from benchmarks.measuring import (
     DisagreementError,
     cell,
     new_parser,
+    output_file,
     positive,
     ratios,
     run_command,
@@ -122,8 +123,7 @@ def run(options):
             f"KERAS_BACKEND. Received: backend {backend!r}"
         )
     suffix = "" if backend == "tensorflow" else f"-{backend}"
-    output = options.output or FOLDER / f"training-{options.dataset_shape}{suffix}.json"
-    output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
+    output = output_file(options.output, f"training-{options.dataset_shape}{suffix}.json")
     if backend != "tensorflow":
         print(
             f"The textbook step needs the Keras backend tensorflow. This is {backend}: the "
