@@ -21,6 +21,7 @@ from benchmarks.measuring import (
     FOLDER,
     DisagreementError,
     cell,
+    gradient_backend,
     mebibytes,
     memory_of,
     new_parser,
@@ -107,6 +108,7 @@ def run(options):
     if options.memory_of:
         print(json.dumps(memory(*options.memory_of.split(":"), shape, options.images)))
         return
+    gradient_backend()  # those that can't are refused before anything is written
     output = output_file(options.output, f"generation-{options.dataset_shape}.json")
     plain_images = min(options.plain_images, options.images)
     results = {}

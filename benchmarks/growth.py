@@ -33,6 +33,7 @@ import sys
 from benchmarks.measuring import (
     FOLDER,
     cell,
+    gradient_backend,
     mebibytes,
     memory_of,
     new_parser,
@@ -161,6 +162,7 @@ def run(options):
         )
         print(json.dumps(measured))
         return
+    gradient_backend()  # those that can't are refused before anything is written
     output = output_file(options.output, "growth.json")
     models = MODELS if options.model == "both" else (options.model,)
     results = {}

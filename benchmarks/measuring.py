@@ -54,6 +54,23 @@ def run_command(name, run, options):
     return 0
 
 
+def gradient_backend():
+    """Return the Keras backend's name.
+
+    Raises:
+        NotImplementedError: Where it can't differentiate what the package's layers compute.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if backend not in ("tensorflow", "jax"):
+        raise NotImplementedError(
+            "GANs train on the Keras backends tensorflow and jax: set the environment variable "
+            f"KERAS_BACKEND. Received: backend {backend!r}"
+        )
+    return backend
+
+
 def new_parser(name, description, output):
     """Return an `ArgumentParser` with `--output`.
 
