@@ -470,18 +470,20 @@ def test_bfloat16_is_timed_where_the_hardware_has_it(monkeypatch):
         assert training.default_precisions() == ("float32", policy)
 
 
-def test_the_command(tmp_path, capsys, small_products):
+def test_the_command(tmp_path, capsys, monkeypatch, small_products):
+    monkeypatch.setattr(training, "SHAPES", {"mnist": SHAPE})
+    monkeypatch.setattr(training, "new_gan", lambda model, shape, dtype: new_gan("one capsule"))
     path = tmp_path / "new" / "speed.json"
     arguments = [*TINY, "--model", "capsule", "--precision", "float32", "--output", str(path)]
     assert training.main(arguments) == 0
     printed = capsys.readouterr().out
     assert f"Written to {path}" in printed
-    assert "capsule, 28x28x1, batch 4" in printed
+    assert "capsule, 16x16x1, batch 4" in printed
     text = path.read_text(encoding="utf-8")
     assert str(tmp_path) not in text
     result = json.loads(text)
     assert result["settings"] == {
-        "image_shape": [28, 28, 1],
+        "image_shape": [16, 16, 1],
         "networks": "default",
         "steps": 1,
         "repeats": 2,
@@ -496,7 +498,7 @@ def test_the_command(tmp_path, capsys, small_products):
         "alternating float32",
         "simultaneous float32",
     ]
-    assert measured["multiply_adds_alternating"] > measured["multiply_adds"] > 1e6
+    assert measured["multiply_adds_alternating"] > measured["multiply_adds"] > 1e4
     assert measured["convolutions"]["float32"]["rate"] > 0
     assert len(measured["operations"]["float32"]) > 3
     for values in measured["differences"].values():
