@@ -26,8 +26,10 @@ from benchmarks.measuring import (
     FOLDER,
     DisagreementError,
     cell,
+    gradient_backend,
     memory_of,
     new_parser,
+    output_file,
     peak_memory,
     positive,
     ratios,
@@ -60,7 +62,8 @@ def main(argv=None):
         argv: Arguments; by default those of the process.
 
     Returns:
-        The exit status: 0; 1 where values differ; 2 where the file can't be written.
+        The exit status: 0; 1 where values differ; 2 where the backend can't
+        differentiate or the file can't be written.
     """
     return run_command("capsules", run, parse(argv))
 
@@ -98,13 +101,14 @@ def run(options):
 
     Raises:
         DisagreementError: Where ways that should agree do not.
+        NotImplementedError: Where the Keras backend can't differentiate.
         OSError: Where the file can't be written.
     """
     if options.memory_of:
         print(json.dumps(first_pass_memory(options)))
         return
-    output = options.output or FOLDER / "capsules.json"
-    output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
+    gradient_backend()  # those that can't are refused before anything is written
+    output = output_file(options.output, "capsules.json")
     results = {}
     for shape in dict.fromkeys(options.shape):
         results[shape] = measure(shape, options)
@@ -195,14 +199,13 @@ def make_step(way, num_input, num_capsule, batch_size, precision):
     The function returns NumPy arrays: the value, and the gradients of its sum, with fixed random
     weights, with respect to inputs and kernel.
     """
-    import keras
     import numpy as np
 
     layer = new_layer(way, num_input, num_capsule, precision)
     rng = np.random.default_rng(SEED)
     inputs = rng.normal(scale=0.3, size=(batch_size, num_input, INPUT_DIM)).astype("float32")
     weights = rng.normal(size=(batch_size, num_capsule, DIM_CAPSULE)).astype("float32")
-    compiler = {"tensorflow": _tensorflow_step, "jax": _jax_step}[keras.backend.backend()]
+    compiler = {"tensorflow": _tensorflow_step, "jax": _jax_step}[gradient_backend()]
     step = compiler(layer, inputs, weights)
 
     def arrays():

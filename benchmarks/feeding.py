@@ -122,7 +122,7 @@ def check(new_gan, batches):
         way(gan, batches)()
         weights[name] = gan.get_weights()
     reference = weights.pop(STEP_BY_STEP)
-    differences = {name: _difference(before, ours, reference) for name, ours in weights.items()}
+    differences = {name: difference(before, ours, reference) for name, ours in weights.items()}
     if not all(value <= TOLERANCE for value in differences.values()):
         raise DisagreementError(
             f"ways to feed the step end with weights that differ by more than {TOLERANCE:g} of "
@@ -131,7 +131,12 @@ def check(new_gan, batches):
     return differences
 
 
-def _difference(before, ours, reference):
+def difference(before, ours, reference):
+    """Return the largest difference of weights, as a share of the largest change of a variable.
+
+    Args:
+        before, ours, reference: Lists of arrays: at the start, and two to compare.
+    """
     shares = [0.0]
     for start, one, other in zip(before, ours, reference, strict=True):
         change = np.max(np.abs(np.subtract(other, start, dtype="float64")), initial=0.0)

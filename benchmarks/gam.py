@@ -3,8 +3,9 @@
     python -m benchmarks.gam
     python -m benchmarks.gam --images 2000 --test-images 2000
 
-A convolutional GAN and a CapsuleGAN that have had a few steps on synthetic images are compared at
-both cuts of `experiments.gam`, in three ways:
+The trained networks for MNIST that come with the package, a convolutional GAN and a CapsuleGAN,
+are compared on MNIST's test images (the environment variable CAPSGAN_DATA_DIR, else a download)
+at both cuts of `experiments.gam`, in three ways:
 
 - package: `generative_adversarial_metric` on `Remembered` models, as `experiments.gam` does; it
   gives bootstrap intervals besides, which the others leave out.
@@ -12,8 +13,9 @@ both cuts of `experiments.gam`, in three ways:
 - naive: for each quantity (the four accuracies at each cut, the two areas under the ROC curve)
   whatever it needs is generated and scored anew, by plain predictions in batches of 32.
 
-First the images, scores, accuracies, r_samples, r_test and areas are checked to be the same. Then
-the three are timed in turn, --repeats times around. The ratio to `one pass` is what larger
+First the images, scores, accuracies, r_samples, r_test and areas are checked to be the same, and
+the accuracies to lie well between 0 and 1: saturated ones would be equal whatever was computed.
+Then the three are timed in turn, --repeats times around. The ratio to `one pass` is what larger
 batches bring, the rest is what is not done again.
 """
 
@@ -23,9 +25,11 @@ import sys
 from benchmarks.generation import compare, plain_discriminate, plain_generate
 from benchmarks.measuring import (
     FOLDER,
+    CannotMeasureError,
     DisagreementError,
     cell,
     new_parser,
+    output_file,
     positive,
     ratios,
     run_command,
@@ -33,11 +37,11 @@ from benchmarks.measuring import (
     time_in_turn,
     write_result,
 )
-from benchmarks.training import SHAPES
 
 WAYS = ("package", "one pass", "naive")
 CUTS = ("paper", "calibrated")
-TRAINING_STEPS = 20
+ACCURACIES = 0.05, 0.95
+"""Between which they must lie."""
 TOLERANCE = 1e-3
 """Largest difference of accuracies, ratios and areas: a score may fall on a cut's other side."""
 SEED = 0
@@ -50,7 +54,8 @@ def main(argv=None):
         argv: Arguments; by default those of the process.
 
     Returns:
-        The exit status: 0; 1 where values differ; 2 where the file can't be written.
+        The exit status: 0; 1 where values differ; 2 where there are no data, values are
+        saturated or the file can't be written.
     """
     return run_command("gam", run, parse(argv))
 
@@ -61,13 +66,7 @@ def parse(argv):
     Raises:
         SystemExit: On wrong arguments, or after `--help`.
     """
-    parser = new_parser("gam", __doc__, FOLDER / "gam-<shape>.json")
-    parser.add_argument(
-        "--dataset-shape",
-        choices=SHAPES,
-        default="mnist",
-        help="size of the images, and so the networks (default: mnist)",
-    )
+    parser = new_parser("gam", __doc__, FOLDER / "gam-mnist.json")
     parser.add_argument(
         "--images",
         type=positive,
@@ -75,7 +74,10 @@ def parse(argv):
         help="images that each model generates (default: 10000)",
     )
     parser.add_argument(
-        "--test-images", type=positive, default=10_000, help="test images (default: 10000)"
+        "--test-images",
+        type=positive,
+        default=10_000,
+        help="test images, at most 10000 (default: 10000)",
     )
     parser.add_argument(
         "--repeats", type=positive, default=3, help="times around all ways (default: 3)"
@@ -88,29 +90,46 @@ def run(options):
 
     Raises:
         DisagreementError: Where values differ.
+        CannotMeasureError: Where there are no test images, or the accuracies are saturated.
         OSError: Where the file can't be written.
     """
-    from benchmarks.material import synthetic_images, trained_gan
+    from capsgan_keras import load_pretrained
 
-    output = options.output or FOLDER / f"gam-{options.dataset_shape}.json"
-    output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
-    shape = SHAPES[options.dataset_shape]
+    output = output_file(options.output, "gam-mnist.json")
+    x_test = test_images(options.test_images)
     gans = {
-        "a": trained_gan("convolutional", shape, TRAINING_STEPS),
-        "b": trained_gan("capsule", shape, TRAINING_STEPS),
+        "a": load_pretrained("convolutional", "mnist"),
+        "b": load_pretrained("capsule", "mnist"),
     }
-    x_test, _ = synthetic_images(options.test_images, shape, seed=SEED + 1)
     result = measure(gans, x_test, options.images, options.repeats)
     print(table(result, options.images, len(x_test)))
     settings = {
-        "image_shape": list(shape),
+        "networks": "pretrained, mnist",
         "images": options.images,
         "test_images": options.test_images,
         "cuts": list(CUTS),
-        "training_steps": TRAINING_STEPS,
         "repeats": options.repeats,
     }
     write_result(output, settings, result)
+
+
+def test_images(count):
+    """Return the first test images of MNIST.
+
+    Raises:
+        CannotMeasureError: Where there is no MNIST, or not so many images.
+    """
+    from capsgan_keras.datasets import DatasetError, load_dataset
+
+    try:
+        _, (x_test, _) = load_dataset("mnist")
+    except DatasetError as error:
+        raise CannotMeasureError(str(error)) from error
+    if count > len(x_test):
+        raise CannotMeasureError(
+            f"--test-images must be at most {len(x_test)}, those of MNIST. Received: {count}"
+        )
+    return x_test[:count]
 
 
 def measure(gans, x_test, images, repeats):
@@ -129,6 +148,7 @@ def measure(gans, x_test, images, repeats):
 
     Raises:
         DisagreementError: Where values differ.
+        CannotMeasureError: Where an accuracy is next to 0 or 1.
     """
     functions = {
         "package": lambda: package(gans, x_test, images),
@@ -141,6 +161,7 @@ def measure(gans, x_test, images, repeats):
     }
     # Each is called once, so that nothing is left to compile.
     values = {way: function() for way, function in functions.items()}
+    check_saturation(values["package"])
     differences = {way: check(way, values[way], values["package"]) for way in WAYS[1:]}
     seconds = time_in_turn(functions, calls=1, repeats=repeats, warm_up=0)
     return {
@@ -256,6 +277,25 @@ def quantities(gans, scores):
             "r_test": divide(shares["d_a_on_test"], shares["d_b_on_test"]),
         }
     return values
+
+
+def check_saturation(values):
+    """Refuse accuracies next to 0 or 1, which could be equal whatever the ways compute.
+
+    Args:
+        values: Dictionary as `package` returns it.
+
+    Raises:
+        CannotMeasureError: Where one does not lie between those of `ACCURACIES`.
+    """
+    least, most = ACCURACIES
+    for cut in CUTS:
+        for name, value in values[cut].items():
+            if not (name.startswith("r_") or least < value < most):
+                raise CannotMeasureError(
+                    f"accuracies must lie between {least} and {most}, or nothing is compared. "
+                    f"Received: {name} ({cut}) = {value}"
+                )
 
 
 def check(way, values, expected):

@@ -21,9 +21,11 @@ from benchmarks.measuring import (
     FOLDER,
     DisagreementError,
     cell,
+    gradient_backend,
     mebibytes,
     memory_of,
     new_parser,
+    output_file,
     peak_memory,
     positive,
     ratios,
@@ -106,8 +108,8 @@ def run(options):
     if options.memory_of:
         print(json.dumps(memory(*options.memory_of.split(":"), shape, options.images)))
         return
-    output = options.output or FOLDER / f"generation-{options.dataset_shape}.json"
-    output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
+    gradient_backend()  # those that can't are refused before anything is written
+    output = output_file(options.output, f"generation-{options.dataset_shape}.json")
     plain_images = min(options.plain_images, options.images)
     results = {}
     for model in MODELS if options.model == "both" else (options.model,):

@@ -33,9 +33,11 @@ import sys
 from benchmarks.measuring import (
     FOLDER,
     cell,
+    gradient_backend,
     mebibytes,
     memory_of,
     new_parser,
+    output_file,
     peak_memory,
     positive,
     run_command,
@@ -160,8 +162,8 @@ def run(options):
         )
         print(json.dumps(measured))
         return
-    output = options.output or FOLDER / "growth.json"
-    output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
+    gradient_backend()  # those that can't are refused before anything is written
+    output = output_file(options.output, "growth.json")
     models = MODELS if options.model == "both" else (options.model,)
     results = {}
     for part in options.parts:

@@ -1,6 +1,7 @@
 """What the benchmarks share: timing in turn, spreads, peak memory, the machine's description."""
 
 import argparse
+import errno
 import json
 import os
 import platform
@@ -51,6 +52,23 @@ def run_command(name, run, options):
         print(f"python -m benchmarks.{name}: error: {error}", file=sys.stderr)
         return REFUSED
     return 0
+
+
+def gradient_backend():
+    """Return the Keras backend's name.
+
+    Raises:
+        NotImplementedError: Where it can't differentiate what the package's layers compute.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if backend not in ("tensorflow", "jax"):
+        raise NotImplementedError(
+            "GANs train on the Keras backends tensorflow and jax: set the environment variable "
+            f"KERAS_BACKEND. Received: backend {backend!r}"
+        )
+    return backend
 
 
 def new_parser(name, description, output):
@@ -116,11 +134,37 @@ def ratios(dividends, divisors):
 
 
 def cell(values, digits):
-    """Write a `spread` as `median (min-max)`; a dash for None."""
+    """Write a `spread` as `median (min-max)`, or as one number where all are the same.
+
+    Args:
+        values: A `spread`, a single number, or None, which is a dash.
+        digits: Format of a number, such as `".1f"`.
+    """
     if values is None:
         return "-"
+    if not isinstance(values, dict):
+        return format(values, digits)
     median, low, high = (format(values[key], digits) for key in ("median", "min", "max"))
-    return f"{median} ({low}-{high})"
+    return median if values["min"] == values["max"] else f"{median} ({low}-{high})"
+
+
+def output_file(given, default):
+    """Return the file to write, made sure of before anything is measured.
+
+    Args:
+        given: `pathlib.Path`, or None for the default.
+        default: Name of the file in `FOLDER`.
+
+    Raises:
+        OSError: Where a file can't be written there; its folder is made.
+    """
+    path = given or FOLDER / default
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path.parent))
+    return path
 
 
 def mebibytes(count):

@@ -24,6 +24,7 @@ from benchmarks.measuring import (
     mebibytes,
     memory_of,
     new_parser,
+    output_file,
     peak_memory,
     positive,
     ratios,
@@ -102,8 +103,7 @@ def run(options):
         (points,) = options.points
         print(json.dumps(memory(options.memory_of, *load(options.data, points))))
         return
-    output = options.output or FOLDER / "semi_supervised.json"
-    output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
+    output = output_file(options.output, "semi_supervised.json")
     results = []
     for points in options.points:
         data = load(options.data, points)

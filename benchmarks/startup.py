@@ -32,6 +32,7 @@ from benchmarks.measuring import (
     CannotMeasureError,
     cell,
     new_parser,
+    output_file,
     positive,
     ratios,
     run_command,
@@ -95,8 +96,7 @@ def run(options):
         subprocess.CalledProcessError: Where `--help` fails.
         OSError: Where the file can't be written.
     """
-    output = options.output or FOLDER / "startup.json"
-    output.parent.mkdir(parents=True, exist_ok=True)  # what can't be written to shows at once
+    output = output_file(options.output, "startup.json")
     models = MODELS if options.model == "both" else (options.model,)
     answers = measure_help(options.help_repeats)
     starts = measure_start(models, options.repeats)

@@ -4,7 +4,8 @@
     python -m benchmarks.summary results/benchmarks --readme README.md
 
 With --readme, the part of that file between `<!-- benchmarks -->` and `<!-- end of benchmarks -->`
-is replaced. Results that are not there have no rows.
+is replaced. Results that are not there have no rows; without any, nothing is written and the exit
+status is 2. First come the aims of the project that the medians reach and miss.
 """
 
 import argparse
@@ -13,21 +14,10 @@ import re
 import sys
 from pathlib import Path
 
+from benchmarks import aims, summary_growth, summary_training
 from benchmarks.measuring import REFUSED, cell, mebibytes
 
 _PART = re.compile(r"(<!-- benchmarks -->\n).*?(<!-- end of benchmarks -->)", re.DOTALL)
-_TRAINING = "training-{}.json"
-_STEPS = {
-    ("textbook", "float32"): "textbook step, float32",
-    ("textbook", "mixed_bfloat16"): "textbook step, bfloat16",
-    ("alternating", "float32"): "alternating, one product for the capsule",
-    ("simultaneous", "float32"): "simultaneous",
-    ("simultaneous", "mixed_bfloat16"): "simultaneous, bfloat16",
-    ("fit", "mixed_bfloat16"): "the same by `fit`, as the experiments train",
-    ("fit, self-tuning", "mixed_bfloat16"): "the same by `fit` from Keras's self-tuning data set",
-    ("fit, dataset", "mixed_bfloat16"): "the same from a tensor",
-    ("fit, dataset, one execution", "mixed_bfloat16"): "the same, all steps in one execution",
-}
 
 
 def main(argv=None):
@@ -44,9 +34,13 @@ def main(argv=None):
     try:
         text = markdown(options.folder)
         if options.readme:
-            options.readme.write_text(fill(options.readme, text), encoding="utf-8")
-    except (OSError, ValueError, KeyError) as error:
-        print(f"{parser.prog}: error: {error!r}", file=sys.stderr)
+            text_of_all = fill(options.readme, text)
+            # Only here: Keras comes with it.
+            from capsgan_keras.files import write_text
+
+            write_text(options.readme, text_of_all)
+    except (OSError, ValueError) as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return REFUSED
     print(text)
     return 0
@@ -56,47 +50,70 @@ def fill(readme, text):
     """Return the text of a Markdown file with its marked part replaced.
 
     Raises:
+        OSError: Where there is no such file.
         ValueError: Where the file has no such part.
     """
     before = readme.read_text(encoding="utf-8")
     if not _PART.search(before):
-        raise ValueError(f"no part <!-- benchmarks --> to replace. Received: {readme}")
+        raise ValueError(
+            "The file must have a part between <!-- benchmarks --> and <!-- end of benchmarks -->. "
+            f"Received: {readme}"
+        )
     return _PART.sub(lambda match: match[1] + text + match[2], before)
 
 
 def markdown(folder):
-    """Return the tables of all results in a folder, as Markdown.
+    """Return the aims and the tables of all results in a folder, as Markdown.
 
     Args:
         folder: `pathlib.Path`.
+
+    Raises:
+        OSError: Where a file can't be read.
+        ValueError: Where the folder has no results, or a file has others than a benchmark writes.
     """
-    parts = [
-        *_of(folder / "capsules.json", _capsules),
-        *(
-            line
-            for shape in ("mnist", "cifar10")
-            for line in _of(folder / _TRAINING.format(shape), _training)
-        ),
-        *_of(folder / "generation-mnist.json", _generation),
-        *_of(folder / "semi_supervised.json", _semi_supervised),
-        *_of(folder / "gam-mnist.json", _gam),
-        *_of(folder / "startup.json", _startup),
-        *_of(folder / "growth.json", _growth),
-    ]
-    return "\n".join(parts) + "\n" if parts else ""
+    tables, reached = [], []
+    for name, describe, aims_of in FILES:
+        path = folder / name
+        if path.is_file():
+            lines, found = _read(path, describe, aims_of)
+            tables += lines
+            reached += found
+    if not tables:
+        raise ValueError(f"`folder` must have results of the benchmarks. Received: {folder}")
+    if reached:
+        tables = [
+            "**Aims**, from the values below:",
+            "",
+            *(f"- {aim}" for aim in reached),
+            "",
+            *tables,
+        ]
+    return "\n".join(tables) + "\n"
 
 
-def _of(path, describe):
-    """Lines on one file's results, after a line on where they were measured."""
-    if not path.is_file():
-        return []
-    result = json.loads(path.read_text(encoding="utf-8"))
-    machine = result["machine"]
-    where = (
-        f"`{path.name}`: {machine['cores']} cores of {machine['cpu']}, "
-        f"{machine['versions']['backend']}, Keras {machine['versions']['keras']}."
-    )
-    return [*describe(result), "", where, ""]
+def _read(path, describe, aims_of):
+    """The lines on one file's results, the last on where they were measured, and the aims."""
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        machine = result["machine"]
+        where = (
+            f"`{path.name}`: {machine['cores']} cores of {machine['cpu']}, "
+            f"{_accelerators(machine)}{machine['versions']['backend']}, "
+            f"Keras {machine['versions']['keras']}."
+        )
+        return [*describe(result), "", where, ""], [aim for each in aims_of for aim in each(result)]
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, StopIteration) as error:
+        # A file of another origin can be wrong in any way.
+        raise ValueError(
+            f"{path.name} must be as the benchmark writes it: {type(error).__name__}: {error}. "
+            f"Received: {path}"
+        ) from error
+
+
+def _accelerators(machine):
+    devices = [name for name in machine.get("devices", []) if not name.startswith("cpu")]
+    return f"{', '.join(devices)}, " if devices else ""
 
 
 def _capsules(result):
@@ -129,47 +146,6 @@ _WAYS = {
 }
 
 
-def _training(result):
-    height, width, channels = result["settings"]["image_shape"]
-    models = result["models"]
-    yield (
-        f"**Training step**, {height}x{width}x{channels}, batch {models[0]['batch_size']}: images "
-        "per second; in brackets how many times the float32 textbook step (least-most of the "
-        "rounds); last the share of the best large convolution's rate."
-    )
-    yield ""
-    yield "| step | " + " | ".join(f"{model['model']} GAN" for model in models) + " |"
-    yield "| --- |" + " --- |" * len(models)
-    tables = [{(row["step"], row["precision"]): row for row in m["steps"]} for m in models]
-    for key, name in _STEPS.items():
-        if all(key in rows for rows in tables):
-            yield f"| {name} | " + " | ".join(_step(rows[key]) for rows in tables) + " |"
-    for precision, rates in result["best_rates"].items():
-        yield ""
-        yield (
-            f"Best large products in {precision}: matrices {rates['matmul'] / 1e9:.0f}, "
-            f"convolutions {rates['convolution'] / 1e9:.0f} GFLOP/s."
-        )
-    for model in models:
-        yield ""
-        yield (
-            f"The {model['model']} GAN needs {model['multiply_adds'] / 1e6:.0f} million "
-            "multiply-adds an image. "
-        ) + " ".join(
-            f"In {precision} the time of its operations goes to "
-            + ", ".join(f"`{one['operation']}` {one['share']:.0%}" for one in shares[:6])
-            + "."
-            for precision, shares in model["operations"].items()
-        )
-
-
-def _step(row):
-    share = row["share_of_limit"]
-    end = "" if share is None else f", {share['convolution']:.0%}"
-    rate = f"{row['images_per_second']['median']:,.0f}"
-    return f"{rate} [{cell(row['times_textbook_float32'], '.2f')}]{end}"
-
-
 def _generation(result):
     settings = result["settings"]
     yield (
@@ -191,6 +167,10 @@ def _generation(result):
 
 
 def _semi_supervised(result):
+    words = {
+        "package": "the package's whole table for one model",
+        "scikit-learn": "one cell of scikit-learn's, that with the most labels,",
+    }
     for one in result["results"]:
         memory = one["peak_bytes"]
         yield (
@@ -199,12 +179,17 @@ def _semi_supervised(result):
             f"{result['settings']['models']} models: "
             f"{one['package_table_seconds']['median']:,.0f} s, scikit-learn anew for each cell "
             f"{one['scikit_learn_table_seconds']['median']:,.0f} s (reckoned from one timed cell "
-            f"for each n): {cell(one['ratio'], '.1f')} times; "
+            f"for each n): {cell(one['ratio'], '.1f')} times, "
+            f"{_rounds(result['settings']['repeats'])}; "
             f"{sum(one['differing_labels'])} of {one['n_test'] * len(one['n_labelled']):,} labels "
-            f"differ; peak memory "
-            + ", ".join(f"{way} {mebibytes(count)} MiB" for way, count in memory.items())
+            "differ; peak memory: "
+            + ", ".join(f"{words[way]} {mebibytes(count)} MiB" for way, count in memory.items())
             + "."
         )
+
+
+def _rounds(count):
+    return "one round" if count == 1 else f"{count} rounds"
 
 
 def _gam(result):
@@ -230,31 +215,26 @@ def _startup(result):
     )
 
 
-def _growth(result):
-    yield (
-        "**Growth** (the exponent of a power of the size, fitted): "
-        + "; ".join(_growth_of(result))
-        + "."
-    )
-
-
-def _growth_of(result):
-    for part, size in (("batch", "batch"), ("width", "discriminator's width"), ("side", "side")):
-        for model, measured in result.get(part, {}).items():
-            sizes = measured["sizes"]
-            yield (
-                f"seconds an image against {size}, {sizes[0]} to {sizes[-1]}, {model}: "
-                f"{cell(measured['exponent'], '.2f')}"
-            )
-    for model, measured in result.get("memory", {}).items():
-        yield f"memory against batch, {model}: {measured['exponent']:.2f}"
-    if "points" in result:
-        points = result["points"]
-        yield (
-            f"label spreading against points, {points['sizes'][0]:,} to {points['sizes'][-1]:,}: "
-            f"seconds {cell(points['seconds_exponent'], '.2f')}, memory "
-            f"{points['bytes_exponent']:.2f}"
-        )
+_TRAININGS = [
+    f"training-{shape}{networks}{backend}.json"
+    for backend in ("", "-jax")
+    for networks in ("", "-tuned")
+    for shape in ("mnist", "cifar10")
+]
+FILES = (
+    ("capsules.json", _capsules, [aims.of_capsules]),
+    *(
+        (name, summary_training.describe, [aims.of_training, aims.of_full_training])
+        for name in _TRAININGS
+    ),
+    ("generation-mnist.json", _generation, []),
+    ("generation-cifar10.json", _generation, []),
+    ("semi_supervised.json", _semi_supervised, [aims.of_semi_supervised]),
+    ("gam-mnist.json", _gam, []),
+    ("startup.json", _startup, [aims.of_startup]),
+    ("growth.json", summary_growth.describe, []),
+)
+"""Names of the files, and the functions of what is in them: lines of Markdown, and aims."""
 
 
 if __name__ == "__main__":

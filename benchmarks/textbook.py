@@ -121,15 +121,19 @@ def textbook_layer(layer):
     )
 
 
-def textbook_copy(network):
+def textbook_copy(network, one_product=False):
     """Return a copy of a functional model that computes its capsules the textbook way.
 
     The copy has weights of its own, with the same values. All other layers stay as they are,
     dtype policies too.
+
+    Args:
+        network: The model.
+        one_product: Whether its `CapsuleLayer` stays as well.
     """
 
     def copy_layer(layer):
-        if isinstance(layer, CapsuleLayer):
+        if isinstance(layer, CapsuleLayer) and not one_product:
             return textbook_layer(layer)
         return type(layer).from_config(layer.get_config())
 
@@ -161,7 +165,7 @@ def package_weights(network):
 
 
 class TextbookGAN:
-    """Textbook copies of a GAN's networks and the alternating step that trains them.
+    """Textbook copies of a GAN's networks and the step that trains them.
 
     Its noise starts as that of a new GAN with the same seed. Regularization losses are not
     counted.
@@ -170,11 +174,22 @@ class TextbookGAN:
         gan: A `capsgan_keras.GAN` whose discriminator has one output.
         generator_optimizer: A Keras optimizer.
         discriminator_optimizer: Another one.
+        update: `"alternating"`, or `"simultaneous"`, where both players learn from one forward
+            pass.
+        one_product: Whether the capsules are the package's `CapsuleLayer`.
     """
 
-    def __init__(self, gan, generator_optimizer, discriminator_optimizer):
-        self.generator = textbook_copy(gan.generator)
-        self.discriminator = textbook_copy(gan.discriminator)
+    def __init__(
+        self,
+        gan,
+        generator_optimizer,
+        discriminator_optimizer,
+        update="alternating",
+        one_product=False,
+    ):
+        self.generator = textbook_copy(gan.generator, one_product)
+        self.discriminator = textbook_copy(gan.discriminator, one_product)
+        self.update = update
         self.loss = gan.loss
         self.latent_dim = gan.latent_dim
         self.noise = keras.random.SeedGenerator(gan.seed)
@@ -185,7 +200,7 @@ class TextbookGAN:
 
     @tf.function
     def train_step(self, images):
-        """Update the discriminator, then the generator.
+        """Update both players.
 
         Args:
             images: uint8 `(batch, height, width, channels)`.
@@ -194,15 +209,33 @@ class TextbookGAN:
             The discriminator's and the generator's loss.
         """
         real = tf.cast(images, tf.float32) / 127.5 - 1.0
-        batch_size = tf.shape(real)[0]
+        return (
+            self._simultaneous(real) if self.update == "simultaneous" else self._alternating(real)
+        )
 
+    @tf.function
+    def train_steps(self, batches):
+        """Do a step on each of several batches, in one execution.
+
+        Args:
+            batches: uint8 `(steps, batch, height, width, channels)`.
+
+        Returns:
+            The last step's losses.
+        """
+        losses = tf.zeros(()), tf.zeros(())
+        for images in batches:
+            losses = self.train_step(images)
+        return losses
+
+    def _alternating(self, real):
+        """Update the discriminator, then the generator on new noise."""
+        batch_size = tf.shape(real)[0]
         generated = self.generator(self._latents(batch_size), training=True)
         with tf.GradientTape() as tape:
             on_generated = self.discriminator(generated, training=True)
             on_real = self.discriminator(real, training=True)
-            discriminator_loss = self.loss(tf.ones_like(on_real), on_real) + self.loss(
-                tf.zeros_like(on_generated), on_generated
-            )
+            discriminator_loss = self._discriminator_loss(on_real, on_generated)
         variables = self.discriminator.trainable_variables
         gradients = tape.gradient(discriminator_loss, variables)
         self.discriminator_optimizer.apply_gradients(zip(gradients, variables, strict=True))
@@ -216,6 +249,29 @@ class TextbookGAN:
         gradients = tape.gradient(generator_loss, variables)
         self.generator_optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return discriminator_loss, generator_loss
+
+    def _simultaneous(self, real):
+        """Update both from the same forward pass."""
+        latents = self._latents(tf.shape(real)[0])
+        with tf.GradientTape(persistent=True) as tape:
+            generated = self.generator(latents, training=True)
+            on_generated = self.discriminator(generated, training=True)
+            on_real = self.discriminator(real, training=True)
+            discriminator_loss = self._discriminator_loss(on_real, on_generated)
+            generator_loss = self.loss(tf.ones_like(on_generated), on_generated)
+        players = (
+            (self.generator, generator_loss, self.generator_optimizer),
+            (self.discriminator, discriminator_loss, self.discriminator_optimizer),
+        )
+        gradients = [tape.gradient(loss, one.trainable_variables) for one, loss, _ in players]
+        for (one, _, optimizer), values in zip(players, gradients, strict=True):
+            optimizer.apply_gradients(zip(values, one.trainable_variables, strict=True))
+        return discriminator_loss, generator_loss
+
+    def _discriminator_loss(self, on_real, on_generated):
+        return self.loss(tf.ones_like(on_real), on_real) + self.loss(
+            tf.zeros_like(on_generated), on_generated
+        )
 
     def _latents(self, batch_size):
         return keras.random.normal((batch_size, self.latent_dim), dtype="float32", seed=self.noise)
@@ -255,8 +311,8 @@ def compare_layers(layer, inputs):
     }
 
 
-def compare_steps(gan, images):
-    """Compare one alternating step of a GAN with the textbook step: weights and noise alike.
+def compare_steps(gan, images, update="alternating"):
+    """Compare one step of a GAN with the textbook step: weights and noise alike.
 
     Both players learn by SGD here, whose steps are the gradients: Adam's first step is little
     more than their signs, and where a gradient is next to nothing, so is its sign.
@@ -264,14 +320,15 @@ def compare_steps(gan, images):
     Args:
         gan: A new `capsgan_keras.GAN` with a seed; it is compiled and trained by one step.
         images: uint8 `(batch, height, width, channels)`.
+        update: `"alternating"` or `"simultaneous"`, for both.
 
     Returns:
         Dictionary of the largest differences: of the losses, relative; of each player's weights,
         as a share of the textbook's largest change of the same variable. Moving averages count
         among the weights.
     """
-    textbook = TextbookGAN(gan, *map(keras.optimizers.SGD, CHECK_RATES))
-    gan.compile(*map(keras.optimizers.SGD, CHECK_RATES), update="alternating")
+    textbook = TextbookGAN(gan, *map(keras.optimizers.SGD, CHECK_RATES), update=update)
+    gan.compile(*map(keras.optimizers.SGD, CHECK_RATES), update=update)
     players = {
         "generator": (gan.generator, textbook.generator),
         "discriminator": (gan.discriminator, textbook.discriminator),

@@ -82,3 +82,26 @@ def test_nothing_is_timed_where_values_differ(tmp_path, capsys, monkeypatch, sma
     assert capsules.main([*TINY, "--output", str(path)]) == 1
     assert "error: layer differs from einsum" in capsys.readouterr().err
     assert not path.exists()
+
+
+def test_a_folder_to_write_to_is_refused(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(capsules, "measure", lambda *arguments: pytest.fail("measured"))
+    assert capsules.main([*TINY, "--output", str(tmp_path)]) == 2
+    assert "Is a directory" in capsys.readouterr().err
+
+
+def test_other_backends_are_refused(tmp_path, run_python):
+    path = tmp_path / "new" / "speed.json"
+    printed = run_python(
+        f"""
+import contextlib, sys
+from benchmarks import capsules, growth
+with contextlib.redirect_stderr(sys.stdout):
+    for module in (capsules, growth):
+        assert module.main(["--output", {str(path)!r}]) == 2
+    assert capsules.main(["--memory-of", "layer"]) == 2
+""",
+        KERAS_BACKEND="numpy",
+    )
+    assert printed.count("Received: backend 'numpy'") == 3
+    assert not path.parent.exists()

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import gam
 from benchmarks.material import synthetic_images, trained_gan
-from benchmarks.measuring import DisagreementError
+from benchmarks.measuring import CannotMeasureError, DisagreementError
 from capsgan_keras.losses import MarginLoss
 
 SHAPE = (16, 16, 1)
@@ -95,6 +95,22 @@ def test_values_are_compared():
             gam.check("naive", {"paper": wrong}, same)
 
 
+@pytest.mark.parametrize("value", [0.0, 0.05, 0.96, 1.0])
+def test_saturated_values_are_refused(value):
+    gam.check_saturation(EXPECTED)
+    saturated = EXPECTED | {"calibrated": EXPECTED["calibrated"] | {"d_b_on_test": value}}
+    with pytest.raises(
+        CannotMeasureError, match=rf"Received: d_b_on_test \(calibrated\) = {value}"
+    ):
+        gam.check_saturation(saturated)
+
+
+@pytest.fixture
+def any_accuracy(monkeypatch):
+    """Networks that have hardly been trained tell all or nothing."""
+    monkeypatch.setattr(gam, "ACCURACIES", (-0.1, 1.1))
+
+
 @pytest.fixture(scope="module")
 def gans():
     return {
@@ -103,7 +119,7 @@ def gans():
     }
 
 
-def test_ways_agree_on_networks_and_ratios_are_taken_within_rounds(gans, monkeypatch):
+def test_ways_agree_on_networks_and_ratios_are_taken_within_rounds(gans, monkeypatch, any_accuracy):
     seconds = {"package": [1.0, 2.0], "one pass": [2.0, 3.0], "naive": [5.0, 6.0]}
     monkeypatch.setattr(gam, "time_in_turn", lambda *a, **k: seconds)
     result = gam.measure(gans, synthetic_images(60, SHAPE, seed=1)[0], 50, repeats=2)
@@ -115,7 +131,7 @@ def test_ways_agree_on_networks_and_ratios_are_taken_within_rounds(gans, monkeyp
     assert result["values"]["paper"]["r_test"] == pytest.approx(accuracies[0] / accuracies[1])
 
 
-def test_nothing_is_timed_where_a_way_is_wrong(gans, monkeypatch):
+def test_nothing_is_timed_where_a_way_is_wrong(gans, monkeypatch, any_accuracy):
     monkeypatch.setattr(gam, "time_in_turn", lambda *a, **k: pytest.fail("timed"))
     x_test = synthetic_images(60, SHAPE, seed=1)[0]
 
@@ -143,8 +159,18 @@ def test_scores_of_each_others_images_are_compared(gans, monkeypatch):
         gam.measure(gans, synthetic_images(60, SHAPE, seed=1)[0], 50, repeats=2)
 
 
-def test_the_command(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(gam, "TRAINING_STEPS", 2)
+def test_more_test_images_than_there_are(tmp_path, capsys, monkeypatch):
+    given = (None, None), (np.zeros((30, 28, 28, 1), np.uint8), None)
+    monkeypatch.setattr("capsgan_keras.datasets.load_dataset", lambda name: given)
+    sizes = ["--test-images", "31", "--output", str(tmp_path / "gam.json")]
+    assert gam.main(sizes) == 2
+    assert "must be at most 30, those of MNIST. Received: 31" in capsys.readouterr().err
+
+
+def test_the_command(tmp_path, capsys, monkeypatch, any_accuracy):
+    x_test = (np.random.default_rng(0).random((30, 28, 28, 1)) * 256).astype(np.uint8)
+    given = (None, None), (x_test, None)
+    monkeypatch.setattr("capsgan_keras.datasets.load_dataset", lambda name: given)
     path = tmp_path / "new" / "gam.json"
     sizes = ["--images", "40", "--test-images", "30", "--repeats", "1"]
     assert gam.main([*sizes, "--output", str(path)]) == 0

@@ -100,7 +100,7 @@ def test_memory_of_a_table(monkeypatch):
     monkeypatch.setattr(growth, "make_table", lambda *data: np.ones(64 * 2**20, np.uint8).sum())
     measured = growth.measure_table(1_000)
     assert 60 * 2**20 < measured["bytes"] < 80 * 2**20
-    assert 0 < measured["seconds"] < 10
+    assert measured["seconds"] > 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
@@ -154,7 +154,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert "side" not in result
     lines = printed.splitlines()
     assert any(line.split() == ["exponent", "3.00"] for line in lines)
-    assert any(line.split() == ["2,000", "4.0", "(4.0-4.0)", "2,000"] for line in lines)
+    assert any(line.split() == ["2,000", "4.0", "2,000"] for line in lines)
 
 
 @pytest.mark.parametrize(

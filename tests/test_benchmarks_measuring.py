@@ -59,9 +59,25 @@ def test_ratios_are_taken_within_each_round():
 
 def test_cells():
     assert measuring.cell({"median": 2.0, "min": 1.25, "max": 3.0}, ".1f") == "2.0 (1.2-3.0)"
+    assert measuring.cell({"median": 2.0, "min": 2.0, "max": 2.0}, ".1f") == "2.0"
+    assert measuring.cell(3, ".1f") == "3.0"
     assert measuring.cell(None, ".1f") == "-"
     assert measuring.mebibytes(1536 * 2**20) == "1,536"
     assert measuring.mebibytes(None) == "-"
+
+
+def test_the_file_to_write_is_made_sure_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(measuring, "FOLDER", tmp_path / "results")
+    path = measuring.output_file(None, "speed.json")
+    assert path == tmp_path / "results" / "speed.json"
+    assert path.parent.is_dir()
+    assert not path.exists()
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        measuring.output_file(tmp_path, "speed.json")
+    path.write_text("{}")
+    assert measuring.output_file(path, "other.json") == path
+    with pytest.raises(FileExistsError):
+        measuring.output_file(path / "speed.json", "other.json")
 
 
 @pytest.mark.parametrize("text", ["0", "-3"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import feeding, limit, operations, textbook, training
+from benchmarks import costs, feeding, limit, operations, textbook, textbook_ways, training
 from benchmarks.measuring import DisagreementError
 from capsgan_keras import GAN, CapsuleGAN, ConvolutionalGAN
 from capsgan_keras.layers import CapsuleLayer, PrimaryCap
@@ -20,6 +20,7 @@ from capsgan_keras.models import (
 from capsgan_keras.training.batches import EpochBatches
 
 SHAPE = (16, 16, 1)
+TOLERANCE = training.TOLERANCES["float32"]
 TINY = ["--batch-size", "4", "--steps", "1", "--repeats", "2"]
 
 
@@ -36,14 +37,14 @@ def routed_discriminator():
     return keras.Model(images, keras.layers.Dense(1, "sigmoid")(features))
 
 
-def new_gan(kind, seed=1):
+def new_gan(kind, seed=1, dtype=None):
     """A tiny GAN with weights so large that differences between the ways would show."""
-    generator = build_generator(SHAPE, 5, filters=(4, 3))
+    generator = build_generator(SHAPE, 5, filters=(4, 3), dtype=dtype)
     if kind == "three capsules":
         gan = GAN(generator, routed_discriminator(), MarginLoss(), seed=seed)
     elif kind == "one capsule":
         discriminator = build_capsule_discriminator(
-            SHAPE, filters=4, kernel_size=5, n_channels=2, dim_capsule=4
+            SHAPE, filters=4, kernel_size=5, n_channels=2, dim_capsule=4, dtype=dtype
         )
         gan = CapsuleGAN(SHAPE, 5, generator=generator, discriminator=discriminator, seed=seed)
     else:
@@ -105,7 +106,7 @@ def test_another_number_of_routings_is_another_layer(monkeypatch):
     layer.build((None, 6, 3))
     other = textbook.TextbookCapsules(3, 4, routings=2)
     monkeypatch.setattr(textbook, "textbook_layer", lambda layer: other)
-    assert min(textbook.compare_layers(layer, capsules()).values()) > training.TOLERANCE
+    assert min(textbook.compare_layers(layer, capsules()).values()) > TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -133,13 +134,14 @@ def test_a_textbook_copy_keeps_the_other_layers_and_their_precision():
     np.testing.assert_array_equal(network(batch), before)  # has weights of its own
 
 
+@pytest.mark.parametrize("update", ["alternating", "simultaneous"])
 @pytest.mark.parametrize("kind", ["one capsule", "three capsules", "convolutional"])
-def test_the_textbook_step_does_what_alternating_updates_do(kind):
+def test_the_textbook_step_does_what_the_package_does(kind, update):
     gan = new_gan(kind)
     start = [weight.copy() for weight in gan.get_weights()]
     rates = 0.2, 0.05
-    theirs = textbook.TextbookGAN(gan, *map(keras.optimizers.SGD, rates))
-    gan.compile(*map(keras.optimizers.SGD, rates), update="alternating")
+    theirs = textbook.TextbookGAN(gan, *map(keras.optimizers.SGD, rates), update=update)
+    gan.compile(*map(keras.optimizers.SGD, rates), update=update)
     for step in range(3):
         batch = images(seed=step)
         logs = gan.train_on_batch(batch, return_dict=True)
@@ -159,10 +161,69 @@ def test_the_textbook_step_does_what_alternating_updates_do(kind):
 
 @pytest.mark.parametrize("kind", ["one capsule", "three capsules", "convolutional"])
 def test_steps_are_compared(kind):
-    assert max(textbook.compare_steps(new_gan(kind), images()).values()) < training.TOLERANCE
+    assert max(textbook.compare_steps(new_gan(kind), images()).values()) < TOLERANCE
     gan = new_gan(kind)
     gan.sample_latents(1)  # its noise is one draw ahead
-    assert min(textbook.compare_steps(gan, images()).values()) > training.TOLERANCE
+    assert min(textbook.compare_steps(gan, images()).values()) > TOLERANCE
+    assert textbook.compare_steps(new_gan(kind), images(), "simultaneous")["losses"] < TOLERANCE
+
+
+def test_bfloat16_steps_are_compared():
+    largest = training.TOLERANCES["mixed_bfloat16"]
+    gan = new_gan("one capsule", dtype="mixed_bfloat16")
+    assert 0 < max(textbook.compare_steps(gan, images()).values()) < largest
+    gan = new_gan("one capsule", dtype="mixed_bfloat16")
+    gan.sample_latents(1)  # its noise is one draw ahead
+    assert max(textbook.compare_steps(gan, images()).values()) > largest
+
+
+def test_a_step_of_other_values_is_refused(monkeypatch):
+    def compare(gan, images, update):
+        value = 0.1 if (gan, update) == ("float32", "simultaneous") else 0.0
+        return {"losses": 0.0, "generator_weights": value}
+
+    monkeypatch.setattr(textbook, "compare_steps", compare)
+    monkeypatch.setattr(training, "_compare_capsules", lambda gan, batch_size: None)
+    with pytest.raises(DisagreementError, match="simultaneous step in float32 differs"):
+        training.check(lambda precision: precision, ["float32"], images())
+    monkeypatch.setattr(textbook, "compare_steps", lambda *arguments: {"losses": 0.1})
+    monkeypatch.setitem(training.TOLERANCES, "float32", 0.1)
+    found = training.check(lambda precision: precision, training.PRECISIONS, images())
+    assert list(found) == [
+        "alternating float32",
+        "simultaneous float32",
+        "alternating mixed_bfloat16",
+    ]
+
+
+def test_all_forms_of_the_textbook_step_do_the_same_steps(monkeypatch):
+    batches = EpochBatches(images(12), 4, seed=0)
+    assert textbook_ways.check(lambda: new_gan("convolutional"), batches).keys() == {
+        "textbook, dataset",
+        "textbook, one execution",
+    }
+    differences = textbook_ways.check(tiny_gan, batches)
+    assert list(differences) == [
+        "textbook, one product",
+        "textbook, dataset",
+        "textbook, one execution",
+    ]
+    assert max(differences.values()) <= feeding.TOLERANCE
+
+    def one_step(gan, batches):
+        return lambda: gan.train_step(batches[0])
+
+    monkeypatch.setattr(textbook_ways, "one_execution", one_step)
+    with pytest.raises(DisagreementError, match="ways to do the textbook step end"):
+        textbook_ways.check(tiny_gan, batches)
+
+
+def test_a_copy_with_the_packages_capsules():
+    network = new_gan("one capsule").discriminator
+    copy = textbook.textbook_copy(network, one_product=True)
+    assert isinstance(copy.get_layer("final_capsules"), CapsuleLayer)
+    batch = images().astype("float32") / 127.5 - 1
+    np.testing.assert_array_equal(copy(batch), network(batch))
 
 
 def tiny_gan():
@@ -209,28 +270,161 @@ def test_multiply_adds_are_counted():
     assert final == capsules * 8 * 4
     total = 3 * sum(generator) - generator[0] + 7 * (first + primary + final) - 2 * first
     assert limit.step_multiply_adds(gan) == total
+    forward = sum(generator) + first + primary + final
+    assert limit.alternating_multiply_adds(gan) == total + forward
 
 
 @pytest.fixture
 def small_products(monkeypatch):
-    """The machine's best rate, from products that take no time."""
+    """Rates from products that take no time."""
     monkeypatch.setattr(limit, "MATRICES", (16,))
     monkeypatch.setattr(limit, "CONVOLUTIONS", ((1, 2, 3),))
+    monkeypatch.setattr(limit, "ROUNDS", 2)
+    monkeypatch.setattr(limit, "LEAST_SECONDS", 1e-3)
 
 
 def test_best_rates_are_positive_and_finite(small_products):
     for dtype in ("float32", "bfloat16"):
         rates = limit.best_rates(dtype)
         assert list(rates) == ["matmul", "convolution"]
-        assert all(0 < rate < 1e15 for rate in rates.values())
+        for values in rates.values():
+            assert 0 < values["min"] <= values["median"] <= values["max"] < 1e15
 
 
-def test_only_simultaneous_steps_have_a_share_of_the_limit():
-    best = {"float32": {"matmul": 8e9, "convolution": 4e9}}
+def test_a_rate_is_that_of_many_products_in_a_call(monkeypatch):
+    asked = []
+
+    def repeating(function, one, other):
+        assert (function, one, other) == ("product", "one", "other")
+        return asked.append
+
+    # 2 ms a call and 1 ms a product.
+    monkeypatch.setattr(limit, "_repeating", repeating)
+    monkeypatch.setattr(
+        limit, "_seconds", lambda repeat, count: repeat(count) or 2e-3 + 1e-3 * count
+    )
+    found = limit.rate(6.0, "product", "one", "other")
+    count = asked[-1]
+    assert 2e-3 + 1e-3 * count >= limit.LEAST_SECONDS
+    assert asked[-limit.ROUNDS :] == limit.ROUNDS * [count]
+    assert found["median"] == found["max"] == pytest.approx(6.0 * count / (2e-3 + 1e-3 * count))
+
+
+def test_products_are_made_one_after_the_other():
+    made = []
+
+    def product(one, other):
+        tf.py_function(lambda: made.append(1), [], [])
+        return one @ other
+
+    repeat = limit._repeating(product, tf.eye(3), 2.0 * tf.eye(3))
+    for count in (1, 4):
+        made.clear()
+        repeat(count)
+        assert len(made) == count
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_the_passes_of_a_convolution(transposed):
+    kind = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
+    layer = kind(3, 3, strides=2, padding="same", use_bias=False)
+    inputs = tf.random.stateless_normal((2, 8, 8, 4), (1, 2))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        value = layer(inputs)
+        total = tf.reduce_sum(value * value) / 2  # whose gradient is the value
+    expected = [value, *tape.gradient(total, [inputs, layer.kernel.value])]
+    names, functions, operands = zip(*limit._passes(layer, inputs.shape, "float32"), strict=True)
+    assert names == tuple(limit.PASSES["generator"])
+    kernel = layer.kernel.value
+    given = [(inputs, kernel), (value, kernel), (inputs, value)]
+    for function, tensors, shapes, result in zip(functions, given, operands, expected, strict=True):
+        assert [one.shape for one in tensors] == [one.shape for one in shapes]
+        np.testing.assert_allclose(function(*tensors), result, rtol=1e-4, atol=1e-5)
+
+
+def test_a_gans_own_convolutions(monkeypatch):
+    # A second for every product.
+    def rate(operations, *others):
+        return {"median": float(operations), "min": 1.0, "max": 2.0}
+
+    monkeypatch.setattr(limit, "rate", rate)
+    gan = new_gan("one capsule")
+    found = limit.own_convolutions(gan, 4, "float32")
+    generator = limit.forward_multiply_adds(gan.generator)
+    discriminator = limit.forward_multiply_adds(gan.discriminator)
+    large = [
+        *(
+            (player, count)
+            for player, counts in (("generator", generator[1:]), ("discriminator", discriminator))
+            for count in counts
+            if count >= limit.LARGE * sum({"generator": generator}.get(player, discriminator))
+        )
+    ]
+    passes = {player: sum(each.values()) for player, each in limit.PASSES.items()}
+    assert [one["rate"]["median"] for one in found["products"]] == [
+        2.0 * 4 * count for _, count in large for _ in range(3)
+    ]
+    # The seconds of a step are 1/(2 * 4) for every image and product.
+    operations = sum(passes[player] * count for player, count in large)
+    assert found["rate"] == pytest.approx(8 * operations / sum(passes[p] for p, _ in large))
+
+
+def test_shares_of_the_limit_count_each_steps_own_work():
+    best = {"float32": {"matmul": {"median": 8e9}, "convolution": {"median": 4e9}}}
     row = {"precision": "float32", "images_per_second": {"median": 100.0}}
-    shares = training.shares_of_limit(row | {"step": "fit"}, 10_000_000, best)
-    assert shares == {"matmul": 0.25, "convolution": 0.5}
-    assert training.shares_of_limit(row | {"step": "alternating"}, 10_000_000, best) is None
+    counts = {"multiply_adds": 10_000_000, "multiply_adds_alternating": 15_000_000}
+    for step, convolution in (
+        ("fit", 0.5),
+        ("simultaneous", 0.5),
+        ("textbook, simultaneous", 0.5),
+        ("alternating", 0.75),
+        ("textbook", 0.75),
+        ("textbook, dataset", 0.75),
+    ):
+        shares = training.shares_of_limit(row | {"step": step}, counts, best)
+        assert shares == {"matmul": convolution / 2, "convolution": convolution}
+
+
+def test_the_experiments_networks(tmp_path):
+    new_gan = training.gan_maker("capsule", "mnist", "tuned")
+    gan = new_gan("mixed_bfloat16")
+    assert keras.config.dtype_policy().name == "float32"
+    assert gan.latent_dim == 32
+    assert gan.discriminator.get_layer("primary_capsules").compute_dtype == "bfloat16"
+    for one, other in zip(gan.get_weights(), new_gan("float32").get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for dataset, options, batch in (
+        ("mnist", ["--networks", "tuned"], 64),
+        ("cifar10", ["--networks", "tuned"], 64),
+        ("mnist", [], 128),
+    ):
+        options = training.parse(["--dataset-shape", dataset, *options])
+        assert options.batch_size is None
+        assert training.default_batch(options) == batch
+
+
+def test_models_are_compared_at_the_same_step_and_batch():
+    def of(model, batch_size, **rates):
+        rows = [
+            {"step": step, "precision": "float32", "images_per_second": {"median": rate}}
+            for step, rate in rates.items()
+        ]
+        return {"model": model, "batch_size": batch_size, "steps": rows}
+
+    measured = [
+        of("capsule", 8, fit=1000.0, scan=2000.0),
+        of("convolutional", 8, fit=4000.0),
+        of("capsule", 16, fit=1.0),
+    ]
+    (one,) = costs.compare_models(measured)
+    assert one == {
+        "batch_size": 8,
+        "step": "fit",
+        "precision": "float32",
+        "capsule_over_convolutional": 0.25,
+        "full_training_seconds": {"capsule": 3000, "convolutional": 750, "together": 3750},
+    }
 
 
 def test_the_profile_names_operations():
@@ -276,18 +470,21 @@ def test_bfloat16_is_timed_where_the_hardware_has_it(monkeypatch):
         assert training.default_precisions() == ("float32", policy)
 
 
-def test_the_command(tmp_path, capsys, small_products):
+def test_the_command(tmp_path, capsys, monkeypatch, small_products):
+    monkeypatch.setattr(training, "SHAPES", {"mnist": SHAPE})
+    monkeypatch.setattr(training, "new_gan", lambda model, shape, dtype: new_gan("one capsule"))
     path = tmp_path / "new" / "speed.json"
     arguments = [*TINY, "--model", "capsule", "--precision", "float32", "--output", str(path)]
     assert training.main(arguments) == 0
     printed = capsys.readouterr().out
     assert f"Written to {path}" in printed
-    assert "capsule, 28x28x1, batch 4" in printed
+    assert "capsule, 16x16x1, batch 4" in printed
     text = path.read_text(encoding="utf-8")
     assert str(tmp_path) not in text
     result = json.loads(text)
     assert result["settings"] == {
-        "image_shape": [28, 28, 1],
+        "image_shape": [16, 16, 1],
+        "networks": "default",
         "steps": 1,
         "repeats": 2,
     }
@@ -296,21 +493,27 @@ def test_the_command(tmp_path, capsys, small_products):
     assert result["machine"]["versions"]["keras"] == keras.__version__
     (measured,) = result["models"]
     assert (measured["model"], measured["batch_size"]) == ("capsule", 4)
-    assert list(measured["differences"]) == ["layer", "step"]
-    assert measured["multiply_adds"] > 1e6
+    assert list(measured["differences"]) == [
+        "layer",
+        "alternating float32",
+        "simultaneous float32",
+    ]
+    assert measured["multiply_adds_alternating"] > measured["multiply_adds"] > 1e4
+    assert measured["convolutions"]["float32"]["rate"] > 0
     assert len(measured["operations"]["float32"]) > 3
     for values in measured["differences"].values():
-        assert all(0.0 <= value <= training.TOLERANCE for value in values.values())
+        assert all(0.0 <= value <= TOLERANCE for value in values.values())
     steps = {row["step"]: row for row in measured["steps"]}
     assert list(steps) == [
+        "textbook",
+        "textbook, one product",
+        "textbook, simultaneous",
+        "textbook, dataset",
+        "textbook, one execution",
+        "alternating",
         "simultaneous",
         "fit",
-        "fit, one execution",
-        "fit, self-tuning",
-        "fit, dataset",
         "fit, dataset, one execution",
-        "alternating",
-        "textbook",
     ]
     reference = steps["textbook"]["images_per_second"]["rounds"]
     for row in steps.values():
@@ -329,8 +532,16 @@ def test_nothing_is_timed_where_values_differ(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(training, "time_in_turn", lambda *arguments: pytest.fail("timed"))
     path = tmp_path / "speed.json"
     assert training.main([*TINY, "--model", "capsule", "--output", str(path)]) == 1
-    assert "error: capsule: the layer differs from the textbook's" in capsys.readouterr().err
+    assert (
+        "error: the capsule layer in float32 differs from the textbook's" in capsys.readouterr().err
+    )
     assert not path.exists()
+
+
+def test_a_folder_to_write_to_shows_before_anything_is_timed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(training, "measure", lambda *arguments: pytest.fail("timed"))
+    assert training.main(["--output", str(tmp_path)]) == 2
+    assert f"error: [Errno 21] Is a directory: '{tmp_path}'" in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_written_shows_before_anything_is_timed(
@@ -381,6 +592,7 @@ import os
 os.environ["KERAS_BACKEND"] = "jax"
 from benchmarks import limit, training
 limit.MATRICES, limit.CONVOLUTIONS = (16,), ((1, 2, 3),)
+limit.ROUNDS, limit.LEAST_SECONDS = 1, 1e-3
 assert training.main({[*arguments, "--output", str(path)]!r}) == 0
 try:
     import benchmarks.textbook
@@ -395,11 +607,11 @@ except ImportError as error:
     assert measured["differences"] is None
     assert max(measured["feeding"].values()) < 1e-3
     assert [row["step"] for row in measured["steps"]] == [
+        "alternating",
         "simultaneous",
         "fit",
         "fit, one execution",
         "scan",
-        "alternating",
     ]
     assert all(row["times_textbook"] is None for row in measured["steps"])
 
