@@ -100,7 +100,7 @@ def test_wrong_arguments_are_refused_before_anything_else(arguments, message, ca
     assert output.out == ""
 
 
-@pytest.mark.parametrize("module", ["digits", "mnist", "cifar10"])
+@pytest.mark.parametrize("module", ["digits", "mnist", "cifar10", "study"])
 def test_help_answers_in_under_a_second(module):
     times = []
     for _ in range(3):
