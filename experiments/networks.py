@@ -14,6 +14,12 @@ from experiments.errors import SettingsError
 
 FINAL_SHARE = 0.05
 """Of the learning rates, where they fall."""
+_LOSSES = {
+    None: None,  # the model's own
+    "margin": MarginLoss,
+    "cross-entropy": keras.losses.BinaryCrossentropy,
+    "least-squares": keras.losses.MeanSquaredError,
+}
 
 
 def build_gan(settings, model, image_shape, steps=None):
@@ -32,6 +38,7 @@ def build_gan(settings, model, image_shape, steps=None):
         "capsule": (_capsule_discriminator, CapsuleGAN),
         "convolutional": (_convolutional_discriminator, ConvolutionalGAN),
     }[model]
+    loss = _LOSSES[settings.loss]
     try:
         gan = kind(
             image_shape,
@@ -45,6 +52,7 @@ def build_gan(settings, model, image_shape, steps=None):
                 seed=settings.seed,
             ),
             discriminator=build_discriminator(settings, image_shape),
+            loss=loss and loss(),
             seed=settings.seed,
         )
         rates = settings.generator_learning_rate, getattr(settings, f"{model}_learning_rate")
@@ -113,8 +121,8 @@ def equilibrium(loss):
     """Return the best discriminator's output where real and generated images are alike.
 
     Args:
-        loss: A GAN's loss: `MarginLoss`, whose docstring gives the formula, or cross-entropy,
-            which has it at 0.5.
+        loss: A GAN's loss: `MarginLoss`, whose docstring gives the formula, or cross-entropy or
+            least squares, which have it at 0.5.
     """
     if isinstance(loss, MarginLoss):
         weight = loss.down_weighting

@@ -10,6 +10,7 @@ from pathlib import Path
 MODELS = ("capsule", "convolutional")
 PUBLISHED = ("tuned", "paper")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+LOSSES = ("margin", "cross-entropy", "least-squares")
 
 
 def _text(name, value):
@@ -189,6 +190,13 @@ class Settings:
         "whether both networks learn from one forward pass or in turn",
         None,
         choices=("simultaneous", "alternating"),
+    )
+    loss: str | None = _setting(
+        None,
+        "of both networks (default: margin with the capsule discriminator, cross-entropy with the "
+        "convolutional one)",
+        None,
+        choices=LOSSES,
     )
     beta_1: float = _setting(0.5, "of Adam, for both networks", _share, float)
     generator_learning_rate: float | None = _setting(

@@ -131,6 +131,22 @@ def test_only_the_generators_weights_are_averaged(model):
     assert not build_gan(Settings(), model, GREY).generator_optimizer.use_ema
 
 
+@pytest.mark.parametrize("model", ["capsule", "convolutional"])
+@pytest.mark.parametrize(
+    ("name", "on_real", "on_generated"),
+    [
+        ("margin", 0.4**2, 0.5 * 0.4**2),
+        ("cross-entropy", np.log(2.0), np.log(2.0)),
+        ("least-squares", 0.25, 0.25),
+    ],
+)
+def test_either_model_takes_every_loss(model, name, on_real, on_generated):
+    gan = build_gan(Settings(loss=name), model, GREY)
+    halves = np.full((3, 1), 0.5, "float32")
+    assert float(gan.loss(np.ones((3, 1)), halves)) == pytest.approx(on_real)
+    assert float(gan.loss(np.zeros((3, 1)), halves)) == pytest.approx(on_generated)
+
+
 @pytest.mark.parametrize(
     ("image_shape", "settings", "message"),
     [
@@ -151,3 +167,4 @@ def test_equilibrium_minimises_the_discriminators_loss():
     assert equilibrium(MarginLoss()) == pytest.approx(0.95 / 1.5)
     assert equilibrium(MarginLoss()) == pytest.approx(outputs[total.argmin(), 0], abs=1e-3)
     assert equilibrium(keras.losses.BinaryCrossentropy()) == 0.5
+    assert equilibrium(keras.losses.MeanSquaredError()) == 0.5

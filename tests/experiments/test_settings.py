@@ -24,6 +24,7 @@ from experiments.settings import Settings
         ("verbose", 3),
         ("precision", "bfloat16"),
         ("update", "together"),
+        ("loss", "hinge"),
         ("beta_1", 1.0),
         ("beta_1", float("nan")),
         ("generator_learning_rate", 0.0),

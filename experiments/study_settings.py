@@ -1,0 +1,154 @@
+"""The settings of the study. Only the standard library is imported here, as in `settings`."""
+
+import dataclasses
+
+from experiments import cifar10, mnist
+from experiments.settings import Settings, whole
+
+BASE = dataclasses.replace(
+    mnist.TUNED,
+    model="capsule",
+    loss="margin",
+    # The rates stay. Falling ones would freeze both players in the second half of so short a run,
+    # whatever they had come to, and the ratio under study would be that of the first half only.
+    decay=0.0,
+    # Runs are about what training does, not about what averaging makes of it.
+    generator_ema=0.0,
+    # A quarter of the generator's, 1e-3, where the tuned settings have a fifth: one of the ratios.
+    # The same for both discriminators, so that they differ in their layers alone.
+    capsule_learning_rate=2.5e-4,
+    convolutional_learning_rate=2.5e-4,
+)
+"""What the settings on MNIST are made from, by single changes."""
+
+CIFAR10 = dataclasses.replace(cifar10.TUNED, model="capsule", loss="margin")
+"""The same for CIFAR-10, where the tuned settings have rates that stay."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """One row of the study.
+
+    Attributes:
+        name: Short, unique; names files.
+        question: What it answers with others of the same question.
+        change: What is different from the base, in words.
+        settings: Its `Settings`; `settings.model` is one model.
+        max_seeds: Largest number of runs; None for as many as are asked for.
+    """
+
+    name: str
+    question: str
+    change: str
+    settings: Settings
+    max_seeds: int | None = None
+
+    @property
+    def model(self):
+        """`"capsule"` or `"convolutional"`."""
+        return self.settings.model
+
+
+def _case(name, question, change, base=BASE, max_seeds=None, **values):
+    settings = dataclasses.replace(base, **values)
+    return Case(name=name, question=question, change=change, settings=settings, max_seeds=max_seeds)
+
+
+_LOSS = "capsules or loss"
+_RATE = "rate of D to that of G"
+_CAPSULES = "capsules"
+_ROUTING = "routing"
+_PADDING = "padding"
+_CONVOLUTIONAL = {"model": "convolutional"}
+_RATE_OF_G = BASE.generator_learning_rate
+
+CASES = (
+    _case("capsule-margin", _LOSS, "capsule D, margin loss (the base)"),
+    _case("capsule-cross-entropy", _LOSS, "capsule D, cross-entropy", loss="cross-entropy"),
+    _case("capsule-least-squares", _LOSS, "capsule D, least squares", loss="least-squares"),
+    _case("convolutional-margin", _LOSS, "convolutional D, margin loss", **_CONVOLUTIONAL),
+    _case(
+        "convolutional-cross-entropy",
+        _LOSS,
+        "convolutional D, cross-entropy (its base)",
+        loss="cross-entropy",
+        **_CONVOLUTIONAL,
+    ),
+    _case(
+        "convolutional-least-squares",
+        _LOSS,
+        "convolutional D, least squares",
+        loss="least-squares",
+        **_CONVOLUTIONAL,
+    ),
+    _case("rate-1", _RATE, "1 (the base: 1/4)", capsule_learning_rate=_RATE_OF_G),
+    _case("rate-half", _RATE, "1/2", capsule_learning_rate=_RATE_OF_G / 2),
+    _case("rate-eighth", _RATE, "1/8", capsule_learning_rate=_RATE_OF_G / 8),
+    # The same convolution with as many weights, cut into an eighth of the vectors.
+    _case(
+        "wide-capsules",
+        _CAPSULES,
+        "2 types of primary capsules of 64 components (the base: 16 of 8)",
+        n_channels=2,
+        primary_dim_capsule=64,
+    ),
+    _case("batch-norm", _CAPSULES, "batch normalization in D", capsule_batch_norm=True),
+    _case("leaky-routing", _ROUTING, "leaky routing, one capsule", routing="leaky"),
+    _case("two-capsules", _ROUTING, "two capsules, real and generated", num_capsule=2),
+    _case("cifar10-same", _PADDING, "same padding in D", base=CIFAR10, max_seeds=1),
+    _case(
+        "cifar10-valid",
+        _PADDING,
+        "valid padding in D",
+        base=CIFAR10,
+        max_seeds=1,
+        capsule_padding="valid",
+    ),
+)
+"""13 settings on MNIST, and the question of padding, two runs on CIFAR-10."""
+
+RATES = {
+    "1": "rate-1",
+    "1/2": "rate-half",
+    "1/4": "capsule-margin",
+    "1/8": "rate-eighth",
+}
+"""The cases of the ratios of both learning rates, D's to G's."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StudySizes:
+    """How much every run trains and is measured.
+
+    Attributes:
+        steps: Training steps; a multiple of `every`.
+        every: Steps that a point of the curves is the mean of.
+        n_samples: Generated images that the classifier sees.
+        n_unlabelled: Generated images that label spreading has.
+        n_labelled: Real images that it has.
+        draws: Draws of these.
+        seed: Sets the generated images and the draws.
+        proof_steps: Training steps of the comparison of routings.
+
+    Raises:
+        ValueError: Where a number is out of its range.
+    """
+
+    steps: int = 3_000
+    every: int = 50
+    n_samples: int = 10_000
+    n_unlabelled: int = 10_000
+    n_labelled: int = 100
+    draws: int = 5
+    seed: int = 0
+    proof_steps: int = 50
+
+    def __post_init__(self):
+        """Check every field."""
+        for field in dataclasses.fields(self):
+            low = {"seed": 0, "n_samples": 2}.get(field.name, 1)
+            whole(low)(field.name, getattr(self, field.name))
+        if self.steps % self.every:
+            raise ValueError(
+                f"`steps` must be a multiple of `every`, {self.every}. Received: steps={self.steps}"
+            )
