@@ -196,6 +196,7 @@ def test_a_step_of_other_values_is_refused(monkeypatch):
     ]
 
 
+@pytest.mark.long
 def test_all_forms_of_the_textbook_step_do_the_same_steps(monkeypatch):
     batches = EpochBatches(images(12), 4, seed=0)
     assert textbook_ways.check(lambda: new_gan("convolutional"), batches).keys() == {
@@ -470,6 +471,7 @@ def test_bfloat16_is_timed_where_the_hardware_has_it(monkeypatch):
         assert training.default_precisions() == ("float32", policy)
 
 
+@pytest.mark.long
 def test_the_command(tmp_path, capsys, monkeypatch, small_products):
     monkeypatch.setattr(training, "SHAPES", {"mnist": SHAPE})
     monkeypatch.setattr(training, "new_gan", lambda model, shape, dtype: new_gan("one capsule"))
@@ -583,6 +585,7 @@ def test_the_backend_is_chosen_before_keras_is_imported(monkeypatch):
     assert training.main(["--backend", "jax"]) == "jax"
 
 
+@pytest.mark.long
 def test_on_jax_the_package_is_timed_alone(tmp_path, run_python):
     path = tmp_path / "speed.json"
     arguments = [*TINY, "--model", "convolutional", "--precision", "float32", "--backend", "jax"]
