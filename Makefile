@@ -12,9 +12,11 @@ test: .venv/installed-test
 notebooks: .venv/installed-notebooks
 	.venv/bin/python -m pytest -n $(PYTEST_WORKERS) -m long tests/test_notebooks.py
 
-# Every notebook at the size its first cell speaks of; the outputs are kept in the files.
+# Every notebook at the size its first cell speaks of; the outputs are kept in the files, without
+# what TensorFlow's libraries write on the terminal.
 notebooks-outputs: .venv/installed-notebooks
 	.venv/bin/python -m nbconvert --execute --inplace --to notebook \
+		--ExecutePreprocessor.extra_arguments=--IPKernelApp.capture_fd_output=False \
 		--ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 bench: .venv/installed
