@@ -8,6 +8,17 @@ demo: .venv/installed
 test: .venv/installed-test
 	.venv/bin/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not long"
 
+# Every notebook at a small size, in a temporary folder.
+notebooks: .venv/installed-notebooks
+	.venv/bin/python -m pytest -n $(PYTEST_WORKERS) -m long tests/test_notebooks.py
+
+# Every notebook at the size its first cell speaks of; the outputs are kept in the files, without
+# what TensorFlow's libraries write on the terminal.
+notebooks-outputs: .venv/installed-notebooks
+	.venv/bin/python -m nbconvert --execute --inplace --to notebook \
+		--ExecutePreprocessor.extra_arguments=--IPKernelApp.capture_fd_output=False \
+		--ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
 bench: .venv/installed
 	.venv/bin/python -m benchmarks
 
@@ -23,7 +34,11 @@ bench: .venv/installed
 	.venv/bin/python -m pip install --quiet --editable '.[test]'
 	touch $@
 
+.venv/installed-notebooks: .venv/installed-test
+	.venv/bin/python -m pip install --quiet --editable '.[notebooks]'
+	touch $@
+
 clean:
 	rm -rf .venv build *.egg-info
 
-.PHONY: demo test bench clean
+.PHONY: demo test notebooks notebooks-outputs bench clean

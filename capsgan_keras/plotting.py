@@ -74,6 +74,47 @@ def _picture(image):
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
+def image_figure(images, rows, columns, row_labels=None, column_labels=None, inches=0.7):
+    """Draw images in a grid, enlarged, with words or numbers at its rows and columns.
+
+    Args:
+        images, rows, columns: As in `image_grid`.
+        row_labels: `rows` objects, written at the left; None writes nothing.
+        column_labels: `columns` objects, written above; None writes nothing.
+        inches: Positive number: the height of one image.
+
+    Returns:
+        A `matplotlib.figure.Figure` that belongs to no window; a notebook shows it.
+
+    Raises:
+        ValueError: As `image_grid`, and where there are more or fewer labels.
+    """
+    from matplotlib.figure import Figure
+
+    gap = 2
+    grid = image_grid(images, rows, columns, gap)
+    height, width = np.shape(images)[1:3]
+    words = 0.0 if row_labels is None else 1.0
+    figure = Figure(
+        figsize=(words + columns * inches * width / height, rows * inches), layout="constrained"
+    )
+    axes = figure.subplots()
+    axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    for name, labels, count, side, set_ticks in (
+        ("row_labels", row_labels, rows, height, axes.set_yticks),
+        ("column_labels", column_labels, columns, width, axes.set_xticks),
+    ):
+        labels = [""] * count if labels is None else [str(label) for label in labels]
+        if len(labels) != count:
+            raise ValueError(
+                f"`{name}` must have {count} entries. Received: {name} of length {len(labels)}"
+            )
+        set_ticks(np.arange(count) * (side + gap) + (side - 1) / 2, labels)
+    return figure
+
+
 def training_curves(history, equilibrium=None):
     """Draw the losses, the discriminator's mean outputs and its accuracy over the epochs.
 

@@ -49,6 +49,29 @@ def test_image_grid_refuses(images, arguments, message):
         plotting.image_grid(images, **{"rows": 2, "columns": 2} | arguments)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_image_figure_shows_the_grid_with_its_labels_at_the_images_centres(channels):
+    images = np.random.default_rng(0).integers(0, 255, (6, 4, 8, channels), "uint8")
+    figure = plotting.image_figure(images, 2, 3, row_labels=(0.5, "b"), column_labels="xyz")
+    (axes,) = figure.axes
+    (shown,) = axes.images
+    grid = plotting.image_grid(images, 2, 3)
+    np.testing.assert_array_equal(np.asarray(shown.get_array()).reshape(grid.shape), grid)
+    assert shown.get_clim() == (0, 255)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["0.5", "b"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["x", "y", "z"]
+    # An image of 4 rows begins every 6 rows, one of 8 columns every 10 columns.
+    np.testing.assert_array_equal(axes.get_yticks(), [1.5, 7.5])
+    np.testing.assert_array_equal(axes.get_xticks(), [3.5, 13.5, 23.5])
+
+
+@pytest.mark.parametrize("labels", [{"row_labels": "ab"}, {"column_labels": [1]}])
+def test_image_figure_refuses_other_numbers_of_labels(labels):
+    (name,) = labels
+    with pytest.raises(ValueError, match=f"`{name}` must have . entries. Received:"):
+        plotting.image_figure(np.zeros((6, 4, 4, 1), "uint8"), 3, 2, **labels)
+
+
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
 def test_save_image_keeps_every_pixel(tmp_path, channels, mode):
     image = np.random.default_rng(0).integers(0, 256, (6, 9, channels), "uint8")
