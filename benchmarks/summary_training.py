@@ -36,7 +36,8 @@ def describe(result):
         f"**Training step**, {height}x{width}x{channels}, "
         f"{NETWORKS[settings.get('networks', 'default')]}, {_backend(backend)}: images per second; "
         "in brackets how many times the float32 textbook step (least-most of the rounds); last "
-        "the share of the best large convolution's rate."
+        "the share of the best large convolution's rate. "
+        f"{settings['steps']} steps at a time, {settings['repeats']} rounds."
     )
     yield ""
     yield from _table(measured)

@@ -1,6 +1,6 @@
 """Train both GANs on CIFAR-10 and compare them: section 5, figure 2 and table 2 of the paper.
 
-The paper is CapsuleGAN (arXiv 1802.06167). One command repeats the published figures from nothing:
+The paper is CapsuleGAN (arXiv 1802.06167). One command makes all tables and figures from nothing:
 
     python -m experiments.cifar10 --settings tuned --seeds 3
     python -m experiments.cifar10 --settings paper --seeds 3

@@ -28,7 +28,8 @@ def check_evaluation(evaluation, dataset):
         lacks = f"{largest:,} training images to label, having {len(dataset.x_train):,}"
     if lacks:
         raise SettingsError(
-            f"{dataset.name}: cannot be evaluated, for it lacks {lacks}. Train with --no-evaluate"
+            f"the data set {dataset.name!r} cannot be evaluated, for it lacks {lacks}. Train with "
+            "--no-evaluate"
         )
 
 

@@ -1,6 +1,6 @@
 """Train both GANs on MNIST and compare them: section 5, figure 1 and table 1 of the paper.
 
-The paper is CapsuleGAN (arXiv 1802.06167). One command repeats the published figures from nothing:
+The paper is CapsuleGAN (arXiv 1802.06167). One command makes all tables and figures from nothing:
 
     python -m experiments.mnist --settings tuned --seeds 3
     python -m experiments.mnist --settings paper --seeds 3
@@ -10,7 +10,7 @@ tournament, the semi-supervised table and sample quality. Interrupted, it goes o
 more seeds too. Without arguments: the tuned settings, one seed.
 
 Expected: digits that a person recognises, from both models. Time of the tuned settings on 2 CPU
-cores with bfloat16: about 45 s an epoch for each model, an hour and a half for three seeds; for the
+cores with bfloat16: 45 to 60 s an epoch for each model, about two hours for three seeds; for the
 evaluation about 6 minutes with one seed, longer with more. The paper's settings have discriminators
 of 5.5 and 3.3 million parameters and are for a GPU: on these cores they take three to four hours a
 run.
@@ -39,7 +39,6 @@ TUNED = Settings(
     capsule_learning_rate=2e-4,
     convolutional_filters=(48, 96, 192),
     convolutional_learning_rate=2e-4,
-    generator_ema=0.999,
 )
 """What gave the best images in trials."""
 

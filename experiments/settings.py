@@ -164,8 +164,9 @@ class Settings:
     )
     evaluate: bool | None = _setting(
         None,
-        "compare both models once they are trained, by the generative adversarial metric and label "
-        "spreading (default: yes, unless --dataset is not the experiment's own)",
+        "compare both models once they are trained, by the generative adversarial metric, label "
+        "spreading and, on MNIST and CIFAR-10, sample quality (default: yes, unless --dataset is "
+        "not the experiment's own)",
         _flag,
         bool,
         identity=False,

@@ -46,7 +46,7 @@ def step_row(step, precision, median=1234.5, share=None):
 
 def training_result(*models, best=3e11, **settings):
     rates = {"matmul": 4e11, "convolution": best}
-    settings = {"image_shape": [28, 28, 1]} | settings
+    settings = {"image_shape": [28, 28, 1], "steps": 8, "repeats": 5} | settings
     return {"settings": settings, "best_rates": {"float32": rates}, "models": list(models)}
 
 
@@ -74,6 +74,7 @@ def test_the_training_table_has_rows_for_what_was_timed(tmp_path):
     )
     assert "| textbook, float32 | 1,234 [2.00 (1.00-3.00)] |" in text
     assert "bfloat16" not in text
+    assert "8 steps at a time, 5 rounds." in text
     assert "matrices 400, convolutions 300 GFLOP/s" in text
     assert "`Conv2D` 50%" in text
     assert "50 epochs" not in text  # measured on a CPU
