@@ -45,6 +45,19 @@ def test_best_answer_follows_the_densities(share):
     assert lengths[total.argmin(), 0] == pytest.approx(expected, abs=1e-4)
 
 
+def test_the_best_discriminators_loss_is_a_divergence_of_the_densities():
+    """0.64/3 - 0.64 * 2/9 * sum((p - q)^2 / (2 p + q)): largest where the densities are equal."""
+    p, q = np.random.default_rng(0).dirichlet(np.ones(6), size=2)
+    lengths = np.linspace(0, 1, 20_001, dtype="float32")[:, None]
+    loss = MarginLoss(reduction=None)
+    on_real = np.asarray(loss(np.ones_like(lengths), lengths))
+    on_generated = np.asarray(loss(np.zeros_like(lengths), lengths))
+    least = sum((a * on_real + b * on_generated).min() for a, b in zip(p, q, strict=True))
+    divergence = np.sum((p - q) ** 2 / (2 * p + q))
+    assert divergence > 0.1
+    assert least == pytest.approx(0.64 / 3 - 0.64 * 2 / 9 * divergence, abs=1e-5)
+
+
 def test_sample_weights_and_reductions_work_as_in_keras():
     classes, lengths = np.ones((2, 1)), np.array([[0.4], [0.9]])
     assert float(MarginLoss(reduction="sum")(classes, lengths)) == pytest.approx(0.25)
