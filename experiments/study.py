@@ -30,8 +30,8 @@ arXiv 1611.04076) has a linear output; with the targets 0 and 1 its optimum, p /
 [0, 1] all the same, but the sigmoid and the length flatten towards the ends, which a linear output
 does not.
 
-Time, reckoned from short runs on 2 CPU cores with bfloat16: 3 minutes a run on MNIST (between 2.3
-for the convolutional D and 3.7 for two capsules) and 5 on CIFAR-10, about two and a quarter hours
+Time on 2 CPU cores with bfloat16: 2 to 2.5 minutes a run on MNIST with one capsule or the
+convolutional D; reckoned from short runs, 3.7 for two capsules and 5 on CIFAR-10, about two hours
 for all 41 with their measures; before that, once, 2 minutes for MNIST's classifier and half an
 hour for CIFAR-10's, which `--only` with the names of other settings avoids.
 """
