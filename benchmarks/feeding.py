@@ -123,10 +123,23 @@ def check(new_gan, batches):
         weights[name] = gan.get_weights()
     reference = weights.pop(STEP_BY_STEP)
     differences = {name: difference(before, ours, reference) for name, ours in weights.items()}
+    return agreeing("ways to feed the step", differences)
+
+
+def agreeing(what, differences):
+    """Return differences of weights, where all are small enough.
+
+    Args:
+        what: Words for what ended with the weights.
+        differences: Dictionary of numbers that `difference` returned.
+
+    Raises:
+        DisagreementError: Where one is above `TOLERANCE`, or not a number.
+    """
     if not all(value <= TOLERANCE for value in differences.values()):
         raise DisagreementError(
-            f"ways to feed the step end with weights that differ by more than {TOLERANCE:g} of "
-            f"their change. Received: {differences}"
+            f"{what} end with weights that differ by more than {TOLERANCE:g} of their change. "
+            f"Received: {differences}"
         )
     return differences
 

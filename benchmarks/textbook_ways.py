@@ -3,8 +3,7 @@
 import keras
 import tensorflow as tf
 
-from benchmarks.feeding import TOLERANCE, difference, stacked
-from benchmarks.measuring import DisagreementError
+from benchmarks.feeding import agreeing, difference, stacked
 from benchmarks.textbook import TextbookGAN, package_weights
 from capsgan_keras.layers import CapsuleLayer
 
@@ -85,12 +84,7 @@ def check(new_gan, batches):
         weights[name] = _weights(textbook)
     reference = weights.pop(TEXTBOOK)
     differences = {name: difference(before, ours, reference) for name, ours in weights.items()}
-    if not all(value <= TOLERANCE for value in differences.values()):
-        raise DisagreementError(
-            f"ways to do the textbook step end with weights that differ by more than {TOLERANCE:g} "
-            f"of their change. Received: {differences}"
-        )
-    return differences
+    return agreeing("ways to do the textbook step", differences)
 
 
 def _weights(textbook):
