@@ -67,6 +67,7 @@ PAPER = Settings(
     # It is silent on batch and rates: DCGAN's, for both players and to the last step.
     batch_size=128,
     beta_1=0.5,
+    beta_2=0.999,
     generator_learning_rate=2e-4,
     capsule_learning_rate=2e-4,
     convolutional_learning_rate=2e-4,

@@ -63,7 +63,9 @@ def build_gan(settings, model, image_shape, steps=None):
         ema = settings.generator_ema
         averages = {"use_ema": True, "ema_momentum": ema} if ema else {}
         optimizers = [
-            keras.optimizers.Adam(_schedule(rate, settings.decay, steps), settings.beta_1, **more)
+            keras.optimizers.Adam(
+                _schedule(rate, settings.decay, steps), settings.beta_1, settings.beta_2, **more
+            )
             for rate, more in zip(rates, (averages, {}), strict=True)
         ]
         gan.compile(*optimizers, update=settings.update)

@@ -199,7 +199,12 @@ class Settings:
         None,
         choices=LOSSES,
     )
-    beta_1: float = _setting(0.5, "of Adam, for both networks", _share, float)
+    beta_1: float = _setting(
+        0.5, "of Adam, for both networks: decay of the mean of the gradients", _share, float
+    )
+    beta_2: float = _setting(
+        0.999, "of Adam, for both networks: decay of the mean of their squares", _share, float
+    )
     generator_learning_rate: float | None = _setting(
         None, "of the generator (default: 2e-4)", _rate, float
     )

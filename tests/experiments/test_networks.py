@@ -43,6 +43,7 @@ def test_settings_reach_the_capsule_gan():
         seed=1,
         update="alternating",
         beta_1=0.25,
+        beta_2=0.75,
         generator_learning_rate=3e-4,
         capsule_learning_rate=7e-5,
         latent_dim=12,
@@ -65,10 +66,8 @@ def test_settings_reach_the_capsule_gan():
     gan = build_gan(settings, "capsule", GREY)
     assert gan.seed == 1
     assert gan.update == "alternating"
-    assert [float(o.beta_1) for o in (gan.generator_optimizer, gan.discriminator_optimizer)] == [
-        0.25,
-        0.25,
-    ]
+    for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+        assert (optimizer.beta_1, optimizer.beta_2) == (0.25, 0.75)
     assert learning_rate(gan.generator_optimizer) == 3e-4
     assert learning_rate(gan.discriminator_optimizer) == 7e-5
     assert gan.latent_dim == 12

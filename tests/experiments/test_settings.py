@@ -27,6 +27,7 @@ from experiments.settings import Settings
         ("loss", "hinge"),
         ("beta_1", 1.0),
         ("beta_1", float("nan")),
+        ("beta_2", 1.0),
         ("generator_learning_rate", 0.0),
         ("capsule_learning_rate", float("inf")),
         ("convolutional_learning_rate", float("nan")),
