@@ -16,10 +16,11 @@ BASE = dataclasses.replace(
     beta_1=0.5,
     beta_2=0.999,
     generator_ema=0.0,
+    generator_learning_rate=1e-3,
     # The rates stay. Falling ones would freeze both players in the second half of so short a run,
     # whatever they had come to, and the ratio under study would be that of the first half only.
     decay=0.0,
-    # A quarter of the generator's, 1e-3, where the tuned settings have a fifth: one of the ratios.
+    # A quarter of the generator's, where the tuned settings have a fifth: one of the ratios.
     # The same for both discriminators, so that they differ in their layers alone.
     capsule_learning_rate=2.5e-4,
     convolutional_learning_rate=2.5e-4,
