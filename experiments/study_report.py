@@ -229,7 +229,7 @@ def figure(runs):
         for index, run in enumerate(runs.get(name, ())):
             _draw_curve(axes, run["results"], first=index == 0)
         if name in runs:
-            axes.legend(loc="center right", fontsize="small")
+            axes.legend(fontsize="small")
         _draw_images(strip, runs.get(name, ()))
     grid[0, 0].set_ylabel("D's mean output")
     _draw_recognition(bars.subplots(), runs)
