@@ -33,7 +33,7 @@ TUNED = Settings(
     decay=0.5,
     generator_ema=0.998,
     latent_dim=8,
-    generator_learning_rate=2e-3,
+    generator_learning_rate=1e-3,
     capsule_filters=(64, 128),
     capsule_kernel_size=5,
     capsule_strides=2,
@@ -42,7 +42,7 @@ TUNED = Settings(
     n_channels=16,
     capsule_learning_rate=4e-4,
     convolutional_filters=(48, 96, 192),
-    convolutional_learning_rate=4e-4,
+    convolutional_learning_rate=2e-4,
 )
 """What gave the best images in trials."""
 

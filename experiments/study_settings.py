@@ -16,7 +16,6 @@ BASE = dataclasses.replace(
     beta_1=0.5,
     beta_2=0.999,
     generator_ema=0.0,
-    generator_learning_rate=1e-3,
     # The rates stay. Falling ones would freeze both players in the second half of so short a run,
     # whatever they had come to, and the ratio under study would be that of the first half only.
     decay=0.0,
