@@ -7,41 +7,38 @@ from experiments.paper import ERRORS, METRIC, TITLES
 from experiments.tables import CONTROLS, tournament_result
 
 
-def metric_bars(identity, results):
-    """Draw r_samples and r_test of every pair, with their intervals, and the paper's beside.
+def metric_intervals(identity, results):
+    """Draw r_samples and r_test of every pair with their intervals, and the paper's as lines.
 
     Args:
         identity: What `gam.json` says of the runs and settings.
         results: Its results.
     """
-    pairs = results["pairs"]
     paper = METRIC.get(identity["dataset"]["name"])
-    labels = [f"{pair['a']}\n{pair['b']}\ncut {pair['cut']}" for pair in pairs]
-    figure = Figure(figsize=(max(6.0, 1.6 * len(pairs) + 2.0), 4.2), layout="constrained")
-    axes = figure.subplots()
-    for offset, color, name in ((-0.2, "C0", "r_samples"), (0.2, "C1", "r_test")):
-        values = [np.nan if pair[name] is None else pair[name] for pair in pairs]
-        bounds = [_bounds(pair[f"{name}_interval"], pair[name]) for pair in pairs]
-        axes.bar(
-            np.arange(len(pairs)) + offset,
-            values,
-            0.38,
-            yerr=np.transpose(bounds),
-            capsize=3,
-            label=name,
-            color=color,
-        )
-        if paper:
-            axes.axhline(
-                paper[name],
-                color=color,
-                linestyle=":",
-                label=f"{name}, paper",
+    cuts = list(dict.fromkeys(pair["cut"] for pair in results["pairs"]))
+    rivals = list(dict.fromkeys((pair["a"], pair["b"]) for pair in results["pairs"]))
+    size = (3.0 + 3.6 * len(cuts), 1.9 + 0.45 * len(rivals))
+    figure = Figure(figsize=size, layout="constrained")
+    figure.suptitle("generative adversarial metric: ratios of accuracies")
+    panels = figure.subplots(1, len(cuts), sharey=True, squeeze=False)[0]
+    for axes, cut in zip(panels, cuts, strict=True):
+        pairs = [pair for pair in results["pairs"] if pair["cut"] == cut]
+        rows = np.array([rivals.index((pair["a"], pair["b"])) for pair in pairs])
+        for offset, color, name in ((-0.12, "C0", "r_samples"), (0.12, "C1", "r_test")):
+            values = [np.nan if pair[name] is None else pair[name] for pair in pairs]
+            bounds = [_bounds(pair[f"{name}_interval"], pair[name]) for pair in pairs]
+            axes.errorbar(
+                values, rows + offset, xerr=np.transpose(bounds), fmt="o", color=color, label=name
             )
-    axes.axhline(1.0, color="black", linewidth=0.8)
-    axes.set_xticks(np.arange(len(pairs)), labels)
-    axes.set(title="generative adversarial metric", ylabel="ratio of accuracies")
-    axes.legend()
+            if paper:
+                axes.axvline(paper[name], color=color, linestyle=":", label=f"{name}, paper")
+        axes.axvline(1.0, color="black", linewidth=0.8)
+        axes.set(title=f"cut {cut}")
+        axes.grid(alpha=0.3, axis="x")
+    panels[0].set_yticks(range(len(rivals)), [f"{a}\nagainst {b}" for a, b in rivals])
+    panels[0].set_ylim(len(rivals) - 0.5, -0.5)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure
 
 
@@ -83,13 +80,13 @@ def error_curves(identity, results):
         results: Its results.
     """
     numbers = identity["settings"]["n_labelled"]
-    figure = Figure(figsize=(7.0, 4.6), layout="constrained")
+    figure = Figure(figsize=(9.0, 4.6), layout="constrained")
     axes = figure.subplots()
     for index, (name, title) in enumerate(CONTROLS.items()):
         _curve(axes, numbers, results["tables"][name], title, f"C{index + 2}", "--")
     for index, (model, title) in enumerate(TITLES.items()):
         for run in [run["name"] for run in identity["runs"] if run["model"] == model]:
-            _curve(axes, numbers, results["tables"][run], f"{title}, {run}", f"C{index}", "-")
+            _curve(axes, numbers, results["tables"][run], f"{title}, ours", f"C{index}", "-")
         paper = ERRORS.get(identity["dataset"]["name"], {}).get(model)
         if paper:
             axes.plot(
@@ -104,7 +101,9 @@ def error_curves(identity, results):
     )
     axes.set_xticks(numbers, [f"{n:,}" for n in numbers])
     axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize="small")
+    handles, labels = axes.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))  # the runs of a model share a label
+    figure.legend(once.values(), once.keys(), loc="outside right upper", fontsize="small")
     return figure
 
 

@@ -6,7 +6,7 @@
 
 Each folder below the given one that holds gam.json, semi_supervised.json or sample_quality.json
 gets a report.md and its figures: grids of each generator's images (figures 1 and 2 of the paper,
-arXiv 1802.06167), the metric as bars and as a matrix, the error against the number of labels.
+arXiv 1802.06167), the metric of each pair and as a matrix, the error against the number of labels.
 With --readme, the parts of that file between
 
     <!-- report: mnist -->
@@ -130,7 +130,7 @@ def write_figures(folder, files):
 
     if "gam" in files:
         identity, results = _content(files["gam"])
-        save_figure(folder / "gam.png", figures.metric_bars(identity, results))
+        save_figure(folder / "gam.png", figures.metric_intervals(identity, results))
         save_figure(folder / "gam-matrix.png", figures.tournament_matrix(identity, results))
         for name, grid in results["grids"].items():
             with replacing(folder / _grid(name)) as partial:
