@@ -148,7 +148,7 @@ def _grid(name):
     return f"samples-{name.replace('/', '-')}.png"
 
 
-def markdown(files, title, prefix="", level=1):
+def markdown(files, title, prefix="", level=1, brief=False):
     """Return the report of one folder's results.
 
     Args:
@@ -156,6 +156,8 @@ def markdown(files, title, prefix="", level=1):
         title: Heading.
         prefix: What stands before the names of figures, such as `"results/mnist/"`.
         level: Of the heading.
+        brief: Whether to leave out single pairs and runs where a model has several, and to say
+            where they are.
     """
     from experiments.tables import error_table, metric_tables, quality_table
 
@@ -163,15 +165,17 @@ def markdown(files, title, prefix="", level=1):
     parts = [f"{'#' * level} {title}", _runs(files)]
     if "gam" in files:
         identity, results = _content(files["gam"])
+        shown = {run["model"]: run["name"] for run in reversed(identity["runs"])}.values()
         grids = [
             f"![Images of {name}, latents of seed {grid['seed']}]({prefix}{_grid(name)})"
             for name, grid in results["grids"].items()
+            if not brief or name in shown
         ]
         parts += [
             f"{sub} Generated images, not chosen",
             " ".join(grids),
             f"{sub} Generative adversarial metric",
-            metric_tables(identity, results),
+            metric_tables(identity, results, brief),
             f"![The metric of each pair]({prefix}gam.png) "
             f"![All discriminators against all generators]({prefix}gam-matrix.png)",
         ]
@@ -182,7 +186,9 @@ def markdown(files, title, prefix="", level=1):
             f"![Error against the number of labelled images]({prefix}errors.png)",
         ]
     if "sample_quality" in files:
-        parts += [f"{sub} Sample quality", quality_table(*_content(files["sample_quality"]))]
+        parts += [f"{sub} Sample quality", quality_table(*_content(files["sample_quality"]), brief)]
+    if brief:
+        parts.append(f"Every run and pair: [report.md]({prefix}report.md).")
     return "\n\n".join(parts) + "\n"
 
 
@@ -237,7 +243,7 @@ def fill(readme, folder, results):
         content = next(iter(results[place].values()))
         name = content["identity"]["dataset"]["name"]
         heading = {"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(name, match[2])
-        return match[1] + markdown(results[place], heading, prefix, level=3) + match[3]
+        return match[1] + markdown(results[place], heading, prefix, level=3, brief=True) + match[3]
 
     return _PART.sub(replace, text)
 

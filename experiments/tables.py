@@ -15,25 +15,29 @@ CONTROLS = {
 
 
 QUALITY = {
-    "recognised with confidence > 0.9": lambda q: f"{q['confident']['confident']:.3f}",
-    "smallest and largest share of a class": lambda q: (
-        f"{min(q['class_shares']):.3f}, {max(q['class_shares']):.3f}"
+    "recognised with confidence > 0.9": (".3f", lambda q: [q["confident"]["confident"]]),
+    "smallest and largest share of a class": (
+        ".3f",
+        lambda q: [min(q["class_shares"]), max(q["class_shares"])],
     ),
-    "entropy of the classes (nats)": lambda q: f"{q['class_entropy']:.3f}",
-    "classifier score": lambda q: f"{q['classifier_score']:.2f}",
-    "Fréchet distance": lambda q: f"{q['frechet_distance']:.2f}",
-    "kernel distance": lambda q: f"{q['kernel_distance']:.4g}",
-    "precision / recall": lambda q: (
-        f"{q['manifold']['precision']:.3f} / {q['manifold']['recall']:.3f}"
+    "entropy of the classes (nats)": (".3f", lambda q: [q["class_entropy"]]),
+    "classifier score": (".2f", lambda q: [q["classifier_score"]]),
+    "Fréchet distance": (".2f", lambda q: [q["frechet_distance"]]),
+    "kernel distance": (".4g", lambda q: [q["kernel_distance"]]),
+    "precision / recall": (
+        ".3f",
+        lambda q: [q["manifold"]["precision"], q["manifold"]["recall"]],
     ),
-    "density / coverage": lambda q: (
-        f"{q['manifold']['density']:.3f} / {q['manifold']['coverage']:.3f}"
+    "density / coverage": (
+        ".3f",
+        lambda q: [q["manifold"]["density"], q["manifold"]["coverage"]],
     ),
-    "distance to the nearest training image, over that of test images": lambda q: _ratio(
-        q["memorising"]["ratio"]
+    "distance to the nearest training image, over that of test images": (
+        ".3f",
+        lambda q: [q["memorising"]["ratio"]],
     ),
 }
-"""What the table of sample quality shows of each run: titles and cells."""
+"""What the table of sample quality shows of each run: titles, formats and numbers."""
 
 
 def parameters(runs, part):
@@ -48,12 +52,13 @@ def parameters(runs, part):
     return " / ".join(dict.fromkeys(texts))
 
 
-def metric_tables(identity, results):
+def metric_tables(identity, results, brief=False):
     """Return the tables of `gam.json`.
 
     Args:
         identity: What the file says of the runs and settings.
         results: Its results.
+        brief: Whether to leave out single pairs and runs where a model has several.
     """
     settings = identity["settings"]
     runs = {run["name"]: run for run in identity["runs"]}
@@ -87,7 +92,10 @@ def metric_tables(identity, results):
     groups = [[name for name in models if models[name] == model] for model in TITLES]
     if all(groups) and len(models) > 2:
         sizes = _sizes(*([runs[name] for name in group] for group in groups))
-        parts += [_group_table(results, settings, groups, sizes)]
+        summary = _group_table(identity["dataset"]["name"], results, settings, groups, sizes)
+        if brief:
+            return "\n\n".join([summary, parts[-1]])
+        parts.insert(0, summary)
     parts += [_matrix(results["rows"][cut], cut, runs) for cut in results["rows"]]
     return "\n\n".join(parts)
 
@@ -115,7 +123,7 @@ def _bound(value):
     return "none" if value is None else f"{value:.3f}"
 
 
-def _group_table(results, settings, groups, sizes):
+def _group_table(dataset, results, settings, groups, sizes):
     lines = []
     for cut, rows in results["rows"].items():
         result = tournament_result(rows, settings)
@@ -123,13 +131,17 @@ def _group_table(results, settings, groups, sizes):
         wins = summary["wins"]
         lines.append(
             [
-                cut,
+                f"ours, cut {cut}",
                 *(_mean(summary[name]) for name in ("r_samples", "r_test")),
                 f"{wins['b']} / {wins['a']} / {wins['tie']}",
                 *sizes,
             ]
         )
-    heads = ["cut", "r_samples", "r_test", "pairs won by CapsuleGAN / convolutional GAN / none"]
+    paper = METRIC.get(dataset)
+    if paper:
+        ratios = [f"{paper[name]:.2f}" for name in ("r_samples", "r_test")]
+        lines.insert(0, ["the paper, cut not stated", *ratios, "", *["not stated"] * 3])
+    heads = ["", "r_samples", "r_test", "pairs won by CapsuleGAN / convolutional GAN / none"]
     heads += [f"parameters of {part}" for part in ("G", "D, convolutional GAN", "D, CapsuleGAN")]
     n = len(groups[0]) * len(groups[1])
     return table(heads, lines) + f"\n\nMean and standard deviation over {n} pairs of seeds."
@@ -235,27 +247,56 @@ def _unreached(tables):
     return f" Test images that no label reached, in all draws together: {', '.join(parts)}."
 
 
-def quality_table(identity, results):
+def quality_table(identity, results, brief=False):
     """Return the table of `sample_quality.json`.
 
     Args:
         identity: What the file says of the runs.
         results: Its results.
+        brief: Whether to leave out single runs where a model has several.
     """
-    runs = {run["name"]: run for run in identity["runs"]}
     measured = results["quality"]
+    columns = {}
+    for model, title in TITLES.items():
+        runs = [run for run in identity["runs"] if run["model"] == model]
+        if len(runs) > 1:
+            columns[f"{title}, {len(runs)} seeds"] = runs
+        if len(runs) == 1 or not brief:
+            columns |= {run["name"]: [run] for run in runs}
     lines = [
-        [title, *(cell(measured[name]) for name in measured)] for title, cell in QUALITY.items()
+        [
+            title,
+            *(
+                _quality(title, [measured[run["name"]] for run in runs])
+                for runs in columns.values()
+            ),
+        ]
+        for title in QUALITY
     ]
     for title, part in zip(SIZES, NETWORKS, strict=True):
-        lines.append([title, *(parameters([runs[name]], part) for name in measured)])
+        lines.append([title, *(parameters(runs, part) for runs in columns.values())])
     first = next(iter(measured.values()))
     accuracy = first["classifier"]["test_accuracy"]
+    several = any(len(runs) > 1 for runs in columns.values())
+    spread = "; mean ± standard deviation over the seeds" if several else ""
     return (
-        f"{table(['', *measured], lines)}\n\n{first['n_samples']:,} samples against "
+        f"{table(['', *columns], lines)}\n\n{first['n_samples']:,} samples against "
         f"{first['n_real']:,} test images, in the feature space of a classifier with "
-        f"{accuracy:.2%} on the test images; not an Inception network's."
+        f"{accuracy:.2%} on the test images; not an Inception network's{spread}."
     )
+
+
+def _quality(title, measured):
+    """Return the cell of a measure of one run, or of its mean over several."""
+    spec, numbers = QUALITY[title]
+    texts = []
+    for values in zip(*map(numbers, measured), strict=True):
+        if None in values:
+            texts.append(_ratio(None))
+            continue
+        spread = f" ± {np.std(values, ddof=1):{spec}}" if len(values) > 1 else ""
+        texts.append(f"{np.mean(values):{spec}}{spread}")
+    return (" / " if "/" in title else ", ").join(texts)
 
 
 def run_summary(name, files):
@@ -284,7 +325,7 @@ def run_summary(name, files):
             summary[f"error of label spreading, n = {n:,}"] = error
     if "sample_quality" in files:
         measured = files["sample_quality"]["results"]["quality"][name]
-        summary |= {title: cell(measured) for title, cell in QUALITY.items()}
+        summary |= {title: _quality(title, [measured]) for title in QUALITY}
     return summary
 
 

@@ -11,7 +11,14 @@ from capsgan_keras.plotting import image_grid
 from capsgan_keras.runs import sample_images
 from experiments import gam, report, sample_quality, semi_supervised
 from experiments.result_file import read_results
-from experiments.tables import NETWORKS, error_table, metric_tables, parameters, table
+from experiments.tables import (
+    NETWORKS,
+    error_table,
+    metric_tables,
+    parameters,
+    quality_table,
+    table,
+)
 
 README = "# Title\n\n<!-- report: digits -->\nold\n<!-- end of report -->\n\nThe rest.\n"
 
@@ -111,6 +118,40 @@ def test_seeds_are_summed_up(evaluated):
     mean, deviation = means.mean(axis=0)[0], means.std(axis=0, ddof=1)[0]
     text = error_table(identity, results | {"tables": tables})
     assert f"| CapsuleGAN, ours, 2 seeds | {mean:.4f} ± {deviation:.4f} |" in text
+
+
+def quality(confident):
+    """What `sample_quality.json` says of a run with a share of recognised images."""
+    manifold = {"precision": 0.5, "recall": 0.25, "density": 0.5, "coverage": 0.25}
+    numbers = {"class_entropy": 2.0, "classifier_score": 7.0, "frechet_distance": 1.0}
+    return numbers | {
+        "confident": {"confident": confident},
+        "class_shares": [0.25, 0.75],
+        "kernel_distance": 0.125,
+        "manifold": manifold,
+        "memorising": {"ratio": None},
+        "classifier": {"test_accuracy": 0.99},
+        "n_samples": 10,
+        "n_real": 10,
+    }
+
+
+def test_a_brief_table_has_the_means_of_seeds_alone():
+    """One model with two seeds, one with one: means stand for the first, a run for the other."""
+    networks = {"generator": 1, "discriminator": 2}
+    names = {"capsule-seed0": 0.5, "capsule-seed1": 0.7, "convolutional-seed0": 0.9}
+    runs = [{"name": n, "model": n.split("-")[0], "parameters": networks} for n in names]
+    measured = {"quality": {name: quality(share) for name, share in names.items()}}
+    text = quality_table({"runs": runs}, measured, brief=True)
+    lines = {line.split(" | ")[0]: line for line in text.splitlines()}
+    assert lines["| "] == "|  | convolutional-seed0 | CapsuleGAN, 2 seeds |"
+    expected = "| recognised with confidence > 0.9 | 0.900 | 0.600 ± 0.141 |"
+    assert lines["| recognised with confidence > 0.9"] == expected
+    assert lines["| precision / recall"].endswith("| 0.500 ± 0.000 / 0.250 ± 0.000 |")
+    assert text.count("undefined") == 2
+    assert "over the seeds" in text
+    whole = quality_table({"runs": runs}, measured)
+    assert whole.splitlines()[0].endswith("| CapsuleGAN, 2 seeds | capsule-seed0 | capsule-seed1 |")
 
 
 def run_of(content, name):
