@@ -1,6 +1,7 @@
 """Generative adversarial networks: CapsuleGAN and its convolutional opponent."""
 
 import math
+import warnings
 
 import keras
 import numpy as np
@@ -284,8 +285,13 @@ class GAN(AdversarialTrainer, keras.Model):
             ValueError: On images of another shape or range, on labels or on weights of samples or
             classes; on several devices, on an array of images with a batch that cannot be
             divided among them.
+
+        Warns:
+            UserWarning: On an array of floats without a negative number, which looks like images
+            scaled to [0, 1]: a generator's black is -1.
         """
         self._check_images(x, y)
+        _warn_of_unit_range(x)
         _check_no_weights(kwargs)
         if kwargs.get("steps_per_epoch") is None:
             validation = kwargs.get("validation_data")
@@ -549,6 +555,15 @@ def check_images(name, images, image_shape):
             f"`{name}` must be uint8, or floating point in [-1, 1] "
             "(from 0..255: `images / 127.5 - 1`). "
             f"Received: {name} of dtype {images.dtype} in [{low:g}, {high:g}]"
+        )
+
+
+def _warn_of_unit_range(x):
+    if isinstance(x, np.ndarray) and x.dtype != np.uint8 and x.min() >= 0.0:
+        warnings.warn(
+            "`x` holds floats without a negative number. Floats must lie in [-1, 1]: if these lie "
+            f"in [0, 1], pass `2 * x - 1`. Received: x in [{x.min():g}, {x.max():g}]",
+            stacklevel=3,  # where `fit` was called
         )
 
 

@@ -490,6 +490,17 @@ def test_wrong_images_are_refused(data, message):
         gan.discriminate(data)
 
 
+def test_images_that_look_scaled_to_0_and_1_are_warned_of():
+    gan = tiny()
+    gan.compile()
+    unit = np.linspace(0, 1, 8 * 256, dtype="float32").reshape(8, *SHAPE)
+    with pytest.warns(UserWarning, match=r"pass `2 \* x - 1`.*in \[0, 1\]") as record:
+        fit(gan, unit)
+    assert len(record) == 1
+    fit(gan, 2 * unit - 1)  # a warning would be an error here
+    fit(gan, np.full((8, *SHAPE), 128, "uint8"))
+
+
 def test_labels_and_sample_weights_are_refused(images):
     gan = tiny()
     gan.compile()
