@@ -16,7 +16,15 @@ from experiments import command_line
 from experiments.evaluation_settings import Evaluation, MetricSettings, TableSettings
 from experiments.mnist import TUNED
 
-DIGITS = dataclasses.replace(TUNED, settings=None, dataset="digits", epochs=60)
+DIGITS = dataclasses.replace(
+    TUNED,
+    settings=None,
+    dataset="digits",
+    epochs=60,
+    # An average has statistics taken anew after each epoch, which lasts longer than so short an
+    # epoch itself.
+    generator_ema=0.0,
+)
 EVALUATION = Evaluation(
     metric=MetricSettings(n_samples=2_000),
     table=TableSettings(n_labelled=(50, 100, 500), n_unlabelled=5_000),
