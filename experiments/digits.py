@@ -21,8 +21,8 @@ DIGITS = dataclasses.replace(
     settings=None,
     dataset="digits",
     epochs=60,
-    # An average has statistics taken anew after each epoch, which lasts longer than so short an
-    # epoch itself.
+    # No average: after each epoch its batch statistics are estimated anew, which takes longer here
+    # than the epoch.
     generator_ema=0.0,
 )
 EVALUATION = Evaluation(

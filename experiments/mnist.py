@@ -27,7 +27,8 @@ TUNED = Settings(
     dataset="mnist",
     epochs=10,
     batch_size=64,
-    # Adam without momentum, and few latents: together worth ten points of recognised images.
+    # Adam without momentum, and few latents: in trials worth six or seven points of recognised
+    # images together (docs/design.md, 2.3).
     beta_1=0.0,
     beta_2=0.99,
     decay=0.5,

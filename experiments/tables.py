@@ -94,7 +94,7 @@ def metric_tables(identity, results, brief=False):
         sizes = _sizes(*([runs[name] for name in group] for group in groups))
         summary = _group_table(identity["dataset"]["name"], results, settings, groups, sizes)
         if brief:
-            return "\n\n".join([summary, parts[-1]])
+            return summary
         parts.insert(0, summary)
     parts += [_matrix(results["rows"][cut], cut, runs) for cut in results["rows"]]
     return "\n\n".join(parts)
@@ -126,13 +126,14 @@ def _bound(value):
 def _group_table(dataset, results, settings, groups, sizes):
     lines = []
     for cut, rows in results["rows"].items():
-        result = tournament_result(rows, settings)
-        summary = result.compare_groups(*groups)
+        summary = tournament_result(rows, settings).compare_groups(*groups)
         wins = summary["wins"]
+        pairs = [pair["auc"] for pair in results["pairs"] if pair["cut"] == cut]
         lines.append(
             [
-                f"ours, cut {cut}",
+                f"ours, cut {'0.5' if cut == 'paper' else cut}",
                 *(_mean(summary[name]) for name in ("r_samples", "r_test")),
+                *(f"{np.mean([auc[side] for auc in pairs]):.3f}" for side in ("d_a", "d_b")),
                 f"{wins['b']} / {wins['a']} / {wins['tie']}",
                 *sizes,
             ]
@@ -140,11 +141,18 @@ def _group_table(dataset, results, settings, groups, sizes):
     paper = METRIC.get(dataset)
     if paper:
         ratios = [f"{paper[name]:.2f}" for name in ("r_samples", "r_test")]
-        lines.insert(0, ["the paper, cut not stated", *ratios, "", *["not stated"] * 3])
-    heads = ["", "r_samples", "r_test", "pairs won by CapsuleGAN / convolutional GAN / none"]
-    heads += [f"parameters of {part}" for part in ("G", "D, convolutional GAN", "D, CapsuleGAN")]
+        lines.insert(0, ["the paper, cut not stated", *ratios, "", "", "", *["not stated"] * 3])
+    players = ("convolutional GAN", "CapsuleGAN")
+    heads = ["", "r_samples", "r_test", *(f"AUC of D, {player}" for player in players)]
+    heads += ["pairs won by CapsuleGAN / convolutional GAN / none"]
+    heads += [f"parameters of {part}" for part in ("G", *(f"D, {player}" for player in players))]
     n = len(groups[0]) * len(groups[1])
-    return table(heads, lines) + f"\n\nMean and standard deviation over {n} pairs of seeds."
+    return (
+        f"{table(heads, lines)}\n\nMean and standard deviation over {n} pairs of seeds; "
+        f"{settings['n_samples']:,} images of each generator. CapsuleGAN wins a pair where "
+        f"r_samples < 1 and r_test is within {settings['tolerance']:g} of 1. AUC: the area under "
+        "the ROC curve between test images and the other model's."
+    )
 
 
 def _mean(summary):

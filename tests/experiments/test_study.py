@@ -2,6 +2,7 @@ import dataclasses
 import io
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,12 +126,29 @@ def test_each_setting_changes_what_it_names():
     assert changes(by_name["two-capsules"], BASE) == {"num_capsule": 2}
     padding = [by_name[f"cifar10-{padding}"] for padding in ("same", "valid")]
     assert changes(padding[1], padding[0].settings) == {"capsule_padding": "valid"}
-    optimizer = {"beta_1", "beta_2", "decay", "generator_ema", "latent_dim", "batch_size"}
+    optimizer = {"beta_1", "beta_2", "decay", "generator_ema", "latent_dim"}
     rates = {f"{player}_learning_rate" for player in ("capsule", "convolutional")}
     for field in dataclasses.fields(TUNED):
-        if field.name not in {"model", "loss"} | rates | optimizer:
+        if field.name not in {"model", "loss", "settings"} | rates | optimizer:
             assert getattr(BASE, field.name) == getattr(TUNED, field.name)
-    assert BASE.decay == 0.0
+    assert (BASE.beta_1, BASE.beta_2, BASE.decay) == (0.5, 0.999, 0.0)
+    assert (BASE.latent_dim, BASE.generator_ema) == (32, 0.0)
+
+
+def test_published_runs_are_those_of_the_settings():
+    """Or `--resume` would refuse to go on with them."""
+    folder = Path(__file__).parents[2] / "results" / "study"
+    found = 0
+    for case in CASES:
+        for path in folder.glob(f"{case.name}-seed*.json"):
+            identity = json.loads(path.read_text(encoding="utf-8"))["identity"]
+            stored = identity["settings"]
+            settings = dataclasses.replace(case.settings, seed=identity["seed"])
+            expected = settings.identity(case.model) | {"precision": stored["precision"]}
+            del expected["epochs"]
+            assert stored == json.loads(json.dumps(expected))  # JSON has no tuples
+            found += 1
+    assert found > 0
 
 
 def test_ratios_of_rates_are_what_they_are_called():
