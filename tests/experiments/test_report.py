@@ -1,3 +1,4 @@
+import copy
 import io
 import json
 import shutil
@@ -10,6 +11,7 @@ from capsgan_keras import load_run
 from capsgan_keras.plotting import image_grid
 from capsgan_keras.runs import sample_images
 from experiments import gam, report, sample_quality, semi_supervised
+from experiments.figures import error_curves, metric_intervals
 from experiments.result_file import read_results
 from experiments.tables import (
     NETWORKS,
@@ -152,6 +154,67 @@ def test_a_brief_table_has_the_means_of_seeds_alone():
     assert "over the seeds" in text
     whole = quality_table({"runs": runs}, measured)
     assert whole.splitlines()[0].endswith("| CapsuleGAN, 2 seeds | capsule-seed0 | capsule-seed1 |")
+
+
+@pytest.fixture
+def two_seeds(evaluated):
+    """The metric and the errors as if capsule-seed0 had a twin, on MNIST."""
+    files = {}
+    for name in ("gam", "semi_supervised"):
+        files[name] = read_results(evaluated / "digits" / f"{name}.json")
+        identity, found = files[name]["identity"], files[name]["results"]
+        first = next(run for run in identity["runs"] if run["name"] == "capsule-seed0")
+        identity["runs"].append(first | {"name": "capsule-seed1", "seed": 1})
+        identity["dataset"]["name"] = "mnist"
+        if name == "gam":
+            found["pairs"] += [pair | {"b": "capsule-seed1"} for pair in found["pairs"]]
+            found["grids"]["capsule-seed1"] = found["grids"]["capsule-seed0"]
+            for rows in found["rows"].values():
+                twin = next(row for row in rows if row["name"] == "capsule-seed0")
+                rows.append(copy.deepcopy(twin) | {"name": "capsule-seed1"})
+                for row in rows:
+                    row["on_samples"]["capsule-seed1"] = row["on_samples"]["capsule-seed0"]
+        else:
+            found["tables"]["capsule-seed1"] = found["tables"]["capsule-seed0"]
+    return files
+
+
+def test_pairs_of_seeds_are_summed_up(two_seeds):
+    identity, found = two_seeds["gam"]["identity"], two_seeds["gam"]["results"]
+    text = metric_tables(identity, found, brief=True)
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 1
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        "| the paper, cut not stated",
+        "| ours, cut 0.5",
+        "| ours, cut calibrated",
+    ]
+    pair = next(pair for pair in found["pairs"] if pair["cut"] == "paper")
+    assert f"| ours, cut 0.5 | {pair['r_samples']:.3f} ± 0.000 | " in text
+    assert f"| {pair['auc']['d_a']:.3f} | {pair['auc']['d_b']:.3f} | " in text
+    assert "in brackets" not in text
+    whole = metric_tables(identity, found)
+    assert whole.startswith(text)
+    assert "convolutional-seed0 against capsule-seed1" in whole
+
+
+def test_a_brief_report_shows_one_run_of_each_model(two_seeds):
+    text = report.markdown(two_seeds, "digits", brief=True)
+    images = [line for line in text.splitlines() if "![Images of" in line]
+    assert [line.count("![Images of") for line in images] == [2]
+    assert "capsule-seed1" not in images[0]
+    assert "[report.md](report.md)" in text
+    assert report.markdown(two_seeds, "digits").count("![Images of") == 3
+
+
+def test_figures_name_each_model_once(two_seeds):
+    for name, draw in (("gam", metric_intervals), ("semi_supervised", error_curves)):
+        drawn = draw(two_seeds[name]["identity"], two_seeds[name]["results"])
+        labels = [text.get_text() for text in drawn.legends[0].get_texts()]
+        assert len(labels) == len(set(labels))
+        assert any("paper" in label for label in labels)
+    ours = [line for line in drawn.axes[0].get_lines() if line.get_linestyle() == "-"]
+    assert len(ours) == 3
 
 
 def run_of(content, name):
