@@ -10,10 +10,10 @@ tournament, the semi-supervised table and sample quality. Interrupted, it goes o
 more seeds too. Without arguments: the tuned settings, one seed.
 
 Expected: digits that a person recognises, from both models. Time of the tuned settings on 2 CPU
-cores with bfloat16: 45 to 60 s an epoch for each model, about two hours for three seeds; for the
-evaluation about 6 minutes with one seed, longer with more. The paper's settings have discriminators
-of 5.5 and 3.3 million parameters and are for a GPU: on these cores they take three to four hours a
-run.
+cores with bfloat16: 45 to 60 s an epoch for each model, an hour for three seeds; for the evaluation
+9 minutes with three seeds, besides 2 minutes once for the classifier of sample quality. The paper's
+settings have discriminators of 5.5 and 3.3 million parameters and are for a GPU: on these cores
+they take three to four hours a run.
 """
 
 import sys
