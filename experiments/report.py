@@ -242,7 +242,9 @@ def fill(readme, folder, results):
         prefix = os.path.relpath(place, Path(readme).resolve().parent).replace(os.sep, "/") + "/"
         content = next(iter(results[place].values()))
         name = content["identity"]["dataset"]["name"]
-        heading = {"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(name, match[2])
+        first, *rest = Path(match[2]).parts
+        first = {"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(name, first)
+        heading = ", ".join([first, *(part.replace("-", " ") for part in rest)])
         return match[1] + markdown(results[place], heading, prefix, level=3, brief=True) + match[3]
 
     return _PART.sub(replace, text)

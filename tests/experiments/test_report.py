@@ -96,6 +96,17 @@ def test_readme_is_filled(results, tmp_path):
     assert report.fill(readme, results, report.read_folders(results)) == text
 
 
+def test_readme_has_parts_of_folders_within_folders(results, tmp_path):
+    inner = results / "digits" / "few-labels"
+    inner.mkdir()
+    shutil.copy(results / "digits" / "semi_supervised.json", inner)
+    readme = tmp_path / "README.md"
+    readme.write_text(README.replace("report: digits", "report: digits/few-labels"))
+    assert report.main([str(results), "--readme", str(readme)]) == 0
+    assert "\n### digits, few labels\n" in readme.read_text()
+    assert "(results/digits/few-labels/errors.png)" in readme.read_text()
+
+
 def test_papers_figures_stand_beside(evaluated):
     content = read_results(evaluated / "digits" / "gam.json")
     identity = content["identity"] | {"dataset": {"name": "mnist"}}
