@@ -62,8 +62,20 @@ def metric_tables(identity, results, brief=False):
     """
     settings = identity["settings"]
     runs = {run["name"]: run for run in identity["runs"]}
-    models = {name: run["model"] for name, run in runs.items()}
-    lines = []
+    parts = []
+    groups = [[name for name in runs if runs[name]["model"] == model] for model in TITLES]
+    if all(groups) and len(runs) > 2:
+        sizes = _sizes(*([runs[name] for name in group] for group in groups))
+        parts = [_group_table(identity["dataset"]["name"], results, settings, groups, sizes)]
+        if brief:
+            return parts[0]
+    parts += [_pair_table(identity["dataset"]["name"], results, settings, runs)]
+    parts += [_matrix(results["rows"][cut], cut, runs) for cut in results["rows"]]
+    return "\n\n".join(parts)
+
+
+def _pair_table(dataset, results, settings, runs):
+    lines = _paper_lines(dataset, "paper", "not stated")
     for pair in results["pairs"]:
         lines.append(
             [
@@ -76,28 +88,23 @@ def metric_tables(identity, results, brief=False):
                 *_sizes([runs[pair["a"]]], [runs[pair["b"]]]),
             ]
         )
-    paper = METRIC.get(identity["dataset"]["name"])
-    if paper:
-        ratios = [f"{paper[name]:.2f}" for name in ("r_samples", "r_test")]
-        lines.insert(0, ["paper", "not stated", *ratios, "", "", "", *["not stated"] * 3])
     heads = ["a against b", "cut", "r_samples", "r_test", "AUC of D_a", "AUC of D_b", "winner"]
     heads += [f"parameters of {part}" for part in ("G", "D_a", "D_b")]
-    parts = [
-        table(heads, lines),
-        f"{settings['n_samples']:,} images of each generator; in brackets bootstrap 95 % "
-        "intervals; b wins where r_samples < 1 and r_test is within "
+    return (
+        f"{table(heads, lines)}\n\n{settings['n_samples']:,} images of each generator; in brackets "
+        "bootstrap 95 % intervals; b wins where r_samples < 1 and r_test is within "
         f"{settings['tolerance']:g} of 1. "
-        "AUC: the area under the ROC curve between test images and the other model's.",
-    ]
-    groups = [[name for name in models if models[name] == model] for model in TITLES]
-    if all(groups) and len(models) > 2:
-        sizes = _sizes(*([runs[name] for name in group] for group in groups))
-        summary = _group_table(identity["dataset"]["name"], results, settings, groups, sizes)
-        if brief:
-            return summary
-        parts.insert(0, summary)
-    parts += [_matrix(results["rows"][cut], cut, runs) for cut in results["rows"]]
-    return "\n\n".join(parts)
+        "AUC: the area under the ROC curve between test images and the other model's."
+    )
+
+
+def _paper_lines(dataset, *first):
+    """Return the line of the paper's ratios after some first cells, or none where it has none."""
+    paper = METRIC.get(dataset)
+    if not paper:
+        return []
+    ratios = [f"{paper[name]:.2f}" for name in ("r_samples", "r_test")]
+    return [[*first, *ratios, "", "", "", *["not stated"] * 3]]
 
 
 def _sizes(a, b):
@@ -124,7 +131,7 @@ def _bound(value):
 
 
 def _group_table(dataset, results, settings, groups, sizes):
-    lines = []
+    lines = _paper_lines(dataset, "the paper, cut not stated")
     for cut, rows in results["rows"].items():
         summary = tournament_result(rows, settings).compare_groups(*groups)
         wins = summary["wins"]
@@ -138,14 +145,11 @@ def _group_table(dataset, results, settings, groups, sizes):
                 *sizes,
             ]
         )
-    paper = METRIC.get(dataset)
-    if paper:
-        ratios = [f"{paper[name]:.2f}" for name in ("r_samples", "r_test")]
-        lines.insert(0, ["the paper, cut not stated", *ratios, "", "", "", *["not stated"] * 3])
-    players = ("convolutional GAN", "CapsuleGAN")
-    heads = ["", "r_samples", "r_test", *(f"AUC of D, {player}" for player in players)]
+    heads = ["", "r_samples", "r_test", *(f"AUC of D, {title}" for title in TITLES.values())]
     heads += ["pairs won by CapsuleGAN / convolutional GAN / none"]
-    heads += [f"parameters of {part}" for part in ("G", *(f"D, {player}" for player in players))]
+    heads += [
+        f"parameters of {part}" for part in ("G", *(f"D, {title}" for title in TITLES.values()))
+    ]
     n = len(groups[0]) * len(groups[1])
     return (
         f"{table(heads, lines)}\n\nMean and standard deviation over {n} pairs of seeds; "
@@ -158,8 +162,11 @@ def _group_table(dataset, results, settings, groups, sizes):
 def _mean(summary):
     if summary["mean"] is None:
         return "undefined"
-    deviation = summary["deviation"]
-    return f"{summary['mean']:.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
+    return _with_deviation(summary["mean"], summary["deviation"], ".3f")
+
+
+def _with_deviation(mean, deviation, spec):
+    return f"{mean:{spec}}" + ("" if deviation is None else f" ± {deviation:{spec}}")
 
 
 def tournament_result(rows, settings):
@@ -226,7 +233,7 @@ def _errors(tables):
     means = np.array([result["mean"] for result in tables])
     deviations = means.std(axis=0, ddof=1) if len(tables) > 1 else tables[0]["deviation"]
     pairs = zip(means.mean(axis=0), deviations, strict=True)
-    return [f"{mean:.4f}" + ("" if sd is None else f" ± {sd:.4f}") for mean, sd in pairs]
+    return [_with_deviation(mean, deviation, ".4f") for mean, deviation in pairs]
 
 
 def _real_images(result, settings):
@@ -302,8 +309,8 @@ def _quality(title, measured):
         if None in values:
             texts.append(_ratio(None))
             continue
-        spread = f" ± {np.std(values, ddof=1):{spec}}" if len(values) > 1 else ""
-        texts.append(f"{np.mean(values):{spec}}{spread}")
+        deviation = np.std(values, ddof=1) if len(values) > 1 else None
+        texts.append(_with_deviation(np.mean(values), deviation, spec))
     return (" / " if "/" in title else ", ").join(texts)
 
 
