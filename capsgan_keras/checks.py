@@ -61,6 +61,16 @@ def check_share(**arguments):
             raise ValueError(f"`{name}` must be a number in [0, 1). Received: {name}={value!r}")
 
 
+def check_latent_categories(latent_categories, latent_dim):
+    """Raise a `ValueError` unless `latent_categories` is 0 or from 2 to `latent_dim`."""
+    value = latent_categories
+    if not is_whole(value) or (value != 0 and not 2 <= value <= latent_dim):
+        raise ValueError(
+            "`latent_categories` must be 0, or a whole number from 2 to `latent_dim`. "
+            f"Received: latent_categories={value!r}, latent_dim={latent_dim}"
+        )
+
+
 def check_choice(name, value, choices):
     """Raise a `ValueError` unless `value` is one of `choices`."""
     if value not in choices:

@@ -27,13 +27,14 @@ TUNED = Settings(
     dataset="mnist",
     epochs=10,
     batch_size=64,
-    # Adam without momentum, and few latents: in trials worth six or seven points of recognised
-    # images together (docs/design.md, 2.3).
+    # Adam without momentum, few latents and categories beside them: in trials each worth several
+    # points of recognised images (docs/design.md, 2.3).
     beta_1=0.0,
     beta_2=0.99,
     decay=0.5,
     generator_ema=0.998,
-    latent_dim=8,
+    latent_dim=28,
+    latent_categories=20,
     generator_learning_rate=1e-3,
     capsule_filters=(64, 128),
     capsule_kernel_size=5,
@@ -68,6 +69,7 @@ PAPER = Settings(
     # normal latents and neither weight averages nor augmentation.
     update="simultaneous",
     latent_dim=100,
+    latent_categories=0,
     generator_ema=0.0,
     # It is silent on batch and rates: DCGAN's, for both players and to the last step.
     batch_size=128,

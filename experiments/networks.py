@@ -49,6 +49,7 @@ def build_gan(settings, model, image_shape, steps=None):
                 filters=settings.generator_filters,
                 kernel_size=settings.generator_kernel_size,
                 upsampling=settings.upsampling,
+                latent_categories=settings.latent_categories,
                 seed=settings.seed,
             ),
             discriminator=build_discriminator(settings, image_shape),

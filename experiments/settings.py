@@ -237,6 +237,12 @@ class Settings:
         float,
     )
     latent_dim: int = _setting(100, "components of a latent vector", whole(1), int)
+    latent_categories: int = _setting(
+        0,
+        "components of a latent vector, the last ones, that choose a category; 0: none",
+        whole(0),
+        int,
+    )
     generator_filters: tuple[int, int] = _setting(
         (128, 64),
         "two numbers: channels at a quarter and at half of the image's size",

@@ -1,12 +1,15 @@
 """The generator that both GANs share."""
 
+import math
+
 import keras
-from keras import layers
+from keras import layers, ops
 
 from capsgan_keras.checks import (
     check_choice,
     check_filters,
     check_image_shape,
+    check_latent_categories,
     check_positive,
     check_share,
 )
@@ -21,6 +24,7 @@ def build_generator(
     upsampling=None,
     batch_norm=True,
     momentum=0.9,
+    latent_categories=0,
     dtype=None,
     seed=None,
     name="generator",
@@ -42,6 +46,13 @@ def build_generator(
             then convolve. By default transposed for grey images and nearest for others.
         batch_norm: Whether to normalize after the dense layer and the first convolution.
         momentum: Of the moving averages in batch normalization, in [0, 1).
+        latent_categories: Integer: how many of the latent components, the last ones, choose a
+            category: the largest of them becomes a constant, the others 0. 0 for none, else 2 to
+            `latent_dim`. Normal latents choose each equally often. A generator without them is
+            continuous, and where the images fall into groups, such as digits, some latents must
+            lead to what lies between two groups (Khayatkhoei et al., arXiv 1806.00880). They are
+            the categories of InfoGAN (Chen et al., arXiv 1606.03657) without its loss: what they
+            come to stand for is left to training.
         dtype: Dtype policy of all layers; by default Keras's global policy.
         seed: Integer that sets the initial weights.
         name: Name of the model.
@@ -61,6 +72,7 @@ def build_generator(
     kernel_size = kernel_size or (4 if upsampling == "transposed" else 5)
     check_positive(latent_dim=latent_dim, kernel_size=kernel_size)
     check_share(momentum=momentum)
+    check_latent_categories(latent_categories, latent_dim)
     weights = NormalWeights(seed)
 
     def normalize(features):
@@ -81,7 +93,9 @@ def build_generator(
         larger = layers.UpSampling2D(2, data_format="channels_last", dtype=dtype)(features)
         return layers.Conv2D(filters, kernel_size, **options)(larger)
 
-    latents = keras.Input((latent_dim,), name="latents")
+    inputs = latents = keras.Input((latent_dim,), name="latents")
+    if latent_categories:
+        latents = _choose_categories(inputs, latent_categories)
     grid = (height // 4, width // 4, first)
     features = layers.Dense(
         grid[0] * grid[1] * grid[2],
@@ -93,4 +107,16 @@ def build_generator(
     features = normalize(double(features, second, use_bias=not batch_norm))
     features = double(features, channels, use_bias=True)
     images = layers.Activation("tanh", dtype="float32", name="images")(features)
-    return keras.Model(latents, images, name=name)
+    return keras.Model(inputs, images, name=name)
+
+
+def _choose_categories(latents, count):
+    """Turn the last `count` components into the one-hot vector of their largest.
+
+    The 1 is scaled, so that its components have a mean square of 1, as normal ones. By operations
+    of Keras, in the float32 of the inputs, so that the model loads without this package, and a
+    latent vector has the same category under every dtype policy.
+    """
+    kept, choosing = ops.split(latents, [latents.shape[-1] - count], axis=-1)
+    chosen = ops.one_hot(ops.argmax(choosing, axis=-1), count) * math.sqrt(count)
+    return ops.concatenate([kept, chosen], axis=-1)

@@ -47,6 +47,7 @@ def test_settings_reach_the_capsule_gan():
         generator_learning_rate=3e-4,
         capsule_learning_rate=7e-5,
         latent_dim=12,
+        latent_categories=7,
         generator_filters=(16, 8),
         generator_kernel_size=3,
         upsampling="nearest",
@@ -71,6 +72,7 @@ def test_settings_reach_the_capsule_gan():
     assert learning_rate(gan.generator_optimizer) == 3e-4
     assert learning_rate(gan.discriminator_optimizer) == 7e-5
     assert gan.latent_dim == 12
+    assert [step.num_classes for step in gan.generator.operations if step.name == "one_hot"] == [7]
     kernels = [w.shape for w in gan.generator.trainable_weights if len(w.shape) == 4]
     assert kernels == [(3, 3, 16, 8), (3, 3, 8, 1)]
     assert only(gan.generator, keras.layers.Dense).units == 7 * 7 * 16

@@ -32,6 +32,7 @@ from experiments.settings import Settings
         ("capsule_learning_rate", float("inf")),
         ("convolutional_learning_rate", float("nan")),
         ("latent_dim", 0),
+        ("latent_categories", -1),
         ("generator_filters", (64,)),
         ("generator_filters", [64, 32]),
         ("capsule_filters", ()),

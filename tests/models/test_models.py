@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from capsgan_keras.models import (
 )
 
 SHAPES = [(16, 16, 1), (16, 20, 3), (28, 28, 1), (32, 32, 3), (64, 48, 4), (24, 24, 2)]
+GREY = (28, 28, 1)
 BUILDERS = [build_generator, build_capsule_discriminator, build_convolutional_discriminator]
 
 
@@ -41,6 +45,52 @@ def test_convolutional_discriminators_score_any_allowed_shape(shape):
     scores = discriminator.predict(np.random.uniform(-1, 1, size=(2, *shape)), verbose=0)
     assert scores.shape == (2, 1)
     assert 0.0 < scores.min() < scores.max() < 1.0
+
+
+def generator_with_categories():
+    return build_generator(GREY, latent_dim=5, filters=(4, 3), latent_categories=3, seed=0)
+
+
+def test_the_largest_of_the_last_latents_chooses_a_category():
+    with_them = generator_with_categories()
+    without = build_generator(GREY, latent_dim=5, filters=(4, 3))
+    without.set_weights(with_them.get_weights())
+    latents = np.random.default_rng(0).standard_normal((50, 5)).astype("float32")
+    chosen = np.eye(3)[latents[:, 2:].argmax(axis=1)] * np.sqrt(3.0)
+    expected = without.predict(np.concatenate([latents[:, :2], chosen], axis=1), verbose=0)
+    np.testing.assert_allclose(with_them.predict(latents, verbose=0), expected, atol=1e-6)
+    assert len(np.unique(chosen, axis=0)) == 3
+
+
+def test_categories_are_chosen_in_float32_under_a_mixed_policy():
+    latents = np.zeros((2, 5), "float32")
+    latents[:, 2:] = [[1.0, 1.0 + 1e-4, 0.0], [1.0 + 1e-4, 1.0, 0.0]]  # alike in bfloat16
+    generator = build_generator(
+        GREY, latent_dim=5, latent_categories=3, dtype="mixed_bfloat16", seed=0
+    )
+    images = generator.predict(latents, verbose=0)
+    assert np.abs(images[0] - images[1]).max() > 0.0
+
+
+def test_a_generator_with_categories_loads_without_this_package(tmp_path):
+    generator = generator_with_categories()
+    latents = np.random.default_rng(0).standard_normal((4, 5)).astype("float32")
+    generator.save(tmp_path / "generator.keras")
+    np.savez(tmp_path / "expected", latents=latents, images=generator.predict(latents, verbose=0))
+    code = """
+import sys, keras, numpy as np
+kept = np.load("expected.npz")
+images = keras.models.load_model("generator.keras").predict(kept["latents"], verbose=0)
+np.testing.assert_allclose(images, kept["images"], atol=1e-6)
+assert "capsgan_keras" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("categories", [1, -2, 6, 2.0, True])
+def test_impossible_numbers_of_categories_are_refused(categories):
+    with pytest.raises(ValueError, match=r"`latent_categories` must be .*latent_dim=5"):
+        build_generator(GREY, latent_dim=5, latent_categories=categories)
 
 
 @pytest.mark.parametrize("build", BUILDERS)
