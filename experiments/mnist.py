@@ -43,8 +43,11 @@ TUNED = Settings(
     capsule_batch_norm=False,
     n_channels=16,
     capsule_learning_rate=4e-4,
+    # Normalized as in DCGAN it told whole batches apart, and with categories each of them came to be
+    # a single image.
+    convolutional_batch_norm=False,
     convolutional_filters=(48, 96, 192),
-    convolutional_learning_rate=2e-4,
+    convolutional_learning_rate=4e-4,
 )
 """What gave the best images in trials."""
 

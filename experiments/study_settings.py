@@ -20,6 +20,7 @@ BASE = dataclasses.replace(
     # The rates stay. Falling ones would freeze both players in the second half of so short a run,
     # whatever they had come to, and the ratio under study would be that of the first half only.
     decay=0.0,
+    convolutional_batch_norm=True,
     # A quarter of the generator's: one of the ratios. The same for both discriminators, so that
     # they differ in their layers alone.
     capsule_learning_rate=2.5e-4,

@@ -127,6 +127,7 @@ def test_each_setting_changes_what_it_names():
     padding = [by_name[f"cifar10-{padding}"] for padding in ("same", "valid")]
     assert changes(padding[1], padding[0].settings) == {"capsule_padding": "valid"}
     optimizer = {"beta_1", "beta_2", "decay", "generator_ema", "latent_dim", "latent_categories"}
+    optimizer |= {"convolutional_batch_norm"}
     rates = {f"{player}_learning_rate" for player in ("capsule", "convolutional")}
     for field in dataclasses.fields(TUNED):
         if field.name not in {"model", "loss", "settings"} | rates | optimizer:
