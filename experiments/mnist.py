@@ -43,8 +43,7 @@ TUNED = Settings(
     capsule_batch_norm=False,
     n_channels=16,
     capsule_learning_rate=4e-4,
-    # Normalized as in DCGAN it told whole batches apart, and with categories each of them came to be
-    # a single image.
+    # Normalized as in DCGAN it told whole batches apart, and G made one image of each category.
     convolutional_batch_norm=False,
     convolutional_filters=(48, 96, 192),
     convolutional_learning_rate=4e-4,

@@ -43,7 +43,7 @@ def test_a_run_leaves_all_its_files(finished_runs, model):
     assert run.config["dataset"]["images"] == 1437
     assert run.config["learning_rates"] == {
         "generator_learning_rate": 1e-3,
-        f"{model}_learning_rate": {"capsule": 4e-4, "convolutional": 2e-4}[model],
+        f"{model}_learning_rate": 4e-4,
     }
 
 
