@@ -56,7 +56,8 @@ class GAN(AdversarialTrainer, keras.Model):
     """
 
     def __init__(self, generator, discriminator, loss, seed=None, **kwargs):
-        super().__init__(**kwargs)
+        # The networks cast for themselves, and a generator chooses categories before it does.
+        super().__init__(autocast=False, **kwargs)
         _check_players(generator, discriminator)
         self.generator = generator
         self.discriminator = discriminator

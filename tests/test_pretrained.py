@@ -113,11 +113,13 @@ def test_an_empty_or_damaged_folder_is_named(tmp_path):
         load_pretrained("capsule", "mnist", folder=tmp_path)
 
 
-def build_gan(dtype, **options):
+def build_gan(dtype, latent_categories=0, **options):
     return CapsuleGAN(
         SHAPE,
         latent_dim=4,
-        generator=build_generator(SHAPE, 4, filters=(8, 4), dtype=dtype, seed=0),
+        generator=build_generator(
+            SHAPE, 4, filters=(8, 4), latent_categories=latent_categories, dtype=dtype, seed=0
+        ),
         discriminator=build_capsule_discriminator(
             SHAPE, filters=4, n_channels=1, dtype=dtype, seed=0, **options
         ),
@@ -126,7 +128,10 @@ def build_gan(dtype, **options):
     )
 
 
-@pytest.mark.parametrize("options", [{}, {"num_capsule": 2, "routing": "leaky", "dropout": 0.5}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"num_capsule": 2, "routing": "leaky", "dropout": 0.5}, {"latent_categories": 3}],
+)
 def test_a_copy_in_float32_is_the_same_gan(options):
     gan, expected = build_gan("mixed_bfloat16", **options), build_gan("float32", **options)
     rng = np.random.default_rng(0)

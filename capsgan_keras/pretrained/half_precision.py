@@ -22,8 +22,10 @@ def in_float32(gan):
         gan: A `capsgan_keras.GAN` under any dtype policy.
     """
 
-    def rebuild(layer):
-        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+    def rebuild(step):
+        # Besides layers a model may have operations, which have no dtype of their own.
+        dtype = {"dtype": "float32"} if isinstance(step, keras.layers.Layer) else {}
+        return type(step).from_config(step.get_config() | dtype)
 
     players = {
         name: keras.saving.serialize_keras_object(

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+from capsgan_keras import CapsuleGAN
 from capsgan_keras.layers import CapsuleLayer, PrimaryCap
 from capsgan_keras.losses import MarginLoss
 from capsgan_keras.models import (
@@ -68,8 +69,10 @@ def test_categories_are_chosen_in_float32_under_a_mixed_policy():
     generator = build_generator(
         GREY, latent_dim=5, latent_categories=3, dtype="mixed_bfloat16", seed=0
     )
-    images = generator.predict(latents, verbose=0)
-    assert np.abs(images[0] - images[1]).max() > 0.0
+    gan = CapsuleGAN(GREY, latent_dim=5, generator=generator, dtype="mixed_bfloat16")
+    for model in (generator, gan):
+        images = model.predict(latents, verbose=0)
+        assert np.abs(images[0] - images[1]).max() > 0.0
 
 
 def test_a_generator_with_categories_loads_without_this_package(tmp_path):
