@@ -27,8 +27,8 @@ TUNED = Settings(
     dataset="mnist",
     epochs=10,
     batch_size=64,
-    # Adam without momentum, few latents and categories beside them: in trials each worth several
-    # points of recognised images (docs/design.md, 2.3).
+    # Adam without momentum and few latents: in trials worth six or seven points of recognised
+    # images together; categories beside them: worth ten (docs/design.md, 2.3).
     beta_1=0.0,
     beta_2=0.99,
     decay=0.5,
@@ -43,7 +43,7 @@ TUNED = Settings(
     capsule_batch_norm=False,
     n_channels=16,
     capsule_learning_rate=4e-4,
-    # Normalized as in DCGAN it told whole batches apart, and G made one image of each category.
+    # Normalized as in DCGAN it won, and G made one image of each category (there too).
     convolutional_batch_norm=False,
     convolutional_filters=(48, 96, 192),
     convolutional_learning_rate=4e-4,

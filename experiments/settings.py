@@ -236,7 +236,9 @@ class Settings:
         _share,
         float,
     )
-    latent_dim: int = _setting(100, "components of a latent vector", whole(1), int)
+    latent_dim: int = _setting(
+        100, "components of a latent vector, --latent-categories among them", whole(1), int
+    )
     latent_categories: int = _setting(
         0,
         "components of a latent vector, the last ones, that choose a category; 0: none",
@@ -361,6 +363,12 @@ class Settings:
                 "Alternating updates cannot be had with `precision` mixed_float16, where both "
                 "losses share one loss scale. Received: update='alternating', "
                 "precision='mixed_float16'"
+            )
+        if self.latent_categories != 0 and not 2 <= self.latent_categories <= self.latent_dim:
+            raise ValueError(
+                "`latent_categories` must be 0, or from 2 to `latent_dim`, whose last components "
+                f"they are. Received: latent_categories={self.latent_categories}, "
+                f"latent_dim={self.latent_dim}"
             )
         if self.seed + self.seeds > 2**32:
             raise ValueError(

@@ -23,7 +23,7 @@ def in_float32(gan):
     """
 
     def rebuild(step):
-        # Besides layers a model may have operations, which have no dtype of their own.
+        # Besides layers a model may have operations, which compute in what they are given.
         dtype = {"dtype": "float32"} if isinstance(step, keras.layers.Layer) else {}
         return type(step).from_config(step.get_config() | dtype)
 

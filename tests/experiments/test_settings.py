@@ -55,6 +55,13 @@ def test_a_value_out_of_range_is_refused_by_name(name, value):
         Settings(**{name: value})
 
 
+@pytest.mark.parametrize("categories", [1, 9])
+def test_categories_are_components_of_the_latents(categories):
+    with pytest.raises(ValueError, match=r"^`latent_categories` must be .*latent_dim=8"):
+        Settings(latent_dim=8, latent_categories=categories)
+    Settings(latent_dim=8, latent_categories=8)
+
+
 def test_float16_cannot_alternate():
     with pytest.raises(ValueError, match="alternating"):
         Settings(update="alternating", precision="mixed_float16")
