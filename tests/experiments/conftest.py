@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 TINY = shlex.split(
     "--epochs 2 --batch-size 256 --latent-dim 8 --latent-categories 4 --generator-filters 8 8 "
-    "--capsule-filters 8 --n-channels 1 --convolutional-filters 8 8 --precision float32 --verbose 0 "
-    "--no-evaluate"
+    "--capsule-filters 8 --n-channels 1 --convolutional-filters 8 8 --precision float32 "
+    "--verbose 0 --no-evaluate"
 )
 
 
