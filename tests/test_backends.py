@@ -34,7 +34,7 @@ for head, update in [("capsule", "simultaneous"), ("capsule", "alternating"),
                      ("leaky", "simultaneous"), ("convolutional", "simultaneous"),
                      ("convolutional", "alternating")]:
     gan = (ConvolutionalGAN if head == "convolutional" else CapsuleGAN)(
-        shape, 5, generator=build_generator(shape, latent_dim=5, filters=(4, 3)),
+        shape, 5, generator=build_generator(shape, 5, filters=(4, 3), latent_categories=3),
         discriminator=heads[head](), seed=0)
     weights = np.random.default_rng(1)
     gan.set_weights([weights.uniform(0.5, 1.5, w.shape) if w.ndim < 2
@@ -60,7 +60,7 @@ np.savez({path!r}, **results)
 from capsgan_keras.losses import MarginLoss
 digits = load_dataset("digits")
 gan = CapsuleGAN(
-    shape, 5, generator=build_generator(shape, latent_dim=5, filters=(4, 3), seed=0),
+    shape, 5, generator=build_generator(shape, 5, filters=(4, 3), latent_categories=3, seed=0),
     discriminator=build_capsule_discriminator(
         shape, filters=4, kernel_size=5, n_channels=2, dropout=0.2, seed=0), seed=0)
 gan.compile()
@@ -76,7 +76,7 @@ for a, b in zip(gan.get_weights(), again.get_weights(), strict=True):
 # Losses are scaled under float16, and the scale is part of the state.
 keras.config.set_dtype_policy("mixed_float16")
 gan = CapsuleGAN(
-    shape, 5, generator=build_generator(shape, latent_dim=5, filters=(4, 3), seed=0),
+    shape, 5, generator=build_generator(shape, 5, filters=(4, 3), latent_categories=3, seed=0),
     discriminator=build_capsule_discriminator(
         shape, filters=4, kernel_size=5, n_channels=2, seed=0), seed=0)
 gan.compile()
