@@ -126,11 +126,11 @@ def test_each_setting_changes_what_it_names():
     assert changes(by_name["two-capsules"], BASE) == {"num_capsule": 2}
     padding = [by_name[f"cifar10-{padding}"] for padding in ("same", "valid")]
     assert changes(padding[1], padding[0].settings) == {"capsule_padding": "valid"}
-    optimizer = {"beta_1", "beta_2", "decay", "generator_ema", "latent_dim", "latent_categories"}
-    optimizer |= {"convolutional_batch_norm"}
+    latents = {"latent_dim", "latent_categories"}
+    training = {"beta_1", "beta_2", "decay", "generator_ema", "convolutional_batch_norm"}
     rates = {f"{player}_learning_rate" for player in ("capsule", "convolutional")}
     for field in dataclasses.fields(TUNED):
-        if field.name not in {"model", "loss", "settings"} | rates | optimizer:
+        if field.name not in {"model", "loss", "settings"} | rates | latents | training:
             assert getattr(BASE, field.name) == getattr(TUNED, field.name)
     assert (BASE.beta_1, BASE.beta_2, BASE.decay) == (0.5, 0.999, 0.0)
     assert (BASE.latent_dim, BASE.latent_categories, BASE.generator_ema) == (32, 0, 0.0)
