@@ -9,11 +9,12 @@ It trains both models with each seed, and then evaluates all runs together: the 
 tournament, the semi-supervised table and sample quality. Interrupted, it goes on by --resume, with
 more seeds too. Without arguments: the tuned settings, one seed.
 
-Expected: coloured, varied images without a frame, from both models. No objects after two epochs.
-Time of the tuned settings on 2 CPU cores with bfloat16: about 75 s an epoch for each model, two and
-a half hours for three seeds; for the evaluation half an hour once, to train the classifier of
-sample quality, and then about 15 minutes with one seed, longer with more. The paper's settings have
-discriminators of 5.6 and 3.3 million parameters and are for a GPU.
+Expected: coloured, varied images without a frame, from both models; objects that one can name in
+some. Time of the tuned settings on 2 CPU cores with bfloat16: about 62 s an epoch for each model,
+a quarter of an hour for a run and an hour and a half for three seeds; for the evaluation half an
+hour once, to train the classifier of sample quality, and then 10 minutes with one seed, longer
+with more. The paper's settings have discriminators of 5.6 and 3.3 million parameters and are for a
+GPU.
 """
 
 import dataclasses
