@@ -503,8 +503,8 @@ class CapsuleGAN(_GANWithDefaults):
     def default_optimizers(self):
         """Return Adam(2e-4, 0.5) for the generator, and 1e-4 or 2e-4 for the discriminator.
 
-        A batch-normalized capsule discriminator wins at once at equal rates, and squash passes
-        no gradient on where lengths are near zero: it gets 1e-4.
+        A batch-normalized capsule discriminator is far ahead at equal rates for the first epochs,
+        and the generator learns late: it gets 1e-4.
         """
         normalized = any(
             isinstance(layer, keras.layers.BatchNormalization)
