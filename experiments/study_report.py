@@ -13,6 +13,7 @@ from experiments.errors import EvaluationError
 from experiments.result_file import read_results
 from experiments.study import CONTROLS, KIND, PROOF, ROUTINGS
 from experiments.study_measuring import BORDER, DEAD, LAST_SHARE
+from experiments.study_sentences import recognised, sentences
 from experiments.study_settings import CASES, RATES
 from experiments.tables import CONTROLS as CONTROL_TITLES
 from experiments.tables import NETWORKS, table
@@ -75,7 +76,7 @@ def _sizes(runs):
 
 
 def markdown(runs, controls, routings):
-    """Return the study as Markdown: its table, and what its columns are.
+    """Return the study as Markdown: its sentences, its table, and what its columns are.
 
     Args:
         runs, controls, routings: What `read_study` returned.
@@ -107,6 +108,7 @@ def markdown(runs, controls, routings):
     parts = [
         "# Study",
         "Made by `python -m experiments.study --report` from the JSON files in this folder.",
+        *sentences(runs),
         table(heads, lines),
         _notes(sizes, runs),
     ]
@@ -257,8 +259,7 @@ def _draw_images(axes, runs):
 
 def _draw_recognition(axes, runs):
     for position, each in enumerate(runs.values()):
-        measured = [run["results"]["measured"] for run in each]
-        shares = [m["recognised"]["in_proportion"] if m else 0.0 for m in measured]
+        shares = recognised(each)
         dead = [run["results"]["life"]["died"] for run in each]
         axes.bar(position, np.mean(shares), color="C0", alpha=0.35)
         for share, is_dead in zip(shares, dead, strict=True):

@@ -61,51 +61,51 @@ def _case(name, question, change, base=BASE, max_seeds=None, **values):
     return Case(name=name, question=question, change=change, settings=settings, max_seeds=max_seeds)
 
 
-_LOSS = "capsules or loss"
-_RATE = "rate of D to that of G"
-_CAPSULES = "capsules"
-_ROUTING = "routing"
-_PADDING = "padding"
+LOSS = "capsules or loss"
+RATE = "rate of D to that of G"
+CAPSULES = "capsules"
+ROUTING = "routing"
+PADDING = "padding"
 _CONVOLUTIONAL = {"model": "convolutional"}
 _RATE_OF_G = BASE.generator_learning_rate
 
 CASES = (
-    _case("capsule-margin", _LOSS, "capsule D, margin loss (the base)"),
-    _case("capsule-cross-entropy", _LOSS, "capsule D, cross-entropy", loss="cross-entropy"),
-    _case("capsule-least-squares", _LOSS, "capsule D, least squares", loss="least-squares"),
-    _case("convolutional-margin", _LOSS, "convolutional D, margin loss", **_CONVOLUTIONAL),
+    _case("capsule-margin", LOSS, "capsule D, margin loss (the base)"),
+    _case("capsule-cross-entropy", LOSS, "capsule D, cross-entropy", loss="cross-entropy"),
+    _case("capsule-least-squares", LOSS, "capsule D, least squares", loss="least-squares"),
+    _case("convolutional-margin", LOSS, "convolutional D, margin loss", **_CONVOLUTIONAL),
     _case(
         "convolutional-cross-entropy",
-        _LOSS,
+        LOSS,
         "convolutional D, cross-entropy (its base)",
         loss="cross-entropy",
         **_CONVOLUTIONAL,
     ),
     _case(
         "convolutional-least-squares",
-        _LOSS,
+        LOSS,
         "convolutional D, least squares",
         loss="least-squares",
         **_CONVOLUTIONAL,
     ),
-    _case("rate-1", _RATE, "1 (the base: 1/4)", capsule_learning_rate=_RATE_OF_G),
-    _case("rate-half", _RATE, "1/2", capsule_learning_rate=_RATE_OF_G / 2),
-    _case("rate-eighth", _RATE, "1/8", capsule_learning_rate=_RATE_OF_G / 8),
+    _case("rate-1", RATE, "1 (the base: 1/4)", capsule_learning_rate=_RATE_OF_G),
+    _case("rate-half", RATE, "1/2", capsule_learning_rate=_RATE_OF_G / 2),
+    _case("rate-eighth", RATE, "1/8", capsule_learning_rate=_RATE_OF_G / 8),
     # The same convolution with as many weights, cut into an eighth of the vectors.
     _case(
         "wide-capsules",
-        _CAPSULES,
+        CAPSULES,
         "2 types of primary capsules of 64 components (the base: 16 of 8)",
         n_channels=2,
         primary_dim_capsule=64,
     ),
-    _case("batch-norm", _CAPSULES, "batch normalization in D", capsule_batch_norm=True),
-    _case("leaky-routing", _ROUTING, "leaky routing, one capsule", routing="leaky"),
-    _case("two-capsules", _ROUTING, "two capsules, real and generated", num_capsule=2),
-    _case("cifar10-same", _PADDING, "same padding in D", base=CIFAR10, max_seeds=1),
+    _case("batch-norm", CAPSULES, "batch normalization in D", capsule_batch_norm=True),
+    _case("leaky-routing", ROUTING, "leaky routing, one capsule", routing="leaky"),
+    _case("two-capsules", ROUTING, "two capsules, real and generated", num_capsule=2),
+    _case("cifar10-same", PADDING, "same padding in D", base=CIFAR10, max_seeds=1),
     _case(
         "cifar10-valid",
-        _PADDING,
+        PADDING,
         "valid padding in D",
         base=CIFAR10,
         max_seeds=1,

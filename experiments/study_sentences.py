@@ -1,0 +1,115 @@
+"""What the study comes to: sentences whose figures are those of its runs."""
+
+import numpy as np
+
+from experiments.settings import LOSSES, MODELS
+from experiments.study_settings import CAPSULES, CASES, LOSS, RATES, ROUTING
+
+BASE = RATES["1/4"]
+"""The case that the others are single changes of."""
+
+
+def recognised(runs):
+    """Return the share of recognised images, in proportion, of each run, as an array.
+
+    Args:
+        runs: The contents of the files of one case. A run that diverged counts as 0.
+    """
+    measured = [run["results"]["measured"] for run in runs]
+    return np.array([each["recognised"]["in_proportion"] if each else 0.0 for each in measured])
+
+
+def sentences(runs):
+    """Say what the runs answer: capsules or loss, the ratio of the rates, the kind of capsules.
+
+    Args:
+        runs: A dictionary from the names of cases to the contents of their files.
+
+    Returns:
+        A list of texts, at most three: one for each question whose settings all have runs.
+    """
+    made = _losses(runs), _rates(runs), _capsules(runs)
+    return [sentence for sentence in made if sentence]
+
+
+def _losses(runs):
+    names = {(case.model, case.settings.loss): case.name for case in CASES if case.question == LOSS}
+    if not runs.keys() >= set(names.values()):
+        return None
+    by_seed = {
+        name: dict(zip(_seeds(runs[name]), recognised(runs[name]), strict=True))
+        for name in names.values()
+    }
+    seeds = sorted(set.intersection(*map(set, by_seed.values())))
+    if not seeds:
+        return None
+    shares = np.array(
+        [[[by_seed[names[m, loss]][s] for s in seeds] for loss in LOSSES] for m in MODELS]
+    )
+    of_model, of_loss = shares.mean(axis=(1, 2)), shares.mean(axis=(0, 2))
+    models = _listed(
+        f"{share:.3f} with the {m} D" for m, share in zip(MODELS, of_model, strict=True)
+    )
+    losses = _listed(
+        f"{share:.3f} with {loss}" for loss, share in zip(LOSSES, of_loss, strict=True)
+    )
+    text = (
+        f"Capsules or loss ({shares.size} runs, {len(seeds)} for each of six settings): over the "
+        f"losses {models} of the images are recognised in proportion, over both discriminators "
+        f"{losses}"
+    )
+    if len(seeds) > 1 and shares.var() > 0.0:
+        of_model, of_loss, of_six = (
+            means.var() / shares.var() for means in (of_model, of_loss, shares.mean(axis=2))
+        )
+        both = max(of_six - of_model - of_loss, 0.0)
+        text += (
+            f"; of the variance {of_model:.0%} lie between the discriminators, {of_loss:.0%} "
+            f"between the losses, {both:.0%} in what a loss does with one discriminator and not "
+            f"with the other, and {max(1.0 - of_six, 0.0):.0%} between seeds"
+        )
+    return text + "."
+
+
+def _rates(runs):
+    if not runs.keys() >= set(RATES.values()):
+        return None
+    shares = _listed(f"{_spread(runs[name])} at {ratio}" for ratio, name in RATES.items())
+    all_runs = [run for name in RATES.values() for run in runs[name]]
+    died = sum(run["results"]["life"]["died"] for run in all_runs)
+    return (
+        f"Rate of D to that of G: {shares} are recognised; {died} of {len(all_runs)} generators "
+        "died."
+    )
+
+
+def _capsules(runs):
+    names = [case.name for case in CASES if case.question in (CAPSULES, ROUTING)]
+    if not runs.keys() >= {BASE, *names}:
+        return None
+    base = recognised(runs[BASE])
+    apart = []
+    for name in names:
+        shares = recognised(runs[name])
+        if len(base) > 1 < len(shares) and (shares.min() > base.max() or shares.max() < base.min()):
+            apart.append(name)
+    shares = _listed(f"{_spread(runs[name])} with {name}" for name in names)
+    return (
+        f"Capsules: {_spread(runs[BASE])} of the base's images are recognised, {shares}; apart "
+        f"from the base in all of several seeds: {_listed(apart) or 'none'}."
+    )
+
+
+def _seeds(runs):
+    return [run["identity"]["seed"] for run in runs]
+
+
+def _spread(runs):
+    shares = recognised(runs)
+    text = f"{shares.mean():.3f}"
+    return text + (f" ± {shares.std(ddof=1):.3f}" if len(shares) > 1 else "")
+
+
+def _listed(texts):
+    *first, last = [*texts] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
