@@ -21,8 +21,8 @@ all settings.
 Every run leaves a JSON file in results/study/ as it ends: D's mean outputs over the steps, whether
 the generator died (`experiments.study_measuring.life` says what that is), which share of its
 images a classifier recognises, the error of label spreading with 100 labels, times. A run that was
-interrupted starts anew by --resume; runs that ended stay. study.md and study.png are made from
-these files alone, at the end or by --report.
+interrupted starts anew by --resume; runs that ended stay. study.md (three sentences and a
+table) and study.png are made from these files alone, at the end or by --report.
 
 All outputs of D lie in [0, 1]: capsules end in a length, the convolutional D in a sigmoid. That
 fits the margin loss, whose targets 0.1 and 0.9 lie inside, and cross-entropy, whose logarithm also
@@ -31,9 +31,8 @@ arXiv 1611.04076) has a linear output; with the targets 0 and 1 its optimum, p /
 [0, 1] all the same, but the sigmoid and the length flatten towards the ends, which a linear output
 does not.
 
-Time on 2 CPU cores with bfloat16: 2 to 2.5 minutes a run on MNIST with one capsule or the
-convolutional D; reckoned from short runs, 3.7 for two capsules and 5 on CIFAR-10, about two hours
-for all 41 with their measures; before that, once, 2 minutes for MNIST's classifier and half an
+Time on 2 CPU cores with bfloat16: 2 to 3 minutes a run on MNIST with one capsule or the
+convolutional D, 4 for two capsules and on CIFAR-10, about two hours for all 41 with their measures; before that, once, 2 minutes for MNIST's classifier and half an
 hour for CIFAR-10's, which `--only` with the names of other settings avoids.
 """
 

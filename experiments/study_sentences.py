@@ -66,7 +66,7 @@ def _losses(runs):
         text += (
             f"; of the variance {of_model:.0%} lie between the discriminators, {of_loss:.0%} "
             f"between the losses, {both:.0%} in what a loss does with one discriminator and not "
-            f"with the other, and {max(1.0 - of_six, 0.0):.0%} between seeds"
+            f"with the other, and {max(1.0 - of_six, 0.0):.0%} between the seeds of a setting"
         )
     return text + "."
 
@@ -78,8 +78,8 @@ def _rates(runs):
     all_runs = [run for name in RATES.values() for run in runs[name]]
     died = sum(run["results"]["life"]["died"] for run in all_runs)
     return (
-        f"Rate of D to that of G: {shares} are recognised; {died} of {len(all_runs)} generators "
-        "died."
+        f"Rate of D to that of G (recognised in proportion, in brackets the number of seeds): "
+        f"{shares}; {died} of {len(all_runs)} generators died."
     )
 
 
@@ -87,17 +87,24 @@ def _capsules(runs):
     names = [case.name for case in CASES if case.question in (CAPSULES, ROUTING)]
     if not runs.keys() >= {BASE, *names}:
         return None
-    base = recognised(runs[BASE])
-    apart = []
-    for name in names:
-        shares = recognised(runs[name])
-        if len(base) > 1 < len(shares) and (shares.min() > base.max() or shares.max() < base.min()):
-            apart.append(name)
     shares = _listed(f"{_spread(runs[name])} with {name}" for name in names)
-    return (
-        f"Capsules: {_spread(runs[BASE])} of the base's images are recognised, {shares}; apart "
-        f"from the base in all of several seeds: {_listed(apart) or 'none'}."
+    text = (
+        "Capsules (recognised in proportion, in brackets the number of seeds): "
+        f"{_spread(runs[BASE])} with the base, {shares}"
     )
+    base = recognised(runs[BASE])
+    compared = {name: recognised(runs[name]) for name in names if len(runs[name]) > 1}
+    if len(base) > 1 and compared:
+        apart = [
+            name
+            for name, shares in compared.items()
+            if shares.min() > base.max() or shares.max() < base.min()
+        ]
+        text += (
+            f"; all seeds lie on one side of all of the base's with {_listed(apart) or 'none'} of "
+            f"the {len(compared)} that have several"
+        )
+    return text + "."
 
 
 def _seeds(runs):
@@ -106,8 +113,8 @@ def _seeds(runs):
 
 def _spread(runs):
     shares = recognised(runs)
-    text = f"{shares.mean():.3f}"
-    return text + (f" ± {shares.std(ddof=1):.3f}" if len(shares) > 1 else "")
+    spread = f" ± {shares.std(ddof=1):.3f}" if len(shares) > 1 else ""
+    return f"{shares.mean():.3f}{spread} ({len(shares)})"
 
 
 def _listed(texts):

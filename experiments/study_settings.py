@@ -62,10 +62,10 @@ def _case(name, question, change, base=BASE, max_seeds=None, **values):
 
 
 LOSS = "capsules or loss"
-RATE = "rate of D to that of G"
+_RATE = "rate of D to that of G"
 CAPSULES = "capsules"
 ROUTING = "routing"
-PADDING = "padding"
+_PADDING = "padding"
 _CONVOLUTIONAL = {"model": "convolutional"}
 _RATE_OF_G = BASE.generator_learning_rate
 
@@ -88,9 +88,9 @@ CASES = (
         loss="least-squares",
         **_CONVOLUTIONAL,
     ),
-    _case("rate-1", RATE, "1 (the base: 1/4)", capsule_learning_rate=_RATE_OF_G),
-    _case("rate-half", RATE, "1/2", capsule_learning_rate=_RATE_OF_G / 2),
-    _case("rate-eighth", RATE, "1/8", capsule_learning_rate=_RATE_OF_G / 8),
+    _case("rate-1", _RATE, "1 (the base: 1/4)", capsule_learning_rate=_RATE_OF_G),
+    _case("rate-half", _RATE, "1/2", capsule_learning_rate=_RATE_OF_G / 2),
+    _case("rate-eighth", _RATE, "1/8", capsule_learning_rate=_RATE_OF_G / 8),
     # The same convolution with as many weights, cut into an eighth of the vectors.
     _case(
         "wide-capsules",
@@ -102,10 +102,10 @@ CASES = (
     _case("batch-norm", CAPSULES, "batch normalization in D", capsule_batch_norm=True),
     _case("leaky-routing", ROUTING, "leaky routing, one capsule", routing="leaky"),
     _case("two-capsules", ROUTING, "two capsules, real and generated", num_capsule=2),
-    _case("cifar10-same", PADDING, "same padding in D", base=CIFAR10, max_seeds=1),
+    _case("cifar10-same", _PADDING, "same padding in D", base=CIFAR10, max_seeds=1),
     _case(
         "cifar10-valid",
-        PADDING,
+        _PADDING,
         "valid padding in D",
         base=CIFAR10,
         max_seeds=1,

@@ -76,11 +76,14 @@ def test_rates_and_capsules_have_their_means_their_dead_and_who_is_apart():
     runs["batch-norm"] = fake("batch-norm", [0.3, 0.49])
     runs["two-capsules"] = fake("two-capsules", [0.9])  # one seed says nothing
     _, rates, capsules = sentences(runs)
-    assert "0.000 ± 0.000 at 1, 0.550 ± 0.071 at 1/2" in rates
+    assert "0.000 ± 0.000 (2) at 1, 0.550 ± 0.071 (2) at 1/2" in rates
     assert "1 of 8 generators died" in rates
-    assert "0.395 ± 0.134 with batch-norm" in capsules
-    assert "0.900 with two-capsules" in capsules
-    assert capsules.endswith("seeds: batch-norm.")
+    assert "0.395 ± 0.134 (2) with batch-norm" in capsules
+    assert "0.900 (1) with two-capsules" in capsules
+    assert capsules.endswith("all of the base's with batch-norm of the 3 that have several.")
+    for name in ("batch-norm", "wide-capsules", "leaky-routing"):
+        runs[name] = runs[name][:1]
+    assert sentences(runs)[2].endswith("0.900 (1) with two-capsules.")  # nothing to be told apart
 
 
 def test_a_run_that_diverged_recognises_nothing():
