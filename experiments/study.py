@@ -1,7 +1,8 @@
 """Study what makes a CapsuleGAN work: one change at a time from one setting on MNIST.
 
 The paper (arXiv 1802.06167) changes the discriminator and its loss together. Here one setting, the
-tuned networks with 32 latents, Adam with 0.5 and 0.999 and constant rates, and 12 others are
+tuned networks with 32 latents, Adam with 0.5 and 0.999 and constant rates (and DCGAN's
+normalization in the convolutional one), and 12 others are
 trained on MNIST with 3 seeds and 3,000 steps each:
 
 - margin loss, cross-entropy and least squares, each with the capsule discriminator (D) and with
@@ -32,8 +33,9 @@ arXiv 1611.04076) has a linear output; with the targets 0 and 1 its optimum, p /
 does not.
 
 Time on 2 CPU cores with bfloat16: 2 to 3 minutes a run on MNIST with one capsule or the
-convolutional D, 4 for two capsules and on CIFAR-10, about two hours for all 41 with their measures; before that, once, 2 minutes for MNIST's classifier and half an
-hour for CIFAR-10's, which `--only` with the names of other settings avoids.
+convolutional D, 4 for two capsules and on CIFAR-10, about two hours for all 41 with their measures;
+before that, once, 2 minutes for MNIST's classifier and half an hour for CIFAR-10's, which `--only`
+with the names of other settings avoids.
 """
 
 import argparse
