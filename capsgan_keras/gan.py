@@ -92,6 +92,11 @@ class GAN(AdversarialTrainer, keras.Model):
 
     def call(self, latents, training=False):
         """Return images in [-1, 1]."""
+        if latents.shape[-1] not in (None, self.latent_dim):
+            raise ValueError(
+                f"`latents` must have {self.latent_dim} components, shape (batch, "
+                f"{self.latent_dim}). Received: shape {tuple(latents.shape)}"
+            )
         return self.generator(latents, training=training)
 
     # ---- compiling

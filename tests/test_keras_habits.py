@@ -168,3 +168,12 @@ def test_fitting_before_compiling_is_refused(images):
     gan = CapsuleGAN(SHAPE, 5, generator=generator, discriminator=discriminator)
     with pytest.raises(ValueError, match="compile"):
         gan.fit(images, verbose=0)
+
+
+def test_latents_of_another_size_are_refused_by_name(make):
+    gan = make()
+    wrong = np.zeros((3, gan.latent_dim + 1), "float32")
+    with pytest.raises(ValueError, match=rf"`latents` must have {gan.latent_dim} components"):
+        gan.predict(wrong, verbose=0)
+    with pytest.raises(ValueError, match=r"Received: shape \(3, "):
+        gan(wrong)
