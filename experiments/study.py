@@ -2,8 +2,8 @@
 
 The paper (arXiv 1802.06167) changes the discriminator and its loss together. Here one setting, the
 tuned networks with 32 latents, Adam with 0.5 and 0.999 and constant rates (and DCGAN's
-normalization in the convolutional one), and 12 others are
-trained on MNIST with 3 seeds and 3,000 steps each:
+normalization in the convolutional one), and 12 others are trained on MNIST with 3 seeds and 3,000
+steps each:
 
 - margin loss, cross-entropy and least squares, each with the capsule discriminator (D) and with
   the convolutional one;

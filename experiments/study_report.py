@@ -13,7 +13,7 @@ from experiments.errors import EvaluationError
 from experiments.result_file import read_results
 from experiments.study import CONTROLS, KIND, PROOF, ROUTINGS
 from experiments.study_measuring import BORDER, DEAD, LAST_SHARE
-from experiments.study_sentences import recognised, sentences
+from experiments.study_sentences import mean_and_deviation, recognised, sentences
 from experiments.study_settings import CASES, RATES
 from experiments.tables import CONTROLS as CONTROL_TITLES
 from experiments.tables import NETWORKS, table
@@ -146,12 +146,9 @@ def _line(case, runs):
 
 
 def _mean(values, digits=3):
-    """Return the mean and, of several values, the standard deviation, as a text."""
+    """Return the mean and deviation of the values that are there, as a text."""
     values = [value for value in values if value is not None]
-    if not values:
-        return "none"
-    text = f"{np.mean(values):.{digits}f}"
-    return text + (f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else "")
+    return mean_and_deviation(values, digits) if values else "none"
 
 
 def _control_lines(name, results, width):

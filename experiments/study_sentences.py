@@ -5,7 +5,7 @@ import numpy as np
 from experiments.settings import LOSSES, MODELS
 from experiments.study_settings import CAPSULES, CASES, LOSS, RATES, ROUTING
 
-BASE = RATES["1/4"]
+_BASE = RATES["1/4"]
 """The case that the others are single changes of."""
 
 
@@ -17,6 +17,17 @@ def recognised(runs):
     """
     measured = [run["results"]["measured"] for run in runs]
     return np.array([each["recognised"]["in_proportion"] if each else 0.0 for each in measured])
+
+
+def are_apart(one, other):
+    """Say whether all values of one array lie on one side of all of another's."""
+    return one.min() > other.max() or one.max() < other.min()
+
+
+def mean_and_deviation(values, digits=3):
+    """Return the mean and, of several values, the standard deviation, as a text."""
+    text = f"{np.mean(values):.{digits}f}"
+    return text + (f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else "")
 
 
 def sentences(runs):
@@ -78,30 +89,26 @@ def _rates(runs):
     all_runs = [run for name in RATES.values() for run in runs[name]]
     died = sum(run["results"]["life"]["died"] for run in all_runs)
     return (
-        f"Rate of D to that of G (recognised in proportion, in brackets the number of seeds): "
+        "Rate of D to that of G (recognised in proportion, in brackets the number of seeds): "
         f"{shares}; {died} of {len(all_runs)} generators died."
     )
 
 
 def _capsules(runs):
     names = [case.name for case in CASES if case.question in (CAPSULES, ROUTING)]
-    if not runs.keys() >= {BASE, *names}:
+    if not runs.keys() >= {_BASE, *names}:
         return None
     shares = _listed(f"{_spread(runs[name])} with {name}" for name in names)
     text = (
         "Capsules (recognised in proportion, in brackets the number of seeds): "
-        f"{_spread(runs[BASE])} with the base, {shares}"
+        f"{_spread(runs[_BASE])} with the base, {shares}"
     )
-    base = recognised(runs[BASE])
+    base = recognised(runs[_BASE])
     compared = {name: recognised(runs[name]) for name in names if len(runs[name]) > 1}
     if len(base) > 1 and compared:
-        apart = [
-            name
-            for name, shares in compared.items()
-            if shares.min() > base.max() or shares.max() < base.min()
-        ]
+        others = _listed(name for name, each in compared.items() if are_apart(each, base))
         text += (
-            f"; all seeds lie on one side of all of the base's with {_listed(apart) or 'none'} of "
+            f"; all seeds lie on one side of all of the base's with {others or 'none'} of "
             f"the {len(compared)} that have several"
         )
     return text + "."
@@ -112,9 +119,7 @@ def _seeds(runs):
 
 
 def _spread(runs):
-    shares = recognised(runs)
-    spread = f" ± {shares.std(ddof=1):.3f}" if len(shares) > 1 else ""
-    return f"{shares.mean():.3f}{spread} ({len(shares)})"
+    return f"{mean_and_deviation(recognised(runs))} ({len(runs)})"
 
 
 def _listed(texts):
