@@ -114,9 +114,11 @@ def _sizes(a, b):
 
 
 def _cut(pair):
-    low, high = pair["cuts"]
-    numbers = f"{low:.4g}" if low == high else f"{low:.4g}, {high:.4g}"
-    return f"{pair['cut']} ({numbers})" if isinstance(pair["cut"], str) else numbers
+    # A named cut is found to about 1e-4 (`calibrated_cut`); a given one is shown as it was given.
+    named = isinstance(pair["cut"], str)
+    numbers = [f"{cut:.3f}".rstrip("0") if named else f"{cut:.4g}" for cut in pair["cuts"]]
+    numbers = ", ".join(dict.fromkeys(numbers))
+    return f"{pair['cut']} ({numbers})" if named else numbers
 
 
 def _ratio(value, interval=None):
