@@ -11,8 +11,8 @@ more seeds too. Without arguments: the tuned settings, one seed.
 
 Expected: coloured, varied images without a frame, from both models; objects that one can name in
 some. Time of the tuned settings on 2 CPU cores with bfloat16: about 62 s an epoch for each model,
-13 minutes for a run and an hour and a quarter for three seeds; for the evaluation half an
-hour once, to train the classifier of sample quality, and then 10 minutes with one seed and 25
+12 to 13 minutes for a run and an hour and a quarter for three seeds; for the evaluation half an
+hour once, to train the classifier of sample quality, and then 10 minutes with one seed and 26
 with three. The paper's settings have discriminators of 5.6 and 3.3 million parameters and are for a
 GPU.
 """
