@@ -114,10 +114,9 @@ def _sizes(a, b):
 
 
 def _cut(pair):
-    # A named cut is found to about 1e-4 (`calibrated_cut`); a given one is shown as it was given.
     named = isinstance(pair["cut"], str)
-    numbers = [f"{cut:.3f}".rstrip("0") if named else f"{cut:.4g}" for cut in pair["cuts"]]
-    numbers = ", ".join(dict.fromkeys(numbers))
+    digits = 3 if named else 4  # a calibrated one is found to about 1e-4
+    numbers = ", ".join(dict.fromkeys(f"{cut:.{digits}g}" for cut in pair["cuts"]))
     return f"{pair['cut']} ({numbers})" if named else numbers
 
 
