@@ -85,9 +85,9 @@ PAPER = Settings(
     capsule_learning_rate=2.5e-4,
     convolutional_learning_rate=2.5e-4,
     decay=0.0,
-    # The other two networks are those of DCGAN as its authors' code has them for MNIST: transposed
-    # and strided convolutions, batch normalization, 64 filters at half and 128 at a quarter of an
-    # image's size.
+    # The other two networks follow DCGAN: transposed and strided convolutions, batch normalization,
+    # and the filters of its authors' code for MNIST, 64 at half and 128 at a quarter of an image's
+    # size.
     generator_filters=(128, 64),
     upsampling="transposed",
     convolutional_filters=(64, 128),
