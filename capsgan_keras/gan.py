@@ -297,7 +297,7 @@ class GAN(AdversarialTrainer, keras.Model):
             scaled to [0, 1]: a generator's black is -1.
         """
         self._check_images(x, y)
-        _warn_of_unit_range(x)
+        _warn_of_unit_range("x", x)
         _check_no_weights(kwargs)
         if kwargs.get("steps_per_epoch") is None:
             validation = kwargs.get("validation_data")
@@ -310,10 +310,11 @@ class GAN(AdversarialTrainer, keras.Model):
     def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
         """Return the losses and D's accuracy on held-out images, with the same noise each time.
 
-        Arguments as in `keras.Model.evaluate`, `x` as in `fit`. As many images are generated as
-        `x` holds.
+        Arguments as in `keras.Model.evaluate`, `x` as in `fit`, with the same errors and warning.
+        As many images are generated as `x` holds.
         """
         self._check_images(x, y)
+        _warn_of_unit_range("x", x)
         _check_no_weights(kwargs)
         if kwargs.get("steps") is None:
             self._check_batches(x, batch_size)
@@ -374,10 +375,14 @@ class GAN(AdversarialTrainer, keras.Model):
 
         Raises:
             ValueError: On images of another shape or range.
+
+        Warns:
+            UserWarning: On floats without a negative number, as `fit` does.
         """
         check_positive(batch_size=batch_size)
         images = np.asarray(images)
         check_images("images", images, self.image_shape)
+        _warn_of_unit_range("images", images)
         scores = []
         for start in range(0, len(images), _CHUNK):
             chunk = images[start : start + _CHUNK]
@@ -564,12 +569,13 @@ def check_images(name, images, image_shape):
         )
 
 
-def _warn_of_unit_range(x):
-    if isinstance(x, np.ndarray) and x.dtype != np.uint8 and x.min() >= 0.0:
+def _warn_of_unit_range(name, images):
+    if isinstance(images, np.ndarray) and images.dtype != np.uint8 and images.min() >= 0.0:
         warnings.warn(
-            "`x` holds floats without a negative number. Floats must lie in [-1, 1]: if these lie "
-            f"in [0, 1], pass `2 * x - 1`. Received: x in [{x.min():g}, {x.max():g}]",
-            stacklevel=3,  # where `fit` was called
+            f"`{name}` holds floats without a negative number. Floats must lie in [-1, 1]: if "
+            f"these lie in [0, 1], pass `2 * {name} - 1`. "
+            f"Received: {name} in [{images.min():g}, {images.max():g}]",
+            stacklevel=3,  # where the public method was called
         )
 
 

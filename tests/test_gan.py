@@ -494,11 +494,20 @@ def test_images_that_look_scaled_to_0_and_1_are_warned_of():
     gan = tiny()
     gan.compile()
     unit = np.linspace(0, 1, 8 * 256, dtype="float32").reshape(8, *SHAPE)
-    with pytest.warns(UserWarning, match=r"pass `2 \* x - 1`.*in \[0, 1\]") as record:
-        fit(gan, unit)
-    assert [warning.filename for warning in record] == [__file__]
-    fit(gan, 2 * unit - 1)  # a warning would be an error here
-    fit(gan, np.full((8, *SHAPE), 128, "uint8"))
+    uses = {
+        "x": [lambda x: fit(gan, x), lambda x: gan.evaluate(x, verbose=0)],
+        "images": [gan.discriminate],
+    }
+    for name, methods in uses.items():
+        for use in methods:
+            with pytest.warns(UserWarning, match=rf"pass `2 \* {name} - 1`.*in \[0, 1\]") as record:
+                use(unit)
+            assert len(record) == 1
+            use(2 * unit - 1)  # a warning would be an error here
+            use(np.full((8, *SHAPE), 128, "uint8"))
+    with pytest.warns(UserWarning, match="pass") as record:
+        gan.discriminate(unit)
+    assert record[0].filename == __file__
 
 
 def test_labels_and_sample_weights_are_refused(images):
