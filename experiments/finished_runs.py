@@ -38,8 +38,12 @@ class FinishedRuns:
 
     def describe(self):
         """Return what tells these runs from others, as JSON can hold it."""
+        dataset = {"name": self.dataset.name, "checksum": self.dataset.checksum}
+        validation = next(iter(self.runs.values())).config["settings"].get("validation")
+        if validation:
+            dataset["validation"] = validation
         return {
-            "dataset": {"name": self.dataset.name, "checksum": self.dataset.checksum},
+            "dataset": dataset,
             "runs": [_describe(name, run) for name, run in self.runs.items()],
         }
 
@@ -98,7 +102,10 @@ def _load_common_dataset(runs, data_dir):
             "\n  ".join(["The runs must be of the same data set. Received:", *lines])
         )
     first = described[0]
-    dataset = load_dataset(first["source"], data_dir, runs[0].config["settings"].get("image_size"))
+    settings = runs[0].config["settings"]
+    dataset = load_dataset(first["source"], data_dir, settings.get("image_size"))
+    if settings.get("validation"):
+        dataset = dataset.hold_out(settings["validation"])
     if dataset.checksum != first["checksum"]:
         raise EvaluationError(
             f"{first['source']}: these are not the images that the runs were trained on. Expected: "

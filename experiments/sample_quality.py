@@ -82,7 +82,8 @@ def measure(finished_runs, settings, path, overwrite=False, verbose=1, cache_dir
     if not file.finished:
         callbacks = [keras.callbacks.ProgbarLogger()] if verbose else []
         classifier = load_or_train_classifier(dataset, cache_dir, callbacks=callbacks)
-        print(f"classifier: {classifier.info['test_accuracy']:.2%} of the test images")
+        judged = "validation" if "validation" in identity["dataset"] else "test"
+        print(f"classifier: {classifier.info['test_accuracy']:.2%} of the {judged} images")
         measured = file.results.setdefault("quality", {})
         progress = keras.utils.Progbar(len(finished_runs.runs), verbose=verbose, unit_name="run")
         for name, run in finished_runs.runs.items():

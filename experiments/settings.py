@@ -133,7 +133,7 @@ class Settings:
     run_dir: str | None = _setting(
         None,
         "folder that gets a folder for each run (default: runs/ and the data set's name, and in it "
-        "paper/ for the settings of that name)",
+        "paper/ for the settings of that name, and validation/ for runs with --validation)",
         _text,
         identity=False,
     )
@@ -146,6 +146,13 @@ class Settings:
     )
     image_size: int | None = _setting(
         None, "side to resize images to (default: as they are)", whole(16), int
+    )
+    validation: int = _setting(
+        0,
+        "training images, chosen at random, that are held out and evaluated on in the place of "
+        "the test images, to choose settings by; 0: none",
+        whole(0),
+        int,
     )
     resume: bool = _setting(
         False,
@@ -387,6 +394,8 @@ class Settings:
         folder = Path("runs", Path(self.dataset).resolve().stem)
         if self.settings == "paper":
             folder /= self.settings
+        if self.validation:
+            folder /= "validation"
         return Path(self.run_dir or folder).expanduser()
 
     @property

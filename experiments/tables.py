@@ -68,10 +68,16 @@ def metric_tables(identity, results, brief=False):
         sizes = _sizes(*([runs[name] for name in group] for group in groups))
         parts = [_group_table(identity["dataset"]["name"], results, settings, groups, sizes)]
         if brief:
-            return parts[0]
+            return _of_validation(identity, parts[0])
     parts += [_pair_table(identity["dataset"]["name"], results, settings, runs)]
     parts += [_matrix(results["rows"][cut], cut, runs) for cut in results["rows"]]
-    return "\n\n".join(parts)
+    return _of_validation(identity, "\n\n".join(parts))
+
+
+def _of_validation(identity, text):
+    """Return what is said of test images, for runs that held out training images in their place."""
+    held_out = "validation" in identity["dataset"]
+    return text.replace("test image", "validation image") if held_out else text
 
 
 def _pair_table(dataset, results, settings, runs):
@@ -227,7 +233,7 @@ def error_table(identity, results):
         f"with several seeds over the seeds' means; {settings['n_unlabelled']:,} unlabelled images"
         f"{_real_images(tables['real_unlabelled'], settings)}. {_spreading(settings, results)}"
     )
-    return f"{table(heads, lines)}\n\n{note}{_unreached(tables)}"
+    return _of_validation(identity, f"{table(heads, lines)}\n\n{note}{_unreached(tables)}")
 
 
 def _errors(tables):
@@ -295,10 +301,11 @@ def quality_table(identity, results, brief=False):
     accuracy = first["classifier"]["test_accuracy"]
     several = any(len(runs) > 1 for runs in columns.values())
     spread = "; mean ± standard deviation over the seeds" if several else ""
-    return (
+    return _of_validation(
+        identity,
         f"{table(['', *columns], lines)}\n\n{first['n_samples']:,} samples against "
         f"{first['n_real']:,} test images, in the feature space of a classifier with "
-        f"{accuracy:.2%} on the test images; not an Inception network's{spread}."
+        f"{accuracy:.2%} on the test images; not an Inception network's{spread}.",
     )
 
 

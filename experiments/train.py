@@ -77,6 +77,8 @@ def train(settings, evaluation=None):
             f"Received: {keras.backend.backend()}"
         )
     dataset = load_dataset(settings.dataset, settings.data_dir, settings.image_size)
+    if settings.validation:
+        dataset = dataset.hold_out(settings.validation)
     images, by_seed = dataset.x_train, settings.by_seed
     try:
         batches = [EpochBatches(images, each.batch_size, each.seed) for each in by_seed]

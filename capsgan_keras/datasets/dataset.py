@@ -3,7 +3,7 @@
 import functools
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -45,6 +45,40 @@ class Dataset:
     def image_shape(self) -> tuple[int, int, int]:
         """`(height, width, channels)` of every image."""
         return self.x_train.shape[1:]
+
+    def hold_out(self, count: int) -> "Dataset":
+        """Puts random training images in the place of the test images, to choose settings by.
+
+        Whatever is then chosen by the error on the new test images, no test image has a say in.
+        The choice of images depends on the number of training images and on `count` alone.
+
+        Args:
+            count: how many training images to hold out. They are no longer among those for
+                training.
+
+        Returns:
+            A `Dataset` of the same name, with another `checksum`.
+
+        Raises:
+            DatasetError: if `count` is not positive, or leaves no image for training.
+        """
+        if not 0 < count < len(self.x_train):
+            raise DatasetError(
+                f"{self.name}: the number of training images to hold out must be positive and "
+                f"below the {len(self.x_train):,} that there are. Received: {count:,}"
+            )
+        order = np.random.default_rng(0).permutation(len(self.x_train))
+        held_out, kept = np.sort(order[:count]), np.sort(order[count:])
+        y_held_out, y_kept = None, None
+        if self.y_train is not None:
+            y_held_out, y_kept = self.y_train[held_out], self.y_train[kept]
+        return replace(
+            self,
+            x_train=self.x_train[kept],
+            y_train=y_kept,
+            x_test=self.x_train[held_out],
+            y_test=y_held_out,
+        )
 
     @functools.cached_property
     def checksum(self) -> str:
