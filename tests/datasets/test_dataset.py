@@ -79,3 +79,27 @@ print(sorted(loaded & {"numpy", "keras", "tensorflow", "jax", "sklearn", "PIL", 
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "['numpy']", result.stderr
+
+
+def test_held_out_images_are_the_test_images_and_no_longer_for_training():
+    images = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1)
+    whole = Dataset("tiny", images, np.arange(50), images[:2] + 100, np.array([7, 8]))
+    parted = whole.hold_out(20)
+    assert (parted.x_train.shape, parted.x_test.shape) == ((30, 1, 1, 1), (20, 1, 1, 1))
+    together = np.concatenate([parted.x_train, parted.x_test]).ravel()
+    np.testing.assert_array_equal(np.sort(together), np.arange(50))
+    np.testing.assert_array_equal(parted.y_train, parted.x_train.ravel())
+    np.testing.assert_array_equal(parted.y_test, parted.x_test.ravel())
+    assert parted.x_test.max() > 40  # from all over
+    assert parted.x_test.min() < 10
+    assert parted.checksum == whole.hold_out(20).checksum != whole.checksum
+
+    unlabelled = dataclasses.replace(whole, y_train=None).hold_out(20)
+    assert unlabelled.y_train is None
+    assert unlabelled.y_test is None
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_no_image_or_all_cannot_be_held_out(dataset, count):
+    with pytest.raises(ValueError, match=rf"tiny: .*below the 3 .*Received: {count}"):
+        dataset.hold_out(count)

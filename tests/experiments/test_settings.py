@@ -47,6 +47,7 @@ from experiments.settings import Settings
         ("capsule_batch_norm", "yes"),
         ("settings", "own"),
         ("seeds", 0),
+        ("validation", -1),
         ("generator_ema", 1.0),
     ],
 )
