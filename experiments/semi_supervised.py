@@ -20,7 +20,8 @@ from experiments import evaluation_command
 from experiments.evaluation_settings import TableSettings, result_format
 
 KIND = result_format("semi_supervised")
-NEIGHBOURS = (3, 5, 7, 10, 15)
+NEIGHBOURS = (5, 7, 10, 15, 20, 30)
+ALPHAS = (0.1, 0.2, 0.5, 0.8)
 """Candidates of --choose-settings."""
 
 
@@ -66,7 +67,8 @@ def main(argv=None):
     command.add_argument(
         "--choose-settings",
         action="store_true",
-        help="choose neighbours and alpha on a part of the training images, for all rows the same",
+        help="choose neighbours and alpha on a part of the training images, for each number of "
+        "labelled images by itself, and for all rows the same",
     )
 
     def evaluate(arguments, finished_runs, path):
@@ -167,21 +169,21 @@ def _fill(file, finished_runs, settings, verbose):
     options = dataclasses.asdict(settings)
     n_unlabelled = options.pop("n_unlabelled")
     if options.pop("choose_settings"):
-        if "choice" not in results:
-            # The middle number of labels; real images, so that no run is favoured.
-            n = sorted(settings.n_labelled)[len(settings.n_labelled) // 2]
-            choice = choose_settings(
-                "pool",
+        if "choices" not in results:
+            choices = choose_settings(
+                "pool",  # real images, so that no run is favoured
                 pool,
-                n,
+                settings.n_labelled,
                 [k for k in NEIGHBOURS if k <= min(settings.n_labelled)],
+                ALPHAS,
                 seed=settings.seed,
                 max_iter=settings.max_iter,
                 n_unlabelled=n_unlabelled,
             )
-            results["choice"] = choice.to_dict()
+            results["choices"] = [choice.to_dict() for choice in choices]
             file.write()
-        options |= {name: results["choice"][name] for name in ("n_neighbors", "alpha")}
+        for name in ("n_neighbors", "alpha"):
+            options[name] = tuple(choice[name] for choice in results["choices"])
 
     total = len(settings.n_labelled) * settings.draws * (3 + len(finished_runs.runs))
     progress = keras.utils.Progbar(total, verbose=verbose, unit_name="cell")

@@ -251,11 +251,15 @@ def _real_images(result, settings):
 
 
 def _spreading(settings, results):
-    chosen = settings | results.get("choice", {})
-    how = ", chosen on training images" if "choice" in results else ""
+    choices = results.get("choices", [settings])
+    neighbours, alphas = (
+        ", ".join(f"{choice[name]:g}" for choice in choices) for name in ("n_neighbors", "alpha")
+    )
+    how = ", chosen on training images" if "choices" in results else ""
+    how += " for each n" if len(choices) > 1 else ""
     return (
-        f"Label spreading: kernel {settings['kernel']}, {chosen['n_neighbors']} neighbours, alpha "
-        f"{chosen['alpha']:g}{how}, at most {settings['max_iter']} iterations, raw pixels."
+        f"Label spreading: kernel {settings['kernel']}, {neighbours} neighbours, alpha "
+        f"{alphas}{how}, at most {settings['max_iter']} iterations, raw pixels."
     )
 
 

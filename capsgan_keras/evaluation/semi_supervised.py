@@ -64,8 +64,9 @@ def semi_supervised_error(
         draws: int. Draws of each number.
         seed: int. Seed of the draws.
         kernel: `"knn"` or `"rbf"`.
-        n_neighbors: int. Number of neighbours of the knn kernel, the point itself included.
-        alpha: float in (0, 1). Clamping factor.
+        n_neighbors: int, or one for each of `n_labelled`. Number of neighbours of the knn
+            kernel, the point itself included.
+        alpha: float in (0, 1), or one for each of `n_labelled`. Clamping factor.
         max_iter: int. Largest number of iterations.
         gamma: float. Width of the RBF kernel.
         tol: float. Tolerance of convergence.

@@ -19,9 +19,11 @@ class SemiSupervisedSettings:
             within one (and all of a class that has fewer). False: plain random draws.
         kernel: `"knn"` or `"rbf"`, scikit-learn's kernels. The RBF kernel's matrix is dense, so
             it is refused above 12,000 training points; on raw pixels its weights all but vanish.
-        n_neighbors: int. Number of neighbours of the knn kernel, the point itself included.
+        n_neighbors: int, or a tuple with one for each of `n_labelled`. Number of neighbours of
+            the knn kernel, the point itself included.
         gamma: float. The RBF kernel is `exp(-gamma ||x - y||^2)`.
-        alpha: float in (0, 1). Clamping factor of label spreading.
+        alpha: float in (0, 1), or a tuple with one for each of `n_labelled`. Clamping factor of
+            label spreading.
         max_iter: int. Largest number of iterations.
         tol: float. Tolerance of convergence.
         unreached_points: `"scikit-learn"` or `"nearest_labelled"`. What is predicted for a test
@@ -34,9 +36,9 @@ class SemiSupervisedSettings:
     seed: int = 0
     stratified: bool = True
     kernel: str = "knn"
-    n_neighbors: int = 7
+    n_neighbors: int | tuple = 7
     gamma: float = 20.0
-    alpha: float = 0.2
+    alpha: float | tuple = 0.2
     max_iter: int = 30
     tol: float = 1e-3
     unreached_points: str = "scikit-learn"
@@ -52,18 +54,36 @@ class SemiSupervisedSettings:
                 f"Received: n_labelled={self.n_labelled}"
             )
         object.__setattr__(self, "seed", check_seed(self.seed))
-        check_positive(draws=self.draws, n_neighbors=self.n_neighbors, max_iter=self.max_iter)
+        check_positive(draws=self.draws, max_iter=self.max_iter)
+        for name in ("n_neighbors", "alpha"):
+            value = getattr(self, name)
+            if np.ndim(value):
+                object.__setattr__(self, name, tuple(np.asarray(value).tolist()))
+                if np.shape(value) != (len(self.n_labelled),):
+                    raise ValueError(
+                        f"`{name}` must be one number, or one for each of the "
+                        f"{len(self.n_labelled)} in `n_labelled`. Received: {name}={value!r}"
+                    )
         check_choice("kernel", self.kernel, ("knn", "rbf"))
         check_choice(
             "unreached_points", self.unreached_points, ("scikit-learn", "nearest_labelled")
         )
-        if not 0 < self.alpha < 1:
-            raise ValueError(f"`alpha` must lie in (0, 1). Received: alpha={self.alpha!r}")
+        for n in self.n_labelled:
+            n_neighbors, alpha = self.spreading(n)
+            check_positive(n_neighbors=n_neighbors)
+            if not 0 < alpha < 1:
+                raise ValueError(f"`alpha` must lie in (0, 1). Received: alpha={alpha!r}")
         if not (self.gamma > 0 and self.tol >= 0):
             raise ValueError(
                 f"`gamma` must be above 0 and `tol` at least 0. "
                 f"Received: gamma={self.gamma!r}, tol={self.tol!r}"
             )
+
+    def spreading(self, n):
+        """Gives the number of neighbours and alpha for `n` labelled images, as a pair."""
+        index = self.n_labelled.index(n)
+        values = self.n_neighbors, self.alpha
+        return tuple(value[index] if np.ndim(value) else value for value in values)
 
 
 @dataclass(frozen=True)

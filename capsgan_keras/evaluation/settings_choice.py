@@ -64,12 +64,12 @@ def choose_settings(
     """Chooses the number of neighbours and alpha by the error on validation images.
 
     The validation images are a class-stratified part of the pool, so that no test image has a
-    say. The neighbours are computed once for the whole grid.
+    say. The neighbours are computed once for the whole grid and all numbers.
 
     Args:
         unlabelled: images, None or `"pool"`, as in `semi_supervised_error`.
         pool: pair `(x_pool, y_pool)`.
-        n_labelled: int. Number of labelled images.
+        n_labelled: int, or several. Numbers of labelled images, each with a choice of its own.
         n_neighbors: ints. Candidates.
         alpha: floats in (0, 1). Candidates.
         draws: int. Number of draws of the labelled images, over which the error is averaged.
@@ -80,8 +80,8 @@ def choose_settings(
         n_unlabelled: int. Number of unlabelled images for `unlabelled="pool"`.
 
     Returns:
-        A `SettingsChoice`. Of equal errors the smaller number of neighbours, and then the
-        smaller alpha, is chosen.
+        A `SettingsChoice`, or a tuple of them where `n_labelled` names several numbers. Of equal
+        errors the smaller number of neighbours, and then the smaller alpha, is chosen.
 
     Raises:
         ValueError: If the images or labels do not fit, or a number is out of its range.
@@ -112,27 +112,31 @@ def choose_settings(
     x_rest, y_rest = x_pool[rest], y_pool[rest]
     x_validation, y_validation = x_pool[validation], y_pool[validation]
     sets = make_training_sets(unlabelled, x_rest, x_validation, settings, n_unlabelled)
-    (drawn,) = draw_all(y_rest, settings)
 
-    errors = np.zeros((len(counts), len(alphas)))
-    for draw, labelled in enumerate(drawn):
-        training, test = sets.neighbours(labelled, draw)
-        for i, k in enumerate(counts):
-            for j, a in enumerate(alphas):
-                spread = spread_labels(
-                    training[:, :k], test[:, :k], y_rest[labelled], a, max_iter, settings.tol
-                )
-                errors[i, j] += np.mean(spread.predicted != y_validation) / draws
-    i, j = np.unravel_index(np.argmin(errors), errors.shape)
-    return SettingsChoice(
-        n_neighbors=counts[i],
-        alpha=alphas[j],
-        max_iter=max_iter,
-        candidates_n_neighbors=tuple(counts),
-        candidates_alpha=tuple(alphas),
-        errors=errors,
-        n_labelled=settings.n_labelled[0],
-        n_validation=int(n_validation),
-        draws=draws,
-        seed=seed,
-    )
+    def choose(n, drawn):
+        errors = np.zeros((len(counts), len(alphas)))
+        for draw, labelled in enumerate(drawn):
+            training, test = sets.neighbours(labelled, draw)
+            for i, k in enumerate(counts):
+                for j, a in enumerate(alphas):
+                    spread = spread_labels(
+                        training[:, :k], test[:, :k], y_rest[labelled], a, max_iter, settings.tol
+                    )
+                    errors[i, j] += np.mean(spread.predicted != y_validation) / draws
+        i, j = np.unravel_index(np.argmin(errors), errors.shape)
+        return SettingsChoice(
+            n_neighbors=counts[i],
+            alpha=alphas[j],
+            max_iter=max_iter,
+            candidates_n_neighbors=tuple(counts),
+            candidates_alpha=tuple(alphas),
+            errors=errors,
+            n_labelled=n,
+            n_validation=int(n_validation),
+            draws=draws,
+            seed=seed,
+        )
+
+    drawn = draw_all(y_rest, settings)
+    choices = tuple(map(choose, settings.n_labelled, drawn))
+    return choices if np.ndim(n_labelled) else choices[0]

@@ -85,11 +85,11 @@ class TrainingSets:
                 dense matrix of the RBF kernel should have.
         """
         for n in self.settings.n_labelled:
-            size = n + self.n_unlabelled(n)
-            if self.settings.kernel == "knn" and size < self.settings.n_neighbors:
+            size, k = n + self.n_unlabelled(n), self.settings.spreading(n)[0]
+            if self.settings.kernel == "knn" and size < k:
                 raise ValueError(
                     f"`n_neighbors` must not exceed the number of training points, {size}. "
-                    f"Received: n_neighbors={self.settings.n_neighbors}"
+                    f"Received: n_neighbors={k}"
                 )
             if self.settings.kernel == "rbf" and size > MAXIMUM_RBF_POINTS:
                 raise ValueError(
@@ -109,10 +109,11 @@ class TrainingSets:
             A `Spread`.
         """
         settings = self.settings
-        limits = settings.alpha, settings.max_iter, settings.tol
+        k, alpha = settings.spreading(len(labelled))
+        limits = alpha, settings.max_iter, settings.tol
         if settings.kernel == "knn":
-            training, test = self.neighbours(labelled, draw)
-            return spread_labels(training, test, labels, *limits)
+            training, test = self.neighbours(labelled, draw)  # nearest first
+            return spread_labels(training[:, :k], test[:, :k], labels, *limits)
         training, test = unit_floats(self.images(labelled, draw)), unit_floats(self.x_test)
         return spread_labels_rbf(training, test, labels, settings.gamma, *limits)
 
@@ -144,7 +145,7 @@ class ExtendedTrainingSets(TrainingSets):
     @cached_property
     def _graph(self):
         points = to_points(self.unlabelled, self.x_pool, self.x_test)
-        return ExtendedGraph(*points, self.settings.n_neighbors)
+        return ExtendedGraph(*points, np.max(self.settings.n_neighbors))
 
     def neighbours(self, labelled, draw):
         """See `TrainingSets`."""
@@ -181,7 +182,8 @@ class PoolTrainingSets(TrainingSets):
 
     @cached_property
     def _graph(self):
-        return PoolGraph(*to_points(self.x_pool, self.x_test), self.settings.n_neighbors)
+        points = to_points(self.x_pool, self.x_test)
+        return PoolGraph(*points, np.max(self.settings.n_neighbors))
 
     def _draw_unlabelled(self, labelled, draw):
         others = np.setdiff1d(np.arange(len(self.x_pool)), labelled)

@@ -265,6 +265,25 @@ def test_choice_of_settings_is_the_best_of_its_grid_and_sees_no_test_image(data)
     np.testing.assert_allclose(choice.errors[1, 1], result.mean[0], rtol=1e-12)
     assert json.loads(json.dumps(choice.to_dict()))["errors"] == choice.errors.tolist()
 
+    several = choose_settings(unlabelled, pool, **options | {"n_labelled": (8, 20)})
+    assert [each.n_labelled for each in several] == [8, 20]
+    assert not np.array_equal(several[0].errors, choice.errors)
+    np.testing.assert_array_equal(several[1].errors, choice.errors)
+
+
+@pytest.mark.parametrize("source", ["given", "pool"])
+def test_each_number_of_labels_may_have_settings_of_its_own(data, source):
+    unlabelled = data[0] if source == "given" else "pool"
+    several = {"n_neighbors": [9, 4], "alpha": [0.8, 0.3]}
+    result = semi_supervised_error(
+        unlabelled, *data[1:], (8, 20), draws=2, n_unlabelled=90, **several
+    )
+    for row, n in enumerate((8, 20)):
+        own = {name: values[row] for name, values in several.items()}
+        alone = semi_supervised_error(unlabelled, *data[1:], n, draws=2, n_unlabelled=90, **own)
+        np.testing.assert_array_equal(result.errors[row], alone.errors[0])
+    assert result.to_dict()["settings"]["n_neighbors"] == (9, 4)
+
 
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -275,6 +294,8 @@ def test_choice_of_settings_is_the_best_of_its_grid_and_sees_no_test_image(data)
         ({"n_labelled": (1,)}, r"labels of two classes\. Received: 1 labelled"),
         ({"kernel": "linear"}, r"Received: kernel='linear'"),
         ({"alpha": 1.0}, r"Received: alpha=1\.0"),
+        ({"alpha": (0.2, 0.3)}, r"one for each of the 1 in `n_labelled`\. Received: alpha=\("),
+        ({"n_neighbors": (0,)}, r"Received: n_neighbors=0"),
         ({"n_neighbors": 500}, r"training points, 408\. Received: n_neighbors=500"),
         ({"draws": 0}, r"Received: draws=0"),
         ({"unreached_points": "zero"}, r"Received: unreached_points='zero'"),

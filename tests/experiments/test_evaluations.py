@@ -102,11 +102,16 @@ def test_settings_are_chosen_on_training_images(run_paths, tmp_path, capsys):
     arguments = [run_paths[0], *TABLE, "--choose-settings", "--output", str(tmp_path)]
     assert semi_supervised.main(arguments) == 0
     results = read(tmp_path / "semi_supervised.json")["results"]
-    chosen = {name: results["choice"][name] for name in ("n_neighbors", "alpha")}
+    assert [choice["n_labelled"] for choice in results["choices"]] == [20, 40]
+    chosen = {
+        name: [choice[name] for choice in results["choices"]] for name in ("n_neighbors", "alpha")
+    }
     for name in ("labels_only", "real_unlabelled", "capsule-seed0"):
         settings = results["tables"][name]["settings"]
         assert {key: settings[key] for key in chosen} == chosen
-    assert "chosen on training images" in capsys.readouterr().out
+    neighbours, alphas = (", ".join(f"{value:g}" for value in chosen[key]) for key in chosen)
+    text = f"{neighbours} neighbours, alpha {alphas}, chosen on training images for each n"
+    assert text in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("writes", [1, 3, 9])
