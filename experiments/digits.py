@@ -23,6 +23,7 @@ DIGITS = dataclasses.replace(
     settings=None,
     dataset="digits",
     epochs=60,
+    capsule_filters=(64, 128),
     # No average: after each epoch its batch statistics are estimated anew, which takes longer here
     # than the epoch.
     generator_ema=0.0,

@@ -128,12 +128,14 @@ def test_each_setting_changes_what_it_names():
     assert changes(padding[1], padding[0].settings) == {"capsule_padding": "valid"}
     latents = {"latent_dim", "latent_categories"}
     training = {"beta_1", "beta_2", "decay", "generator_ema", "convolutional_batch_norm"}
+    training |= {"capsule_filters", "epochs"}  # the steps are counted by the study
     rates = {f"{player}_learning_rate" for player in ("capsule", "convolutional")}
     for field in dataclasses.fields(TUNED):
         if field.name not in {"model", "loss", "settings"} | rates | latents | training:
             assert getattr(BASE, field.name) == getattr(TUNED, field.name)
     assert (BASE.beta_1, BASE.beta_2, BASE.decay) == (0.5, 0.999, 0.0)
     assert (BASE.latent_dim, BASE.latent_categories, BASE.generator_ema) == (32, 0, 0.0)
+    assert BASE.capsule_filters == (64, 128)
 
 
 def test_published_runs_are_those_of_the_settings():
