@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.paper import ERRORS, METRIC, TITLES
-from experiments.tables import CONTROLS, tournament_result
+from experiments.tables import CONTROLS, of_validation, tournament_result
 
 
 def metric_intervals(identity, results):
@@ -66,7 +66,8 @@ def tournament_matrix(identity, results):
         for (row, column), value in np.ndenumerate(values):
             shade = "white" if value < 0.6 else "black"
             axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=shade)
-        axes.set_xticks(range(n + 1), [*result.names, "test images"], rotation=45, ha="right")
+        columns = [*result.names, of_validation(identity, "test images")]
+        axes.set_xticks(range(n + 1), columns, rotation=45, ha="right")
         axes.set_yticks(range(n), result.names)
         axes.set(title=f"accuracy, cut {cut}", xlabel="images of", ylabel="discriminator of")
     return figure
@@ -96,7 +97,7 @@ def error_curves(identity, results):
         xscale="log",
         yscale="log",
         xlabel="labelled images",
-        ylabel="error on the test images",
+        ylabel=of_validation(identity, "error on the test images"),
         title="label spreading",
     )
     axes.set_xticks(numbers, [f"{n:,}" for n in numbers])

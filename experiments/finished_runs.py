@@ -86,6 +86,20 @@ def load_finished_runs(paths, data_dir=None):
     )
 
 
+def load_images(source, data_dir, image_size, validation):
+    """Return the images of runs, a `Dataset`.
+
+    Args:
+        source, data_dir, image_size: As in `load_dataset`.
+        validation: How many training images take the place of the test images; None or 0 for none.
+
+    Raises:
+        DatasetError: Where they cannot be had, or as many cannot be held out.
+    """
+    dataset = load_dataset(source, data_dir, image_size)
+    return dataset.hold_out(validation) if validation else dataset
+
+
 def _name(path, names):
     return path.name if names[path.name] == 1 else f"{path.parent.name}/{path.name}"
 
@@ -103,9 +117,9 @@ def _load_common_dataset(runs, data_dir):
         )
     first = described[0]
     settings = runs[0].config["settings"]
-    dataset = load_dataset(first["source"], data_dir, settings.get("image_size"))
-    if settings.get("validation"):
-        dataset = dataset.hold_out(settings["validation"])
+    dataset = load_images(
+        first["source"], data_dir, settings.get("image_size"), settings.get("validation")
+    )
     if dataset.checksum != first["checksum"]:
         raise EvaluationError(
             f"{first['source']}: these are not the images that the runs were trained on. Expected: "

@@ -137,6 +137,11 @@ def check_run(run):
             f"{run.path}: must be of one of the data sets {', '.join(DATASET_NAMES)}, at its own "
             f"size. Received: {source}, {run.config['dataset']['image_shape']}"
         )
+    if run.config["settings"].get("validation"):
+        raise EvaluationError(
+            f"{run.path}: must be trained on all training images. Received: a run with "
+            f"--validation {run.config['settings']['validation']}"
+        )
 
 
 def evaluation_of(run, files):

@@ -74,7 +74,7 @@ def measure(finished_runs, settings, path, overwrite=False, verbose=1, cache_dir
 
     from capsgan_keras.evaluation import load_or_train_classifier, sample_quality
     from experiments.result_file import ResultFile
-    from experiments.tables import quality_table
+    from experiments.tables import of_validation, quality_table
 
     dataset = finished_runs.dataset
     identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
@@ -82,8 +82,8 @@ def measure(finished_runs, settings, path, overwrite=False, verbose=1, cache_dir
     if not file.finished:
         callbacks = [keras.callbacks.ProgbarLogger()] if verbose else []
         classifier = load_or_train_classifier(dataset, cache_dir, callbacks=callbacks)
-        judged = "validation" if "validation" in identity["dataset"] else "test"
-        print(f"classifier: {classifier.info['test_accuracy']:.2%} of the {judged} images")
+        accuracy = f"classifier: {classifier.info['test_accuracy']:.2%} of the test images"
+        print(of_validation(identity, accuracy))
         measured = file.results.setdefault("quality", {})
         progress = keras.utils.Progbar(len(finished_runs.runs), verbose=verbose, unit_name="run")
         for name, run in finished_runs.runs.items():

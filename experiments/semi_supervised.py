@@ -21,8 +21,9 @@ from experiments.evaluation_settings import TableSettings, result_format
 
 KIND = result_format("semi_supervised")
 NEIGHBOURS = (5, 7, 10, 15, 20, 30)
+"""Numbers of neighbours that --choose-settings tries, as far as there are as many labels."""
 ALPHAS = (0.1, 0.2, 0.5, 0.8)
-"""Candidates of --choose-settings."""
+"""What it tries for alpha."""
 
 
 def main(argv=None):
@@ -67,8 +68,10 @@ def main(argv=None):
     command.add_argument(
         "--choose-settings",
         action="store_true",
-        help="choose neighbours and alpha on a part of the training images, for each number of "
-        "labelled images by itself, and for all rows the same",
+        help="choose neighbours (at most as many as the fewest labelled images) and alpha on a "
+        "part of the training images, for each number of labelled images by itself, and for all "
+        "rows the same; classes are drawn equally, and images that no label reaches count as "
+        "scikit-learn has them",
     )
 
     def evaluate(arguments, finished_runs, path):
@@ -114,6 +117,8 @@ def classify(finished_runs, settings, path, overwrite=False, verbose=1):
     given = dataclasses.asdict(settings)
     # Refuses what is out of range, before hours of work.
     SemiSupervisedSettings(**{name: value for name, value in given.items() if name in known})
+    if settings.choose_settings:
+        given |= {"candidates": [NEIGHBOURS, ALPHAS]}
     identity = finished_runs.describe() | {"settings": given}
     file = ResultFile(path, KIND, identity, overwrite)
     if not file.finished:
@@ -126,16 +131,26 @@ def _check_sizes(settings, pool):
 
     Raises:
         EvaluationError: Where there are too few images to label or to be neighbours, or too many
-            for the RBF kernel.
+            for the RBF kernel, for which no settings can be chosen.
     """
+    from capsgan_keras.evaluation.settings_choice import validation_size
     from capsgan_keras.evaluation.training_sets import MAXIMUM_RBF_POINTS
     from experiments.errors import EvaluationError
 
     smallest, largest = min(settings.n_labelled), max(settings.n_labelled)
+    without = ""
+    if settings.choose_settings:
+        pool -= validation_size(pool)
+        without = " without those that settings are chosen on"
     if largest > pool:
         raise EvaluationError(
-            f"`n_labelled` must not exceed the pool of {pool:,} training images (--n-labelled). "
-            f"Received: n_labelled={settings.n_labelled}"
+            f"`n_labelled` must not exceed the pool of {pool:,} training images{without} "
+            f"(--n-labelled). Received: n_labelled={settings.n_labelled}"
+        )
+    if settings.choose_settings and settings.kernel != "knn":
+        raise EvaluationError(
+            "`kernel` must be knn where its settings are chosen (--choose-settings). "
+            f"Received: kernel={settings.kernel!r}"
         )
     neighbours = min(NEIGHBOURS) if settings.choose_settings else settings.n_neighbors
     if settings.kernel == "knn" and neighbours > smallest:

@@ -14,6 +14,7 @@ BASE = dataclasses.replace(
     # 100: what the tuned settings gain there would cover what is under study.
     latent_dim=32,
     latent_categories=0,
+    # The layers that the tuned settings had when the study was made.
     capsule_filters=(64, 128),
     beta_1=0.5,
     beta_2=0.999,

@@ -68,14 +68,19 @@ def metric_tables(identity, results, brief=False):
         sizes = _sizes(*([runs[name] for name in group] for group in groups))
         parts = [_group_table(identity["dataset"]["name"], results, settings, groups, sizes)]
         if brief:
-            return _of_validation(identity, parts[0])
+            return of_validation(identity, parts[0])
     parts += [_pair_table(identity["dataset"]["name"], results, settings, runs)]
     parts += [_matrix(results["rows"][cut], cut, runs) for cut in results["rows"]]
-    return _of_validation(identity, "\n\n".join(parts))
+    return of_validation(identity, "\n\n".join(parts))
 
 
-def _of_validation(identity, text):
-    """Return what is said of test images, for runs that held out training images in their place."""
+def of_validation(identity, text):
+    """Return a text about test images, with their name where the runs held out others for them.
+
+    Args:
+        identity: What a result file says of the runs.
+        text: It speaks of test images.
+    """
     held_out = "validation" in identity["dataset"]
     return text.replace("test image", "validation image") if held_out else text
 
@@ -233,7 +238,7 @@ def error_table(identity, results):
         f"with several seeds over the seeds' means; {settings['n_unlabelled']:,} unlabelled images"
         f"{_real_images(tables['real_unlabelled'], settings)}. {_spreading(settings, results)}"
     )
-    return _of_validation(identity, f"{table(heads, lines)}\n\n{note}{_unreached(tables)}")
+    return of_validation(identity, f"{table(heads, lines)}\n\n{note}{_unreached(tables)}")
 
 
 def _errors(tables):
@@ -305,7 +310,7 @@ def quality_table(identity, results, brief=False):
     accuracy = first["classifier"]["test_accuracy"]
     several = any(len(runs) > 1 for runs in columns.values())
     spread = "; mean ± standard deviation over the seeds" if several else ""
-    return _of_validation(
+    return of_validation(
         identity,
         f"{table(['', *columns], lines)}\n\n{first['n_samples']:,} samples against "
         f"{first['n_real']:,} test images, in the feature space of a classifier with "
@@ -352,7 +357,8 @@ def run_summary(name, files):
             summary[f"error of label spreading, n = {n:,}"] = error
     if "sample_quality" in files:
         measured = files["sample_quality"]["results"]["quality"][name]
-        summary |= {title: _quality(title, [measured]) for title in QUALITY}
+        identity = files["sample_quality"]["identity"]
+        summary |= {of_validation(identity, t): _quality(t, [measured]) for t in QUALITY}
     return summary
 
 

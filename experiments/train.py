@@ -4,7 +4,7 @@ import sys
 
 import keras
 
-from capsgan_keras.datasets import DatasetError, load_dataset
+from capsgan_keras.datasets import DatasetError
 from capsgan_keras.evaluation import PoorClassifierError
 from capsgan_keras.model_card import model_card
 from capsgan_keras.plotting import training_curves
@@ -20,6 +20,7 @@ from capsgan_keras.training.callbacks import (
 from experiments.devices import choose_devices, spread_over
 from experiments.errors import EvaluationError, SettingsError
 from experiments.evaluation import check_evaluation, evaluate
+from experiments.finished_runs import load_images
 from experiments.networks import build_gan, equilibrium, learning_rate
 from experiments.plan import plan_run
 
@@ -76,9 +77,9 @@ def train(settings, evaluation=None):
             "experiments run on the Keras backends tensorflow and jax: set KERAS_BACKEND. "
             f"Received: {keras.backend.backend()}"
         )
-    dataset = load_dataset(settings.dataset, settings.data_dir, settings.image_size)
-    if settings.validation:
-        dataset = dataset.hold_out(settings.validation)
+    dataset = load_images(
+        settings.dataset, settings.data_dir, settings.image_size, settings.validation
+    )
     images, by_seed = dataset.x_train, settings.by_seed
     try:
         batches = [EpochBatches(images, each.batch_size, each.seed) for each in by_seed]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from capsgan_keras.checks import is_whole
+
 
 class DatasetError(ValueError):
     """A data set that cannot be found, or a file of one that is not what it should be."""
@@ -60,12 +62,12 @@ class Dataset:
             A `Dataset` of the same name, with another `checksum`.
 
         Raises:
-            DatasetError: if `count` is not positive, or leaves no image for training.
+            DatasetError: if `count` is no positive integer, or leaves no image for training.
         """
-        if not 0 < count < len(self.x_train):
+        if not is_whole(count) or not 0 < count < len(self.x_train):
             raise DatasetError(
-                f"{self.name}: the number of training images to hold out must be positive and "
-                f"below the {len(self.x_train):,} that there are. Received: {count:,}"
+                f"{self.name}: `count`, of training images to hold out, must be a whole number "
+                f"from 1 to {len(self.x_train) - 1}. Received: count={count!r}"
             )
         order = np.random.default_rng(0).permutation(len(self.x_train))
         held_out, kept = np.sort(order[:count]), np.sort(order[count:])

@@ -1,6 +1,7 @@
 """Settings and results of a semi-supervised table."""
 
 from dataclasses import asdict, dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -56,14 +57,8 @@ class SemiSupervisedSettings:
         object.__setattr__(self, "seed", check_seed(self.seed))
         check_positive(draws=self.draws, max_iter=self.max_iter)
         for name in ("n_neighbors", "alpha"):
-            value = getattr(self, name)
-            if np.ndim(value):
-                object.__setattr__(self, name, tuple(np.asarray(value).tolist()))
-                if np.shape(value) != (len(self.n_labelled),):
-                    raise ValueError(
-                        f"`{name}` must be one number, or one for each of the "
-                        f"{len(self.n_labelled)} in `n_labelled`. Received: {name}={value!r}"
-                    )
+            value = _for_each(name, getattr(self, name), len(self.n_labelled))
+            object.__setattr__(self, name, value)
         check_choice("kernel", self.kernel, ("knn", "rbf"))
         check_choice(
             "unreached_points", self.unreached_points, ("scikit-learn", "nearest_labelled")
@@ -71,7 +66,7 @@ class SemiSupervisedSettings:
         for n in self.n_labelled:
             n_neighbors, alpha = self.spreading(n)
             check_positive(n_neighbors=n_neighbors)
-            if not 0 < alpha < 1:
+            if not isinstance(alpha, Real) or not 0 < alpha < 1:
                 raise ValueError(f"`alpha` must lie in (0, 1). Received: alpha={alpha!r}")
         if not (self.gamma > 0 and self.tol >= 0):
             raise ValueError(
@@ -83,7 +78,23 @@ class SemiSupervisedSettings:
         """Gives the number of neighbours and alpha for `n` labelled images, as a pair."""
         index = self.n_labelled.index(n)
         values = self.n_neighbors, self.alpha
-        return tuple(value[index] if np.ndim(value) else value for value in values)
+        return tuple(value[index] if isinstance(value, tuple) else value for value in values)
+
+
+def _for_each(name, value, count):
+    """Gives a number, or a tuple of `count` of them, as Python's own for JSON."""
+    several = isinstance(value, tuple | list) or np.ndim(value) == 1
+    numbers = [
+        v.item() if isinstance(v, np.generic) else v for v in (value if several else [value])
+    ]
+    if not several:
+        return numbers[0]
+    if len(numbers) != count:
+        raise ValueError(
+            f"`{name}` must be one number, or one for each of the {count} in `n_labelled`. "
+            f"Received: {name}={value!r}"
+        )
+    return tuple(numbers)
 
 
 @dataclass(frozen=True)
@@ -195,7 +206,10 @@ class SemiSupervisedResult:
         result = {
             "method": self.method,
             "unlabelled": self.unlabelled,
-            "settings": {**asdict(self.settings), "n_labelled": list(self.n_labelled)},
+            "settings": {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in asdict(self.settings).items()
+            },
             "n_test": self.n_test,
             "errors": self.errors.tolist(),
             "mean": self.mean.tolist(),

@@ -49,6 +49,11 @@ class SettingsChoice:
         }
 
 
+def validation_size(n_pool):
+    """Gives how many of `n_pool` images `choose_settings` takes for validation by default."""
+    return min(n_pool // 5, 10_000)
+
+
 def choose_settings(
     unlabelled,
     pool,
@@ -88,13 +93,13 @@ def choose_settings(
     """
     x_pool, y_pool, _, _ = check_pool_and_test(pool, pool)
     if n_validation is None:
-        n_validation = min(len(y_pool) // 5, 10_000)
+        n_validation = validation_size(len(y_pool))
     if not 0 < n_validation < len(y_pool):
         raise ValueError(
             f"`n_validation` must lie between 0 and the pool's {len(y_pool)} images. "
             f"Received: n_validation={n_validation}"
         )
-    counts, alphas = sorted(n_neighbors), sorted(alpha)
+    counts, alphas = (sorted(np.asarray(values).tolist()) for values in (n_neighbors, alpha))
     if not counts or not alphas:
         raise ValueError(
             "`n_neighbors` and `alpha` must name at least one candidate each. "

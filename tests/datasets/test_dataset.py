@@ -99,7 +99,7 @@ def test_held_out_images_are_the_test_images_and_no_longer_for_training():
     assert unlabelled.y_test is None
 
 
-@pytest.mark.parametrize("count", [0, 3])
+@pytest.mark.parametrize("count", [0, 3, 1.0, True, "1"])
 def test_no_image_or_all_cannot_be_held_out(dataset, count):
-    with pytest.raises(ValueError, match=rf"tiny: .*below the 3 .*Received: {count}"):
+    with pytest.raises(ValueError, match=rf"tiny: `count`.* from 1 to 2\. .*count={count!r}"):
         dataset.hold_out(count)

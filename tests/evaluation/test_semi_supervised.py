@@ -271,18 +271,20 @@ def test_choice_of_settings_is_the_best_of_its_grid_and_sees_no_test_image(data)
     np.testing.assert_array_equal(several[1].errors, choice.errors)
 
 
-@pytest.mark.parametrize("source", ["given", "pool"])
+@pytest.mark.parametrize("source", ["given", "pool", "none", "rbf"])
 def test_each_number_of_labels_may_have_settings_of_its_own(data, source):
-    unlabelled = data[0] if source == "given" else "pool"
-    several = {"n_neighbors": [9, 4], "alpha": [0.8, 0.3]}
-    result = semi_supervised_error(
-        unlabelled, *data[1:], (8, 20), draws=2, n_unlabelled=90, **several
-    )
-    for row, n in enumerate((8, 20)):
+    """With more neighbours for 20 labels than the control without other images has for 8."""
+    unlabelled = {"given": data[0], "rbf": data[0], "pool": "pool", "none": None}[source]
+    options = {"draws": 2, "n_unlabelled": 90, "kernel": "rbf" if source == "rbf" else "knn"}
+    several = {"n_neighbors": np.array([12, 4]), "alpha": [np.float32(0.8), 0.3]}
+    result = semi_supervised_error(unlabelled, *data[1:], (20, 8), **options, **several)
+    for row, n in enumerate((20, 8)):
         own = {name: values[row] for name, values in several.items()}
-        alone = semi_supervised_error(unlabelled, *data[1:], n, draws=2, n_unlabelled=90, **own)
+        alone = semi_supervised_error(unlabelled, *data[1:], n, **options, **own)
         np.testing.assert_array_equal(result.errors[row], alone.errors[0])
-    assert result.to_dict()["settings"]["n_neighbors"] == (9, 4)
+    saved = result.to_dict()
+    assert json.loads(json.dumps(saved)) == saved
+    assert saved["settings"]["n_neighbors"] == [12, 4]
 
 
 @pytest.mark.parametrize(
@@ -296,6 +298,8 @@ def test_each_number_of_labels_may_have_settings_of_its_own(data, source):
         ({"alpha": 1.0}, r"Received: alpha=1\.0"),
         ({"alpha": (0.2, 0.3)}, r"one for each of the 1 in `n_labelled`\. Received: alpha=\("),
         ({"n_neighbors": (0,)}, r"Received: n_neighbors=0"),
+        ({"n_neighbors": [True]}, r"Received: n_neighbors=True"),
+        ({"alpha": [None]}, r"`alpha` must lie in \(0, 1\)\. Received: alpha=None"),
         ({"n_neighbors": 500}, r"training points, 408\. Received: n_neighbors=500"),
         ({"draws": 0}, r"Received: draws=0"),
         ({"unreached_points": "zero"}, r"Received: unreached_points='zero'"),

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsgan_keras import load_dataset, load_run
+from capsgan_keras import evaluation, load_dataset, load_run
 from capsgan_keras.evaluation import (
     ClassifierSettings,
     generative_adversarial_metric,
@@ -98,7 +99,15 @@ def test_table_is_the_librarys(run_paths, tmp_path, capsys):
         assert f"{tables[name]['mean'][0]:.4f}" in printed
 
 
-def test_settings_are_chosen_on_training_images(run_paths, tmp_path, capsys):
+def test_settings_are_chosen_on_training_images(run_paths, tmp_path, monkeypatch, capsys):
+    choose = evaluation.choose_settings
+
+    def choose_apart(*arguments, **options):
+        first, second = choose(*arguments, **options)
+        assert first.candidates_n_neighbors == (5, 7, 10, 15, 20)  # no more than 20 labels
+        return first, dataclasses.replace(second, n_neighbors=first.n_neighbors + 2, alpha=0.35)
+
+    monkeypatch.setattr(evaluation, "choose_settings", choose_apart)
     arguments = [run_paths[0], *TABLE, "--choose-settings", "--output", str(tmp_path)]
     assert semi_supervised.main(arguments) == 0
     results = read(tmp_path / "semi_supervised.json")["results"]
@@ -225,6 +234,16 @@ def other_run(run_paths, tmp_path):
         (semi_supervised, ["{first}", *SMALL, "--n-unlabelled", "0"], "`n_unlabelled` must be"),
         (semi_supervised, ["{first}", *SMALL, "--n-neighbors", "21"], "`n_neighbors` must not"),
         (semi_supervised, ["{first}", *SMALL, "--kernel", "rbf"], "`kernel` rbf takes at most"),
+        (
+            semi_supervised,
+            ["{first}", "--choose-settings", "--n-labelled", "20", "1300"],
+            "pool of 1,150 training images without those that settings are chosen on",
+        ),
+        (
+            semi_supervised,
+            ["{first}", *SMALL, "--choose-settings", "--kernel", "rbf"],
+            "`kernel` must be knn where its settings are chosen",
+        ),
         (sample_quality, ["{first}", "--samples", "0"], "`n_samples`"),
     ],
 )

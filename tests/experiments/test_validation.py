@@ -3,9 +3,12 @@
 import json
 
 from capsgan_keras import load_dataset
-from experiments import gam, mnist
+from capsgan_keras.evaluation import ClassifierSettings
+from experiments import gam, mnist, report, sample_quality
 from experiments.finished_runs import load_finished_runs
 from experiments.settings import Settings
+
+METRIC = ["--samples", "20", "--verbose", "0"]
 
 
 def test_runs_are_trained_and_evaluated_without_a_test_image(
@@ -25,11 +28,31 @@ def test_runs_are_trained_and_evaluated_without_a_test_image(
     assert all(image.tobytes() in seen for image in dataset.x_test)
     results = json.loads((tmp_path / "runs/evaluation/seed0/gam.json").read_text())
     assert results["identity"]["dataset"]["validation"] == 300
-    # On its own images the metric is another than on test images.
-    arguments = ["--samples", "20", "--output", str(tmp_path / "tested"), "--verbose", "0"]
-    tested = [finished_runs / path.name for path in paths]
-    assert gam.main([*map(str, tested), *arguments]) == 0
+    assert report.main([str(tmp_path / "runs/evaluation")]) == 0
+    printed = capsys.readouterr().out
+    assert "between validation images and the other model's" in printed
+    assert "test image" not in printed
+    tested = [str(finished_runs / path.name) for path in paths]
+    assert gam.main([*tested, *METRIC, "--output", str(tmp_path / "tested")]) == 0
     assert "validation" not in capsys.readouterr().out
+
+
+def test_sample_quality_is_that_of_validation_images(train, tmp_path, monkeypatch, capsys):
+    assert train("--validation", "300", "--model", "capsule") == 0
+    quick = ClassifierSettings(width=8, epochs=1)
+    monkeypatch.setattr(ClassifierSettings, "for_images", lambda *_: quick)
+    run = tmp_path / "runs" / "capsule-seed0"
+    capsys.readouterr()
+    assert sample_quality.main([str(run), *METRIC, "--cache-dir", str(tmp_path / "cache")]) == 0
+    printed = capsys.readouterr().out
+    assert "20 samples against 300 validation images" in printed
+    assert "test image" not in printed
+
+
+def test_config_says_what_was_held_out(train, tmp_path):
+    assert train("--validation", "300") == 0
+    paths = [tmp_path / "runs" / f"{model}-seed0" for model in ("convolutional", "capsule")]
+    whole = load_dataset("digits")
     for run in paths:
         config = json.loads((run / "config.json").read_text())
         assert config["settings"]["validation"] == 300
@@ -45,8 +68,8 @@ def test_more_than_there_are_cannot_be_held_out(train, tmp_path, capsys):
     count = len(load_dataset("digits").x_train)
     assert train("--validation", count) == 2
     error = capsys.readouterr().err
-    assert "images to hold out must be" in error
-    assert f"Received: {count:,}" in error
+    assert "`count`, of training images to hold out, must be" in error
+    assert f"Received: count={count}" in error
     assert not (tmp_path / "runs").exists()
 
 
