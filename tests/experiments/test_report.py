@@ -158,7 +158,8 @@ def test_a_brief_table_has_the_means_of_seeds_alone():
     names = {"capsule-seed0": 0.5, "capsule-seed1": 0.7, "convolutional-seed0": 0.9}
     runs = [{"name": n, "model": n.split("-")[0], "parameters": networks} for n in names]
     measured = {"quality": {name: quality(share) for name, share in names.items()}}
-    text = quality_table({"runs": runs}, measured, brief=True)
+    identity = {"runs": runs, "dataset": {"name": "digits"}}
+    text = quality_table(identity, measured, brief=True)
     lines = {line.split(" | ")[0]: line for line in text.splitlines()}
     assert lines["| "] == "|  | convolutional-seed0 | CapsuleGAN, 2 seeds |"
     expected = "| recognised with confidence > 0.9 | 0.900 | 0.600 ± 0.141 |"
@@ -166,7 +167,7 @@ def test_a_brief_table_has_the_means_of_seeds_alone():
     assert lines["| precision / recall"].endswith("| 0.500 ± 0.000 / 0.250 ± 0.000 |")
     assert text.count("undefined") == 2
     assert "over the seeds" in text
-    whole = quality_table({"runs": runs}, measured)
+    whole = quality_table(identity, measured)
     assert whole.splitlines()[0].endswith("| CapsuleGAN, 2 seeds | capsule-seed0 | capsule-seed1 |")
 
 
