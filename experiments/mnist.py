@@ -10,10 +10,10 @@ tournament, the semi-supervised table and sample quality. Interrupted, it goes o
 more seeds too. Without arguments: the tuned settings, one seed.
 
 Expected: digits that a person recognises, from both models. Time of the tuned settings on 2 CPU
-cores with bfloat16: 45 to 60 s an epoch for each model, an hour for three seeds; for the evaluation
-11 minutes with three seeds, besides 2 minutes once for the classifier of sample quality. Time of
-the paper's settings: 67 s an epoch for CapsuleGAN and 49 s for the convolutional GAN, 35 minutes
-for three seeds, and the same for the evaluation.
+cores with bfloat16: 40 to 60 s an epoch for each model, an hour and a quarter for three seeds; for
+the evaluation 11 to 15 minutes with three seeds, besides 2 minutes once for the classifier of
+sample quality. Time of the paper's settings: 67 s an epoch for CapsuleGAN and 49 s for the
+convolutional GAN, 35 minutes for three seeds, and the same for the evaluation.
 """
 
 import sys
