@@ -26,6 +26,10 @@ def test_runs_are_trained_and_evaluated_without_a_test_image(
     assert len(dataset.x_test) == 300
     seen = {image.tobytes() for image in whole.x_train}
     assert all(image.tobytes() in seen for image in dataset.x_test)
+    for run in paths:
+        config = json.loads((run / "config.json").read_text())
+        assert config["settings"]["validation"] == 300
+        assert config["dataset"]["images"] == len(whole.x_train) - 300
     results = json.loads((tmp_path / "runs/evaluation/seed0/gam.json").read_text())
     assert results["identity"]["dataset"]["validation"] == 300
     assert report.main([str(tmp_path / "runs/evaluation")]) == 0
@@ -47,16 +51,6 @@ def test_sample_quality_is_that_of_validation_images(train, tmp_path, monkeypatc
     printed = capsys.readouterr().out
     assert "20 samples against 300 validation images" in printed
     assert "test image" not in printed
-
-
-def test_config_says_what_was_held_out(train, tmp_path):
-    assert train("--validation", "300") == 0
-    paths = [tmp_path / "runs" / f"{model}-seed0" for model in ("convolutional", "capsule")]
-    whole = load_dataset("digits")
-    for run in paths:
-        config = json.loads((run / "config.json").read_text())
-        assert config["settings"]["validation"] == 300
-        assert config["dataset"]["images"] == len(whole.x_train) - 300
 
 
 def test_they_are_no_runs_of_the_whole(train, finished_runs, capsys):
