@@ -53,6 +53,11 @@ PAPER = dataclasses.replace(
     # pixels and then convolves 5x5.
     upsampling="nearest",
     generator_kernel_size=5,
+    # DCGAN's rate for all networks. With MNIST's, the generator's five times as high, pixels were
+    # black, white or glaring after two epochs (docs/design.md, 2.3).
+    generator_learning_rate=2e-4,
+    capsule_learning_rate=2e-4,
+    convolutional_learning_rate=2e-4,
 )
 """What the paper says, and where it is silent what DCGAN and its software did."""
 
