@@ -3,7 +3,7 @@ PYTHON ?= python3
 PYTEST_WORKERS ?= 2
 
 demo: .venv/installed
-	.venv/bin/python -m experiments.digits --run-dir runs/demo --resume
+	.venv/bin/python -m experiments.digits --run-dir runs/demo $(if $(wildcard runs/demo),--resume)
 
 test: .venv/installed-test
 	.venv/bin/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not long"

@@ -19,17 +19,19 @@ def check_evaluation(evaluation, dataset):
         SettingsError: Where there are no labels, no test images, or too few images.
     """
     largest = max(evaluation.table.n_labelled)
-    lacks = None
+    lacks, remedy = None, ""
     if dataset.y_train is None:
         lacks = "labels"
     elif dataset.y_test is None or not len(dataset.x_test):
         lacks = "labelled test images"
+        remedy = ", or hold training images out by --validation"
     elif len(dataset.x_train) < largest:
         lacks = f"{largest:,} training images to label, having {len(dataset.x_train):,}"
+        remedy = ", and evaluate by `python -m experiments.semi_supervised --n-labelled ...`"
     if lacks:
         raise SettingsError(
             f"the data set {dataset.name!r} cannot be evaluated, for it lacks {lacks}. Train with "
-            "--no-evaluate"
+            f"--no-evaluate{remedy}"
         )
 
 

@@ -71,7 +71,9 @@ def build_gan(settings, model, image_shape, steps=None):
         ]
         gan.compile(*optimizers, update=settings.update)
     except ValueError as error:
-        raise SettingsError(f"{model}: no network for these images. {error}") from error
+        raise SettingsError(
+            f"{model}: no network for these images (--image-size resizes them). {error}"
+        ) from error
     return gan
 
 

@@ -77,9 +77,13 @@ def train(settings, evaluation=None):
             "experiments run on the Keras backends tensorflow and jax: set KERAS_BACKEND. "
             f"Received: {keras.backend.backend()}"
         )
-    dataset = load_images(
-        settings.dataset, settings.data_dir, settings.image_size, settings.validation
-    )
+    try:
+        dataset = load_images(
+            settings.dataset, settings.data_dir, settings.image_size, settings.validation
+        )
+    except DatasetError as error:
+        options = "--dataset, --data-dir, --image-size, --validation"
+        raise DatasetError(f"{error}\nOptions that say which images: {options}") from error
     images, by_seed = dataset.x_train, settings.by_seed
     try:
         batches = [EpochBatches(images, each.batch_size, each.seed) for each in by_seed]

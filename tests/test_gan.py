@@ -240,6 +240,19 @@ def test_schedules_and_clipping_are_kept(images, tmp_path):
         assert_same(one, other)
 
 
+def test_callbacks_of_learning_rates_keep_the_ratio_of_the_players(images):
+    gan = tiny()
+    gan.compile(keras.optimizers.Adam(0.04), keras.optimizers.Adam(0.01))
+    scheduler = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    fit(gan, images, callbacks=[scheduler])
+    never_better = keras.callbacks.ReduceLROnPlateau(
+        "d_real", factor=0.5, patience=1, mode="max", min_delta=2.0
+    )
+    fit(gan, images, epochs=2, callbacks=[never_better])
+    rates = gan.generator_optimizer.learning_rate, gan.discriminator_optimizer.learning_rate
+    assert [float(rate) for rate in rates] == pytest.approx([0.01, 0.0025])
+
+
 def test_names_of_optimizers_and_defaults():
     gan = tiny()
     gan.compile("adam", "sgd")

@@ -375,5 +375,12 @@ def test_too_few_images_are_refused_before_training(train, tmp_path, own_images,
     y_train = load_dataset("digits").y_train[:300]
     path = own_images("few.npz", y_train=y_train, x_test=x_test, y_test=y_test)
     assert train("--dataset", path, "--evaluate") == 2
-    assert "lacks 500 training images to label, having 300" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "lacks 500 training images to label, having 300" in message
+    assert "experiments.semi_supervised --n-labelled" in message
+    path = own_images("no-test.npz", y_train=y_train)
+    assert train("--dataset", path, "--evaluate") == 2
+    message = capsys.readouterr().err
+    assert "lacks labelled test images" in message
+    assert "--validation" in message
     assert not (tmp_path / "runs").exists()

@@ -121,6 +121,10 @@ def test_missing_data(train, tmp_path, capsys):
     assert "does not hold mnist" in message
     message = refused(train, capsys, "--dataset", tmp_path / "nothing.npz")
     assert "nothing.npz" in message
+    assert "--dataset" in message
+    message = refused(train, capsys, "--validation", "1437")
+    assert "from 1 to 1436" in message
+    assert "--validation" in message
     assert not (tmp_path / "runs").exists()
 
 
