@@ -14,7 +14,7 @@ _KINDS = {
     "capsule": "CapsuleGAN (arXiv 1802.06167): a capsule discriminator, trained with the margin "
     "loss",
     "convolutional": "The convolutional GAN that CapsuleGAN (arXiv 1802.06167) is compared with: "
-    "a DCGAN discriminator, trained with cross-entropy",
+    "a convolutional discriminator after DCGAN, trained with cross-entropy",
 }
 _USE = "Trained by capsgan_keras for research and teaching; no claim is made for any other use."
 
