@@ -15,7 +15,7 @@ some. Time of the tuned settings on 2 CPU cores with bfloat16: about 62 s an epo
 hour once, to train the classifier of sample quality, and then 10 minutes with one seed and 26
 with three. Time of the paper's settings, two runs at a time with a core each: 25 minutes a run for
 CapsuleGAN and 17 for the convolutional GAN, an hour and five minutes for three seeds; the
-evaluation as above. What comes out are coloured blobs, those of CapsuleGAN with a border.
+evaluation as above. What comes out are coloured blobs, some of CapsuleGAN's with a border.
 """
 
 import dataclasses
