@@ -45,7 +45,7 @@ TUNED = Settings(
     convolutional_filters=(64, 128, 128),
     convolutional_learning_rate=8e-4,
 )
-"""Found in short trials, confirmed on held-out training images (docs/design.md, 2.3)."""
+"""Found in short trials, set against others on held-out training images (docs/design.md, 2.3)."""
 
 PAPER = dataclasses.replace(
     mnist.PAPER,
