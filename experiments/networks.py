@@ -108,11 +108,12 @@ def _capsule_discriminator(settings, image_shape):
 
 
 def _convolutional_discriminator(settings, image_shape):
+    dropout = settings.convolutional_dropout
     return build_convolutional_discriminator(
         image_shape,
         filters=settings.convolutional_filters,
         batch_norm=settings.convolutional_batch_norm,
-        dropout=settings.dropout,
+        dropout=settings.dropout if dropout is None else dropout,
         seed=settings.seed,
     )
 

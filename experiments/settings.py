@@ -357,6 +357,13 @@ class Settings:
         many=True,
         model="convolutional",
     )
+    convolutional_dropout: float | None = _setting(
+        None,
+        "rate of dropout in the convolutional discriminator (default: that of --dropout)",
+        _share,
+        float,
+        model="convolutional",
+    )
 
     def __post_init__(self):
         """Check every field."""

@@ -109,6 +109,20 @@ def test_settings_reach_the_convolutional_gan():
     assert keras.layers.BatchNormalization not in kinds
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_the_convolutional_discriminator_may_have_a_dropout_of_its_own(rate):
+    settings = Settings(dropout=0.25, convolutional_dropout=rate)
+    rates = {
+        model: [
+            layer.rate
+            for layer in build_gan(settings, model, GREY).discriminator.layers
+            if isinstance(layer, keras.layers.Dropout)
+        ]
+        for model in ("capsule", "convolutional")
+    }
+    assert rates == {"capsule": [0.25], "convolutional": [rate] if rate else []}
+
+
 @pytest.mark.parametrize("model", ["capsule", "convolutional"])
 def test_learning_rates_stay_and_then_fall(model):
     settings = Settings(decay=0.25, generator_learning_rate=4e-4)

@@ -44,6 +44,7 @@ from experiments.settings import Settings
         ("routings", 0),
         ("dropout", 1.0),
         ("dropout", -0.1),
+        ("convolutional_dropout", 1.0),
         ("capsule_batch_norm", "yes"),
         ("settings", "own"),
         ("seeds", 0),
@@ -94,6 +95,7 @@ def test_identity_leaves_out_places_and_the_other_models_settings():
     assert set(capsule) - set(convolutional) >= {"routings", "capsule_learning_rate"}
     assert set(convolutional) - set(capsule) == {
         "convolutional_batch_norm",
+        "convolutional_dropout",
         "convolutional_filters",
         "convolutional_learning_rate",
     }
