@@ -99,7 +99,8 @@ PAPER = Settings(
     # two cores.
     epochs=6,
 )
-"""What the paper says, and where it is silent what DCGAN and its software did."""
+"""What the paper says; where it is silent, what DCGAN and its software did, but for the capsule
+discriminator's width, the rates and the epochs, of which the comments speak."""
 
 EVALUATION = Evaluation(quality=QualitySettings())
 

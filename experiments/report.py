@@ -166,14 +166,20 @@ def markdown(files, title, prefix="", level=1, brief=False):
     if "gam" in files:
         identity, results = _content(files["gam"])
         shown = {run["model"]: run["name"] for run in reversed(identity["runs"])}.values()
-        grids = [
-            f"![Images of {name}, latents of seed {grid['seed']}]({prefix}{_grid(name)})"
+        seeds = {
+            name: grid["seed"]
             for name, grid in results["grids"].items()
             if not brief or name in shown
-        ]
+        }
         parts += [
             f"{sub} Generated images, not chosen",
-            " ".join(grids),
+            " ".join(
+                f"![Images of {name}, latents of seed {seed}]({prefix}{_grid(name)})"
+                for name, seed in seeds.items()
+            ),
+            "The first 100 images of each generator, in this order: "
+            + ", ".join(f"{name} (latents of seed {seed})" for name, seed in seeds.items())
+            + ".",
             f"{sub} Generative adversarial metric",
             metric_tables(identity, results, brief),
             f"![The metric of each pair]({prefix}gam.png) "

@@ -218,6 +218,11 @@ def test_a_brief_report_shows_one_run_of_each_model(two_seeds):
     images = [line for line in text.splitlines() if "![Images of" in line]
     assert [line.count("![Images of") for line in images] == [2]
     assert "capsule-seed1" not in images[0]
+    caption = next(line for line in text.splitlines() if line.startswith("The first 100 images"))
+    grids = two_seeds["gam"]["results"]["grids"]
+    for name in ("convolutional-seed0", "capsule-seed0"):
+        assert f"{name} (latents of seed {grids[name]['seed']})" in caption
+    assert caption.count("latents") == 2
     assert "[report.md](report.md)" in text
     assert report.markdown(two_seeds, "digits").count("![Images of") == 3
 
