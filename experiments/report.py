@@ -159,6 +159,7 @@ def markdown(files, title, prefix="", level=1, brief=False):
         brief: Whether to leave out single pairs and runs where a model has several, and to say
             where they are.
     """
+    from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS
     from experiments.tables import error_table, metric_tables, quality_table
 
     sub = "#" * (level + 1)
@@ -177,7 +178,7 @@ def markdown(files, title, prefix="", level=1, brief=False):
                 f"![Images of {name}, latents of seed {seed}]({prefix}{_grid(name)})"
                 for name, seed in seeds.items()
             ),
-            "The first 100 images of each generator, in this order: "
+            f"The first {SAMPLE_ROWS * SAMPLE_COLUMNS} images of each generator, in this order: "
             + ", ".join(f"{name} (latents of seed {seed})" for name, seed in seeds.items())
             + ".",
             f"{sub} Generative adversarial metric",
