@@ -29,7 +29,7 @@ from experiments.settings import Settings
 TUNED = Settings(
     settings="tuned",
     dataset="cifar10",
-    epochs=24,
+    epochs=12,
     batch_size=64,
     # As on MNIST, but without categories: some of them end in one glaring image each
     # (docs/design.md, 2.3).
