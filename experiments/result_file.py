@@ -36,10 +36,11 @@ class ResultFile:
         stored = read_results(self.path, kind) if self.path.exists() else None
         if stored is None:
             return
-        if stored["identity"] == self.identity:
+        differences = differences_between(stored["identity"], self.identity)
+        if not differences:
             self.results, self.finished = stored["results"], stored["finished"]
         elif not overwrite:
-            differences = "\n  ".join(_differences(stored["identity"], self.identity))
+            differences = "\n  ".join(differences)
             raise EvaluationError(
                 f"{self.path}: holds results of other runs or settings. Choose another --output, "
                 f"or replace them by --overwrite. There and here:\n  {differences}"
@@ -102,8 +103,12 @@ def check_results(path, content, kind):
         raise EvaluationError(f"{path}: holds results of {content['format']}, not of {kind}")
 
 
-def _differences(stored, asked, name=""):
-    """Return a line for each value that two JSON values have not in common."""
+def differences_between(stored, asked, name=""):
+    """Return a line for each value that two JSON values have not in common.
+
+    A key that one of them lacks counts as null there: settings that the package did not have yet
+    when a file was written, and whose default is None, make no difference.
+    """
     if isinstance(stored, dict) and isinstance(asked, dict):
         keys = list(dict.fromkeys([*stored, *asked]))
         parts = [
@@ -114,7 +119,7 @@ def _differences(stored, asked, name=""):
         parts = [(f"{name}[{index}]", *pair) for index, pair in pairs]
     else:
         return [] if stored == asked else [f"{name}: {_short(stored)}, {_short(asked)}"]
-    return [line for key, *pair in parts for line in _differences(*pair, key)]
+    return [line for key, *pair in parts for line in differences_between(*pair, key)]
 
 
 def _short(value):
