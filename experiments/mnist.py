@@ -95,8 +95,8 @@ PAPER = Settings(
     convolutional_filters=(64, 128),
     convolutional_batch_norm=True,
     dropout=0.0,
-    # It is silent on epochs too: as many as let three seeds of both models end in an hour or two on
-    # two cores.
+    # It is silent on epochs too. Few, for time: three seeds of both models and their evaluation
+    # take an hour or two on two cores.
     epochs=6,
 )
 """What the paper says; where it is silent, what DCGAN and its software did, but for the capsule

@@ -201,6 +201,7 @@ def store(run, evaluation, path, images):
 
     whole = in_float32(run.gan)
     path.parent.mkdir(parents=True, exist_ok=True)
+    before = path.with_name(f"{path.name}-before")
     with replacing(path) as partial:
         RunDirectory(partial).create(run.config)
         file = partial / "gan.keras"
@@ -230,7 +231,9 @@ def store(run, evaluation, path, images):
         write_text(partial / "README.md", pretrained_card(run.config, metrics))
         write_json(partial / "metrics.json", metrics)
         if path.exists():  # only where it may be replaced
-            shutil.rmtree(path)
+            shutil.rmtree(before, ignore_errors=True)  # of a killed process
+            path.rename(before)
+    shutil.rmtree(before, ignore_errors=True)
     return (
         f"{path}: {size / 1e6:.2f} MB. {measured['share_that_differs']:.3%} of the pixels of "
         f"{images:,} images differ, by at most {measured['largest_difference']} of 255 grey levels "

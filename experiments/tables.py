@@ -13,6 +13,9 @@ CONTROLS = {
     "real_unlabelled": "real images",
 }
 
+DIFFERENCE = "CapsuleGAN less convolutional GAN"
+INTERVAL = "95 % interval"
+WELCH = "The intervals are Welch's, over the seeds."
 
 QUALITY = {
     "recognised with confidence > 0.9": (".3f", lambda q: [q["confident"]["confident"]]),
@@ -147,12 +150,15 @@ def _group_table(dataset, results, settings, groups, sizes):
     for cut, rows in results["rows"].items():
         summary = tournament_result(rows, settings).compare_groups(*groups)
         wins = summary["wins"]
-        pairs = [pair["auc"] for pair in results["pairs"] if pair["cut"] == cut]
+        pairs = [pair for pair in results["pairs"] if pair["cut"] == cut]
         lines.append(
             [
                 f"ours, cut {'0.5' if cut == 'paper' else cut}",
-                *(_mean(summary[name]) for name in ("r_samples", "r_test")),
-                *(f"{np.mean([auc[side] for auc in pairs]):.3f}" for side in ("d_a", "d_b")),
+                *(_mean(summary[name], pairs, name) for name in ("r_samples", "r_test")),
+                *(
+                    f"{np.mean([pair['auc'][side] for pair in pairs]):.3f}"
+                    for side in ("d_a", "d_b")
+                ),
                 f"{wins['b']} / {wins['a']} / {wins['tie']}",
                 *sizes,
             ]
@@ -164,21 +170,43 @@ def _group_table(dataset, results, settings, groups, sizes):
     ]
     n = len(groups[0]) * len(groups[1])
     return (
-        f"{table(heads, lines)}\n\nMean and standard deviation over {n} pairs of seeds; "
+        f"{table(heads, lines)}\n\nMean, standard deviation and range over {n} pairs of seeds, "
+        "which share their runs; "
         f"{settings['n_samples']:,} images of each generator. CapsuleGAN wins a pair where "
         f"r_samples < 1 and r_test is within {settings['tolerance']:g} of 1. AUC: the area under "
         "the ROC curve between test images and the other model's."
     )
 
 
-def _mean(summary):
+def _mean(summary, pairs, name):
     if summary["mean"] is None:
         return "undefined"
-    return _with_deviation(summary["mean"], summary["deviation"], ".3f")
+    ratios = [pair[name] for pair in pairs if pair[name] is not None]
+    mean = _with_deviation(summary["mean"], summary["deviation"], ".3f")
+    return f"{mean} ({min(ratios):.3f} to {max(ratios):.3f})"
 
 
 def _with_deviation(mean, deviation, spec):
     return f"{mean:{spec}}" + ("" if deviation is None else f" ± {deviation:{spec}}")
+
+
+def difference(a, b, spec):
+    """Return how much larger the second of two groups is, with Welch's 95 % interval, as a text.
+
+    Args:
+        a: Numbers, one for each seed.
+        b: The same of the other group.
+        spec: Format of a number.
+    """
+    from scipy import stats
+
+    variances = np.array([np.var(values, ddof=1) / len(values) for values in (a, b)])
+    middle, total = np.mean(b) - np.mean(a), variances.sum()
+    if total == 0:
+        return f"{middle:+{spec}}"
+    freedom = total**2 / sum(variances**2 / [len(a) - 1, len(b) - 1])
+    low, high = stats.t.interval(0.95, freedom, middle, np.sqrt(total))
+    return f"{middle:+{spec}} [{low:+{spec}}, {high:+{spec}}]"
 
 
 def tournament_result(rows, settings):
@@ -216,7 +244,7 @@ def error_table(identity, results):
     """
     settings = identity["settings"]
     numbers, tables = settings["n_labelled"], results["tables"]
-    lines = []
+    lines, means = [], []
     paper = ERRORS.get(identity["dataset"]["name"], {})
     for model in paper:
         errors = [paper[model].get(n) for n in numbers]
@@ -228,6 +256,11 @@ def error_table(identity, results):
             title += ", ours" + (f", {len(runs)} seeds" if len(runs) > 1 else "")
             sizes = [parameters(runs, part) for part in NETWORKS]
             lines.append([title, *_errors([tables[run["name"]] for run in runs]), *sizes])
+            means.append(np.transpose([tables[run["name"]]["mean"] for run in runs]))
+    compared = len(means) == 2 and all(errors.shape[1] > 1 for errors in means)
+    if compared:
+        cells = [difference(*errors, ".4f") for errors in zip(*means, strict=True)]
+        lines.append([f"{DIFFERENCE}, {INTERVAL}", *cells, "", ""])
     lines += [[CONTROLS[name], *_errors([tables[name]]), "none", "none"] for name in CONTROLS]
     heads = ["unlabelled images", *(f"n = {n:,}" for n in numbers), *SIZES]
     draws = settings["draws"]
@@ -238,6 +271,7 @@ def error_table(identity, results):
         f"with several seeds over the seeds' means; {settings['n_unlabelled']:,} unlabelled images"
         f"{_real_images(tables['real_unlabelled'], settings)}. {_spreading(settings, results)}"
     )
+    note += f" {WELCH}" if compared else ""
     return of_validation(identity, f"{table(heads, lines)}\n\n{note}{_unreached(tables)}")
 
 
@@ -287,10 +321,11 @@ def quality_table(identity, results, brief=False):
         brief: Whether to leave out single runs where a model has several.
     """
     measured = results["quality"]
-    columns = {}
+    columns, groups = {}, []
     for model, title in TITLES.items():
         runs = [run for run in identity["runs"] if run["model"] == model]
         if len(runs) > 1:
+            groups.append([measured[run["name"]] for run in runs])
             columns[f"{title}, {len(runs)} seeds"] = runs
         if len(runs) == 1 or not brief:
             columns |= {run["name"]: [run] for run in runs}
@@ -301,18 +336,22 @@ def quality_table(identity, results, brief=False):
                 _quality(title, [measured[run["name"]] for run in runs])
                 for runs in columns.values()
             ),
+            *([_compared(title, *groups)] if len(groups) == 2 else []),
         ]
         for title in QUALITY
     ]
+    heads = ["", *columns, *([f"{DIFFERENCE}, {INTERVAL}"] if len(groups) == 2 else [])]
     for title, part in zip(SIZES, NETWORKS, strict=True):
         lines.append([title, *(parameters(runs, part) for runs in columns.values())])
+        lines[-1] += [""] * (len(heads) - len(lines[-1]))
     first = next(iter(measured.values()))
     accuracy = first["classifier"]["test_accuracy"]
     several = any(len(runs) > 1 for runs in columns.values())
     spread = "; mean ± standard deviation over the seeds" if several else ""
+    spread += f". {WELCH[:-1]}" if len(groups) == 2 else ""
     return of_validation(
         identity,
-        f"{table(['', *columns], lines)}\n\n{first['n_samples']:,} samples against "
+        f"{table(heads, lines)}\n\n{first['n_samples']:,} samples against "
         f"{first['n_real']:,} test images, in the feature space of a classifier with "
         f"{accuracy:.2%} on the test images; not an Inception network's{spread}.",
     )
@@ -328,6 +367,16 @@ def _quality(title, measured):
             continue
         deviation = np.std(values, ddof=1) if len(values) > 1 else None
         texts.append(_with_deviation(np.mean(values), deviation, spec))
+    return (" / " if "/" in title else ", ").join(texts)
+
+
+def _compared(title, *groups):
+    """Return the cell of a measure's differences between two groups of runs."""
+    spec, numbers = QUALITY[title]
+    texts = []
+    for values in zip(*(zip(*map(numbers, group), strict=True) for group in groups), strict=True):
+        undefined = any(None in group for group in values)
+        texts.append("undefined" if undefined else difference(*values, spec.replace("4g", "2g")))
     return (" / " if "/" in title else ", ").join(texts)
 
 
@@ -352,13 +401,17 @@ def run_summary(name, files):
     if "semi_supervised" in files:
         table_of_errors = files["semi_supervised"]
         numbers = table_of_errors["identity"]["settings"]["n_labelled"]
-        errors = _errors([table_of_errors["results"]["tables"][name]])
-        for n, error in zip(numbers, errors, strict=True):
-            summary[f"error of label spreading, n = {n:,}"] = error
+        found = table_of_errors["results"]["tables"]
+        rows = zip(numbers, _errors([found[name]]), _errors([found["labels_only"]]), strict=True)
+        for n, error, without in rows:
+            title = f"error of label spreading, n = {n:,} (on the labels alone)"
+            summary[title] = f"{error} ({without})"
     if "sample_quality" in files:
         measured = files["sample_quality"]["results"]["quality"][name]
         identity = files["sample_quality"]["identity"]
         summary |= {of_validation(identity, t): _quality(t, [measured]) for t in QUALITY}
+        accuracy = f"{measured['classifier']['test_accuracy']:.2%}"
+        summary[of_validation(identity, "accuracy of that classifier on test images")] = accuracy
     return summary
 
 

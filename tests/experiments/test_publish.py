@@ -75,8 +75,10 @@ def test_runs_are_stored_and_loaded(run_paths, results, tmp_path, capsys):
         assert recorded["largest_score_difference"] > 0
 
         card = (folder / "README.md").read_text()
-        error = tables[f"{model}-seed0"]["mean"][0]
-        assert f"| error of label spreading, n = 20 | {error:.4f} ± " in card
+        error, without = (tables[name]["mean"][0] for name in (f"{model}-seed0", "labels_only"))
+        assert f"| error of label spreading, n = 20 (on the labels alone) | {error:.4f} ± " in card
+        assert f" ({without:.4f} ± " in card
+        assert "is a win for CapsuleGAN" in card
         assert "convolutional-seed0 against capsule-seed0, cut paper (0.5)" in card
         assert f"`gan.keras` ({recorded['bytes'] / 1e6:.2f} MB)" in card
 

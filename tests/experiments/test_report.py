@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
 from capsgan_keras import load_run
 from capsgan_keras.plotting import image_grid
@@ -15,6 +16,7 @@ from experiments.figures import error_curves, metric_intervals
 from experiments.result_file import read_results
 from experiments.tables import (
     NETWORKS,
+    difference,
     error_table,
     metric_tables,
     parameters,
@@ -136,6 +138,47 @@ def test_seeds_are_summed_up(evaluated):
     assert f"| CapsuleGAN, ours, 2 seeds | {mean:.4f} ± {deviation:.4f} |" in text
 
 
+def test_differences_have_welchs_interval():
+    a, b = [0.21, 0.24, 0.19], [0.3, 0.25, 0.38, 0.33]
+    interval = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
+    expected = f"{np.mean(b) - np.mean(a):+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
+    assert difference(a, b, ".4f") == expected
+    assert difference([0.5, 0.5], [0.25, 0.25], ".2f") == "-0.25"
+
+
+def test_errors_of_several_seeds_of_both_models_are_compared(evaluated):
+    content = read_results(evaluated / "digits" / "semi_supervised.json")
+    identity, tables = content["identity"], content["results"]["tables"]
+    assert "less" not in error_table(identity, content["results"])
+    more = [run | {"name": run["name"].replace("seed0", "seed1")} for run in identity["runs"]]
+    identity = identity | {"runs": [*identity["runs"], *more]}
+    errors = {"capsule": ([0.5, 0.4], [0.6, 0.4]), "convolutional": ([0.2, 0.1], [0.4, 0.1])}
+    for model, means in errors.items():
+        for seed, mean in enumerate(means):
+            tables = tables | {f"{model}-seed{seed}": tables[f"{model}-seed0"] | {"mean": mean}}
+    text = error_table(identity, content["results"] | {"tables": tables})
+    first = difference([0.2, 0.4], [0.5, 0.6], ".4f")
+    assert first.startswith("+0.2500 [-")
+    row = f"| CapsuleGAN less convolutional GAN, 95 % interval | {first} | +0.3000 |  |  |"
+    assert row in text.splitlines()
+    assert "Welch" in text
+
+
+def test_qualities_of_several_seeds_of_both_models_are_compared():
+    names = {"capsule-seed0": 0.5, "capsule-seed1": 0.7}
+    names |= {"convolutional-seed0": 0.9, "convolutional-seed1": 0.8}
+    runs = [{"name": n, "model": n.split("-")[0], "parameters": {}} for n in names]
+    measured = {"quality": {name: quality(share) for name, share in names.items()}}
+    text = quality_table({"runs": runs, "dataset": {"name": "digits"}}, measured, brief=True)
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 1
+    assert lines[0].endswith("| CapsuleGAN less convolutional GAN, 95 % interval |")
+    assert lines[2].endswith(f"| {difference([0.9, 0.8], [0.5, 0.7], '.3f')} |")
+    assert any(line.endswith("| +0.000 / +0.000 |") for line in lines)  # precision / recall
+    assert any(line.endswith("| undefined |") for line in lines)
+    assert "Welch" in text
+
+
 def quality(confident):
     """What `sample_quality.json` says of a run with a share of recognised images."""
     manifold = {"precision": 0.5, "recall": 0.25, "density": 0.5, "coverage": 0.25}
@@ -205,7 +248,8 @@ def test_pairs_of_seeds_are_summed_up(two_seeds):
         "| ours, cut calibrated",
     ]
     pair = next(pair for pair in found["pairs"] if pair["cut"] == "paper")
-    assert f"| ours, cut 0.5 | {pair['r_samples']:.3f} ± 0.000 | " in text
+    ratio = f"{pair['r_samples']:.3f}"
+    assert f"| ours, cut 0.5 | {ratio} ± 0.000 ({ratio} to {ratio}) | " in text
     assert f"| {pair['auc']['d_a']:.3f} | {pair['auc']['d_b']:.3f} | " in text
     assert "in brackets" not in text
     whole = metric_tables(identity, found)
