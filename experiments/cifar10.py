@@ -11,12 +11,12 @@ more seeds too. Without arguments: the tuned settings, one seed.
 
 Expected: coloured, varied images without a frame, from both models; objects that one can name in
 some. Time of the tuned settings on 2 CPU cores with bfloat16: 55 to 105 s an epoch for each model,
-11 to 21 minutes for a run and an hour and five minutes to two hours for three seeds (the larger
-figures: on a slower day); for the evaluation 20 to 30 minutes once, to train the classifier of
-sample quality, and then 10 minutes with one seed and 20 to 26 with three. Time of the paper's
-settings, two runs at a time with a core each: 25 minutes a run for CapsuleGAN and 17 for the
-convolutional GAN, an hour and five minutes for three seeds; the evaluation as above. What comes out
-are coloured blobs, some of CapsuleGAN's with a border.
+11 to 21 minutes for a run (20 to 23 two at a time with a core each) and an hour and five minutes to
+two hours for three seeds (the larger figures: on a slower day); for the evaluation 20 to 30 minutes
+once, to train the classifier of sample quality, and then 10 minutes with one seed and 20 to 26 with
+three. Time of the paper's settings, two runs at a time with a core each: 25 minutes a run for
+CapsuleGAN and 17 for the convolutional GAN, an hour and five minutes for three seeds; the
+evaluation as above. What comes out are coloured blobs, some of CapsuleGAN's with a border.
 """
 
 import dataclasses
