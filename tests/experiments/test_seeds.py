@@ -56,7 +56,7 @@ def test_seeds_are_trained_and_evaluated_together(
     assert pairs == expected
     assert "over 4 pairs of seeds" in printed
     d_caps = load_run(runs / "capsule-seed1").metrics["parameters"]["discriminator"]
-    summary = printed.partition("pairs won by")[2].partition("Mean and standard")[0]
+    summary = printed.partition("pairs won by")[2].partition("Mean, standard deviation")[0]
     assert summary.count(f"| {d_caps:,} |") == 2  # a row for each cut
     tables = read(folder / "semi_supervised.json")["results"]["tables"]
     assert set(names) < set(tables)
