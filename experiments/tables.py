@@ -13,9 +13,8 @@ CONTROLS = {
     "real_unlabelled": "real images",
 }
 
-DIFFERENCE = "CapsuleGAN less convolutional GAN"
-INTERVAL = "95 % interval"
-WELCH = "The intervals are Welch's, over the seeds."
+DIFFERENCE = "CapsuleGAN less convolutional GAN, 95 % interval"
+WELCH = "The intervals are Welch's, over the seeds"
 
 QUALITY = {
     "recognised with confidence > 0.9": (".3f", lambda q: [q["confident"]["confident"]]),
@@ -200,6 +199,7 @@ def difference(a, b, spec):
     """
     from scipy import stats
 
+    # Not by `ttest_ind`, which warns where the values of one group are equal.
     variances = np.array([np.var(values, ddof=1) / len(values) for values in (a, b)])
     middle, total = np.mean(b) - np.mean(a), variances.sum()
     if total == 0:
@@ -244,7 +244,7 @@ def error_table(identity, results):
     """
     settings = identity["settings"]
     numbers, tables = settings["n_labelled"], results["tables"]
-    lines, means = [], []
+    lines, groups = [], []
     paper = ERRORS.get(identity["dataset"]["name"], {})
     for model in paper:
         errors = [paper[model].get(n) for n in numbers]
@@ -256,11 +256,12 @@ def error_table(identity, results):
             title += ", ours" + (f", {len(runs)} seeds" if len(runs) > 1 else "")
             sizes = [parameters(runs, part) for part in NETWORKS]
             lines.append([title, *_errors([tables[run["name"]] for run in runs]), *sizes])
-            means.append(np.transpose([tables[run["name"]]["mean"] for run in runs]))
-    compared = len(means) == 2 and all(errors.shape[1] > 1 for errors in means)
+        if len(runs) > 1:
+            groups.append(np.transpose([tables[run["name"]]["mean"] for run in runs]))
+    compared = len(groups) == len(TITLES)
     if compared:
-        cells = [difference(*errors, ".4f") for errors in zip(*means, strict=True)]
-        lines.append([f"{DIFFERENCE}, {INTERVAL}", *cells, "", ""])
+        cells = [difference(*errors, ".4f") for errors in zip(*groups, strict=True)]
+        lines.append([DIFFERENCE, *cells, "", ""])
     lines += [[CONTROLS[name], *_errors([tables[name]]), "none", "none"] for name in CONTROLS]
     heads = ["unlabelled images", *(f"n = {n:,}" for n in numbers), *SIZES]
     draws = settings["draws"]
@@ -271,7 +272,7 @@ def error_table(identity, results):
         f"with several seeds over the seeds' means; {settings['n_unlabelled']:,} unlabelled images"
         f"{_real_images(tables['real_unlabelled'], settings)}. {_spreading(settings, results)}"
     )
-    note += f" {WELCH}" if compared else ""
+    note += f" {WELCH}." if compared else ""
     return of_validation(identity, f"{table(heads, lines)}\n\n{note}{_unreached(tables)}")
 
 
@@ -336,19 +337,21 @@ def quality_table(identity, results, brief=False):
                 _quality(title, [measured[run["name"]] for run in runs])
                 for runs in columns.values()
             ),
-            *([_compared(title, *groups)] if len(groups) == 2 else []),
         ]
         for title in QUALITY
     ]
-    heads = ["", *columns, *([f"{DIFFERENCE}, {INTERVAL}"] if len(groups) == 2 else [])]
     for title, part in zip(SIZES, NETWORKS, strict=True):
         lines.append([title, *(parameters(runs, part) for runs in columns.values())])
-        lines[-1] += [""] * (len(heads) - len(lines[-1]))
+    heads = ["", *columns]
+    compared = len(groups) == len(TITLES)
+    if compared:
+        cells = [DIFFERENCE, *(_compared(title, *groups) for title in QUALITY), *[""] * len(SIZES)]
+        heads, *lines = ([*row, cell] for row, cell in zip([heads, *lines], cells, strict=True))
     first = next(iter(measured.values()))
     accuracy = first["classifier"]["test_accuracy"]
     several = any(len(runs) > 1 for runs in columns.values())
     spread = "; mean ± standard deviation over the seeds" if several else ""
-    spread += f". {WELCH[:-1]}" if len(groups) == 2 else ""
+    spread += f". {WELCH}" if compared else ""
     return of_validation(
         identity,
         f"{table(heads, lines)}\n\n{first['n_samples']:,} samples against "
@@ -367,7 +370,7 @@ def _quality(title, measured):
             continue
         deviation = np.std(values, ddof=1) if len(values) > 1 else None
         texts.append(_with_deviation(np.mean(values), deviation, spec))
-    return (" / " if "/" in title else ", ").join(texts)
+    return _joined(title, texts)
 
 
 def _compared(title, *groups):
@@ -377,6 +380,10 @@ def _compared(title, *groups):
     for values in zip(*(zip(*map(numbers, group), strict=True) for group in groups), strict=True):
         undefined = any(None in group for group in values)
         texts.append("undefined" if undefined else difference(*values, spec.replace("4g", "2g")))
+    return _joined(title, texts)
+
+
+def _joined(title, texts):
     return (" / " if "/" in title else ", ").join(texts)
 
 
