@@ -50,6 +50,12 @@ def write_json(path, value):
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def file_in_the_way(folder):
+    """Return the part of a path that is a file, where a folder has to be; None where none is."""
+    folder = Path(folder)
+    return next((p for p in (folder, *folder.parents) if p.exists() and not p.is_dir()), None)
+
+
 def remove_partial(folder):
     """Remove what killed writers left in a folder."""
     for leftover in Path(folder).glob(PARTIAL + "*"):

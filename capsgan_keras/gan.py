@@ -415,6 +415,26 @@ class GAN(AdversarialTrainer, keras.Model):
         }
         return cls(**config | parts)
 
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Save the GAN as `keras.Model.save` does, in Keras's own format only.
+
+        Args:
+            filepath: The `.keras` file, or with `zipped=False` a folder.
+            overwrite: Whether what is there is replaced without a question.
+            zipped: As in Keras.
+            **kwargs: Keras's own.
+
+        Raises:
+            ValueError: Where `filepath` ends with `.h5` or `.hdf5`: Keras's old format has no place
+                for a class of one's own, its optimizers and seeds.
+        """
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise ValueError(
+                "`filepath` must end with .keras, since HDF5 cannot hold a GAN. "
+                f"Received: filepath={filepath}"
+            )
+        super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
     def save_own_variables(self, store):
         """Save the seeds' states too (noise, dropout), which Keras leaves out."""
         super().save_own_variables(store)

@@ -22,6 +22,7 @@ import io
 import json
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import keras
@@ -81,10 +82,11 @@ class RunDirectory:
         Raises:
             RunError: Where it is a file, or a folder of other things.
         """
+        blocked = files.file_in_the_way(self.path)
+        if blocked is not None:
+            raise RunError(f"{self.path}: is not the folder of a run: {blocked} is a file")
         if not self.path.exists():
             return False
-        if not self.path.is_dir():
-            raise RunError(f"{self.path}: is a file, not the folder of a run")
         if (self.path / "config.json").is_file():
             return True
         runs = sorted(config.parent.name for config in self.path.glob("*/config.json"))
@@ -139,7 +141,13 @@ class RunDirectory:
         path = self.path / "history.csv"
         try:
             with path.open(newline="", encoding="utf-8") as stream:
-                names, *rows = csv.reader(stream)
+                rows = list(csv.reader(stream))
+            if not rows:
+                raise ValueError("It is empty")
+            names = rows.pop(0)
+            for row in rows:
+                if len(row) != len(names):
+                    raise ValueError(f"Its head is {','.join(names)!r}, a row {','.join(row)!r}")
             columns = zip(*([float(value) for value in row] for row in rows), strict=True)
             return {
                 name: list(values)
@@ -346,6 +354,8 @@ def load_run(path):
 
 
 def _load_model(path):
+    if path.is_file() and not zipfile.is_zipfile(path):  # Keras would say that there is no file
+        raise RunError(f"{path}: could not be loaded. It is no archive as Keras writes it")
     try:
         return keras.saving.load_model(path)
     # Keras, zipfile and h5py raise errors of many kinds on damaged files.

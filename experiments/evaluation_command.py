@@ -30,7 +30,9 @@ def parser(name, description):
         "a folder named after the seeds of the runs, such as seed0/ or seeds0-2/)",
     )
     command.add_argument(
-        "--overwrite", action="store_true", help="replace results of other runs or settings"
+        "--overwrite",
+        action="store_true",
+        help="replace a damaged file, or results of other runs or settings",
     )
     command.add_argument(
         "--verbose", type=int, choices=(0, 1), default=1, help="0: no progress (default: 1)"

@@ -41,10 +41,10 @@ class MetricSettings:
                 "`tolerance` must be a finite number of at least 0. "
                 f"Received: tolerance={self.tolerance!r}"
             )
-        good = all(cut in CUTS or math.isfinite(cut) for cut in self.cuts)
+        good = all(cut in CUTS or 0.0 <= cut <= 1.0 for cut in self.cuts)
         if not good or not self.cuts or len(set(self.cuts)) != len(self.cuts):
             raise ValueError(
-                "`cuts` must be paper, calibrated or finite numbers, each once. "
+                "`cuts` must be paper, calibrated or numbers from 0 to 1, each once. "
                 f"Received: cuts={self.cuts!r}"
             )
 
@@ -80,7 +80,7 @@ class QualitySettings:
     """Settings of `experiments.sample_quality`.
 
     Attributes:
-        n_samples: Images that each model generates.
+        n_samples: Images that each model generates, at least 2.
         seed: Sets them.
     """
 
@@ -89,7 +89,7 @@ class QualitySettings:
 
     def __post_init__(self):
         """Check every field."""
-        whole(1)("n_samples", self.n_samples)
+        whole(2)("n_samples", self.n_samples)
         whole(0)("seed", self.seed)
 
 

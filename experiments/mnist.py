@@ -13,7 +13,7 @@ Expected: digits that a person recognises, from both models. Time of the tuned s
 cores with bfloat16: 40 to 60 s an epoch for each model, an hour and a quarter for three seeds; for
 the evaluation 11 to 15 minutes with three seeds, besides 2 minutes once for the classifier of
 sample quality. Time of the paper's settings: 67 s an epoch for CapsuleGAN and 49 s for the
-convolutional GAN, 35 minutes for three seeds, and the same for the evaluation.
+convolutional GAN, two hours for three seeds, and the same for the evaluation.
 """
 
 import sys

@@ -71,11 +71,12 @@ def report(folder, readme=None):
     from capsgan_keras.files import write_text
 
     results = read_folders(folder)
+    filled = None if readme is None else fill(readme, folder, results)
     for place, files in results.items():
         write_figures(place, files)
-        write_text(place / "report.md", markdown(files, place.name))
-    if readme is not None:
-        write_text(readme, fill(readme, folder, results))
+        write_text(place / "report.md", page(place, files))
+    if filled is not None:
+        write_text(readme, filled)
     pages = [markdown(files, str(place)) for place, files in results.items()]
     return "\n".join([*pages, *(f"In {place / 'report.md'}" for place in results)])
 
@@ -96,6 +97,8 @@ def read_folders(folder):
     from experiments.errors import EvaluationError
     from experiments.result_file import check_results, read_json
 
+    if not folder.is_dir():
+        raise EvaluationError(f"{folder}: is not a folder that exists")
     folders = {}
     for path in sorted(folder.rglob("*.json")):
         if path.stem not in FILES:
@@ -146,6 +149,26 @@ def _content(file):
 
 def _grid(name):
     return f"samples-{name.replace('/', '-')}.png"
+
+
+def page(place, files):
+    """Return what a folder's report.md says.
+
+    Args:
+        place: The folder.
+        files: Its results, as `read_folders` gives them.
+
+    Returns:
+        Markdown.
+    """
+    return markdown(files, _heading(files, [place.resolve().name]))
+
+
+def _heading(files, parts):
+    """The data set's name, and the parts of a path that say more than it."""
+    name = next(iter(files.values()))["identity"]["dataset"]["name"]
+    words = [part.replace("-", " ") for part in parts if part != name]
+    return ", ".join([{"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(name, name), *words])
 
 
 def markdown(files, title, prefix="", level=1, brief=False):
@@ -232,10 +255,13 @@ def fill(readme, folder, results):
         results: What `read_folders(folder)` gave.
 
     Raises:
-        EvaluationError: Where a marker names a folder without results, or there is no marker.
+        EvaluationError: Where a marker names a folder without results, or there is no marker, or
+            no such file.
     """
     from experiments.errors import EvaluationError
 
+    if not Path(readme).is_file():
+        raise EvaluationError(f"--readme must be a Markdown file. Received: {readme}, no file")
     text = Path(readme).read_text(encoding="utf-8")
     if not _PART.search(text):
         raise EvaluationError(
@@ -247,11 +273,7 @@ def fill(readme, folder, results):
         if place not in results:
             raise EvaluationError(f"{readme}: names {match[2]!r}, and {place} holds no results")
         prefix = os.path.relpath(place, Path(readme).resolve().parent).replace(os.sep, "/") + "/"
-        content = next(iter(results[place].values()))
-        name = content["identity"]["dataset"]["name"]
-        first, *rest = Path(match[2]).parts
-        first = {"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(name, first)
-        heading = ", ".join([first, *(part.replace("-", " ") for part in rest)])
+        heading = _heading(results[place], Path(match[2]).parts[1:])
         return match[1] + markdown(results[place], heading, prefix, level=3, brief=True) + match[3]
 
     return _PART.sub(replace, text)

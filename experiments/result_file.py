@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from capsgan_keras.files import write_json
+from capsgan_keras.files import file_in_the_way, write_json
 from capsgan_keras.provenance import git_commit, versions
 from experiments.errors import EvaluationError
 
@@ -19,11 +19,11 @@ class ResultFile:
         path: The file; its folder is made at the first writing.
         kind: Name of the evaluation.
         identity: Dictionary, as JSON can hold it, of everything that the results depend on.
-        overwrite: Whether results of another identity may be replaced.
+        overwrite: Whether a damaged file, or results of another identity, may be replaced.
 
     Raises:
-        EvaluationError: Where the file holds something else, or other results and `overwrite` is
-            not given.
+        EvaluationError: Where the file holds something else, or is damaged or holds other results
+            and `overwrite` is not given; where a file is in the place of its folder.
     """
 
     def __init__(self, path, kind, identity, overwrite=False):
@@ -33,9 +33,19 @@ class ResultFile:
         self.results = {}
         self.finished = False
         self._source = {"versions": versions(), "commit": git_commit()}
-        stored = read_results(self.path, kind) if self.path.exists() else None
-        if stored is None:
+        blocked = file_in_the_way(self.path.parent)
+        if blocked is not None:
+            raise EvaluationError(f"--output must be a folder. Received: {blocked}, a file")
+        if not self.path.exists():
             return
+        try:
+            content = read_json(self.path)
+        except EvaluationError as error:
+            if overwrite:
+                return
+            advice = "Choose another --output, or replace the file by --overwrite"
+            raise EvaluationError(f"{error}\n{advice}") from error
+        stored = check_results(self.path, content, kind)
         differences = differences_between(stored["identity"], self.identity)
         if not differences:
             self.results, self.finished = stored["results"], stored["finished"]
@@ -77,9 +87,7 @@ def read_results(path, kind=None):
     Raises:
         EvaluationError: Where it holds something else.
     """
-    content = read_json(path)
-    check_results(path, content, kind)
-    return content
+    return check_results(path, read_json(path), kind)
 
 
 def read_json(path):
@@ -95,12 +103,14 @@ def read_json(path):
 
 
 def check_results(path, content, kind):
-    """Refuse what is not the content of a result file; arguments as in `read_results`."""
+    """Return the content of a result file, refuse any other; arguments as in `read_results`."""
     parts = {"format", "finished", "identity", "results"}
-    if not isinstance(content, dict) or not parts <= content.keys():
-        raise EvaluationError(f"{path}: holds no results: it lacks some of {sorted(parts)}")
+    missing = parts - content.keys() if isinstance(content, dict) else parts
+    if missing:
+        raise EvaluationError(f"{path}: holds no results: it lacks {', '.join(sorted(missing))}")
     if kind not in (None, content["format"]):
         raise EvaluationError(f"{path}: holds results of {content['format']}, not of {kind}")
+    return content
 
 
 def differences_between(stored, asked, name=""):

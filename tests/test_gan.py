@@ -188,6 +188,14 @@ def test_losses_on_logits_are_turned_into_probabilities(images):
     np.testing.assert_allclose(logits.discriminate(images), plain.discriminate(images), rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["gan.h5", "gan.hdf5"])
+def test_hdf5_is_refused_before_anything_is_written(name, tmp_path):
+    gan = GAN(tiny_generator(), tiny_discriminator(ConvolutionalGAN), MarginLoss(), seed=1)
+    with pytest.raises(ValueError, match=rf"`filepath` must end with \.keras.*{name}"):
+        gan.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("loss", ["mean_squared_error", "MeanSquaredError", MarginLoss(0.8)])
 def test_any_loss_can_be_saved(loss, images, tmp_path):
     gan = GAN(tiny_generator(), tiny_discriminator(ConvolutionalGAN), loss, seed=1)

@@ -22,7 +22,7 @@ def test_readme_and_results_agree():
 def test_reports_and_results_agree():
     for folder, files in report.read_folders(ROOT / "results").items():
         written = (folder / "report.md").read_text(encoding="utf-8")
-        assert report.markdown(files, folder.name) == written
+        assert report.page(folder, files) == written
 
 
 def test_linked_files_exist():

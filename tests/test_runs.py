@@ -104,6 +104,9 @@ def test_damaged_checkpoints_are_named(directory, gan):
     os.truncate(folder / "gan.keras", 1000)
     with pytest.raises(RunError, match=r"epoch-0001/gan\.keras: could not be loaded"):
         directory.newest_checkpoint().load_gan()
+    (folder / "gan.keras").write_text("rubbish")
+    with pytest.raises(RunError, match=r"gan\.keras: could not be loaded. It is no archive"):
+        directory.newest_checkpoint().load_gan()
     for text in ("{", '{"epoch": 1}', "[]"):
         (folder / "state.json").write_text(text)
         with pytest.raises(RunError, match=r"epoch-0001/state\.json"):
@@ -141,10 +144,17 @@ def test_history_comes_back_exactly(directory):
     assert directory.read_history() == HISTORY
 
 
-@pytest.mark.parametrize("text", ["", "epoch,d_loss\n1\n", "epoch,d_loss\n1,high\n"])
-def test_a_damaged_history_is_named(directory, text):
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "It is empty"),
+        ("epoch,d_loss\n1\n", "Its head is 'epoch,d_loss', a row '1'"),
+        ("epoch,d_loss\n1,high\n", ".*'high'"),
+    ],
+)
+def test_a_damaged_history_is_named(directory, text, problem):
     (directory.path / "history.csv").write_text(text)
-    with pytest.raises(RunError, match=r"history\.csv: is damaged"):
+    with pytest.raises(RunError, match=rf"history\.csv: is damaged. {problem}"):
         directory.read_history()
 
 
@@ -212,7 +222,7 @@ def test_folders_that_are_no_runs(directory, tmp_path):
     (tmp_path / "foreign" / "notes.txt").write_text("mine")
     with pytest.raises(RunError, match=r"foreign: is no run: it holds notes\.txt"):
         load_run(tmp_path / "foreign")
-    with pytest.raises(RunError, match=r"notes\.txt: is a file"):
+    with pytest.raises(RunError, match=r"notes\.txt is a file"):
         load_run(tmp_path / "foreign" / "notes.txt")
 
 

@@ -219,6 +219,8 @@ def other_run(run_paths, tmp_path):
         (gam, ["{first}", "{second}", "--samples", "0"], "`n_samples`"),
         (gam, ["{first}", "{second}", "--cut", "paper", "paper"], "each once"),
         (gam, ["{first}", "{second}", "--cut", "nan"], "`cuts` must be"),
+        (gam, ["{first}", "{second}", "--cut", "2"], "numbers from 0 to 1"),
+        (gam, ["{first}", "{second}", "--cut", "half"], "or a number from 0 to 1. Received: half"),
         (gam, ["{first}", "{second}", "--tolerance", "nan"], "`tolerance` must be"),
         (gam, ["{first}", "{second}", "--seed", "-1"], "`seed` must be"),
         (gam, ["{first}", "{second}", "--output", "{first}/README.md"], "README.md"),
@@ -244,7 +246,7 @@ def other_run(run_paths, tmp_path):
             ["{first}", *SMALL, "--choose-settings", "--kernel", "rbf"],
             "`kernel` must be knn where its settings are chosen",
         ),
-        (sample_quality, ["{first}", "--samples", "0"], "`n_samples`"),
+        (sample_quality, ["{first}", "--samples", "1"], "`n_samples` must be"),
     ],
 )
 def test_bad_arguments(run_paths, tmp_path, capsys, module, arguments, message):

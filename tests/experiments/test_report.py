@@ -110,6 +110,8 @@ def test_readme_has_parts_of_folders_within_folders(results, tmp_path):
     assert report.main([str(results), "--readme", str(readme)]) == 0
     assert "\n### digits, few labels\n" in readme.read_text()
     assert "(results/digits/few-labels/errors.png)" in readme.read_text()
+    assert (inner / "report.md").read_text().startswith("# digits, few labels\n")
+    assert (inner.parent / "report.md").read_text().startswith("# digits\n")
 
 
 def test_papers_figures_stand_beside(evaluated):
@@ -372,10 +374,14 @@ def test_errors(results, tmp_path, capsys):
     empty.mkdir()
     assert report.main([str(empty)]) == 2
     assert "holds no results" in capsys.readouterr().err
+    assert report.main([str(tmp_path / "nowhere")]) == 2
+    assert "nowhere: is not a folder that exists" in capsys.readouterr().err
     readme = tmp_path / "README.md"
     readme.write_text(README.replace("digits", "mnist"))
     assert report.main([str(results), "--readme", str(readme)]) == 2
     assert "names 'mnist'" in capsys.readouterr().err
+    assert report.main([str(results), "--readme", str(tmp_path / "none.md")]) == 2
+    assert "--readme must be a Markdown file" in capsys.readouterr().err
     readme.write_text("nothing")
     assert report.main([str(results), "--readme", str(readme)]) == 2
     assert "has no part" in capsys.readouterr().err

@@ -37,3 +37,27 @@ def test_a_setting_that_is_no_longer_given_makes_a_difference_unless_it_was_none
     assert read(path, {"rate": 1e-4, "dropout": 0.3}).finished
     with pytest.raises(EvaluationError, match=r"settings\.dropout: 0\.3, null"):
         read(path, {"rate": 1e-4})
+
+
+@pytest.mark.parametrize("text", ['{"format":', "rubbish"])
+def test_a_damaged_file_is_replaced_on_request_only(tmp_path, text):
+    path = tmp_path / "metric.json"
+    path.write_text(text)
+    with pytest.raises(EvaluationError, match=r"metric\.json: could not be read.*\n.*--overwrite"):
+        ResultFile(path, "metric", {})
+    assert path.read_text() == text
+    ResultFile(path, "metric", {}, overwrite=True).write(finished=True)
+    assert ResultFile(path, "metric", {}).finished
+
+
+def test_what_is_no_result_file_is_never_replaced(tmp_path):
+    path = tmp_path / "metric.json"
+    path.write_text('{"format": "metric", "identity": {}, "results": {}}')
+    with pytest.raises(EvaluationError, match=r"holds no results: it lacks finished$"):
+        ResultFile(path, "metric", {}, overwrite=True)
+
+
+def test_a_file_where_the_folder_should_be(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(EvaluationError, match=r"--output must be a folder.*/file, a file"):
+        ResultFile(tmp_path / "file" / "inner" / "metric.json", "metric", {})

@@ -145,10 +145,12 @@ def test_settings_that_fit_no_network(train, tmp_path, capsys):
 
 def test_a_file_where_a_folder_should_be(train, tmp_path, capsys):
     (tmp_path / "file").write_text("mine")
-    assert str(tmp_path / "file") in refused(train, capsys, run_dir=tmp_path / "file")
+    message = refused(train, capsys, run_dir=tmp_path / "file")
+    assert f"is not the folder of a run: {tmp_path / 'file'} is a file" in message
+    assert "--resume" not in message
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "capsule-seed0").write_text("mine")
-    assert "is a file, not the folder of a run" in refused(train, capsys)
+    assert "capsule-seed0 is a file" in refused(train, capsys)
     assert (tmp_path / "runs" / "capsule-seed0").read_text() == "mine"
 
 
