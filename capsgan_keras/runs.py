@@ -141,10 +141,10 @@ class RunDirectory:
         path = self.path / "history.csv"
         try:
             with path.open(newline="", encoding="utf-8") as stream:
-                rows = list(csv.reader(stream))
-            if not rows:
+                lines = list(csv.reader(stream))
+            if not lines:
                 raise ValueError("It is empty")
-            names = rows.pop(0)
+            names, *rows = lines
             for row in rows:
                 if len(row) != len(names):
                     raise ValueError(f"Its head is {','.join(names)!r}, a row {','.join(row)!r}")

@@ -246,6 +246,7 @@ def other_run(run_paths, tmp_path):
             ["{first}", *SMALL, "--choose-settings", "--kernel", "rbf"],
             "`kernel` must be knn where its settings are chosen",
         ),
+        (sample_quality, ["{first}", "--samples", "0"], "`n_samples`"),
         (sample_quality, ["{first}", "--samples", "1"], "`n_samples` must be"),
     ],
 )
