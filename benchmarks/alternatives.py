@@ -9,7 +9,7 @@ function, here for what it costs.
 import keras
 from keras import ops
 
-from capsgan_keras.routing import dynamic_routing, squash
+from capsgan_keras.routing.agreement import dynamic_routing, squash
 
 
 class _Predicting(keras.layers.Layer):

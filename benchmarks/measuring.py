@@ -219,8 +219,8 @@ def machine():
     """Describe the machine and the versions, without names or paths."""
     import keras
 
-    from capsgan_keras.provenance import git_commit, versions
-    from experiments.precision import cpu_flags
+    from capsgan_keras.runs.provenance import git_commit, versions
+    from experiments.training.precision import cpu_flags
 
     return {
         "cpu": _cpu_model(),

@@ -247,7 +247,7 @@ def compare(unlabelled, pool, test, n_labelled):
         DisagreementError: If less than `LEAST_AGREEMENT` of the labels are the same.
     """
     from capsgan_keras.evaluation import SemiSupervisedSettings, draw_labelled
-    from capsgan_keras.evaluation.training_sets import make_training_sets
+    from capsgan_keras.evaluation.label_spreading.training_sets import make_training_sets
 
     settings = SemiSupervisedSettings(n_labelled=n_labelled, draws=DRAWS)
     sets = make_training_sets(unlabelled, pool[0], test[0], settings, None)

@@ -8,8 +8,8 @@
 it is ended once its progress bar shows the first training step. What it prints tells the parts
 apart:
 
-- import: up to the end of `import experiments.train`, from runs that do nothing else, one in each
-  round;
+- import: up to the end of `import experiments.training.train`, from runs that do nothing else, one
+  in each round;
 - data: from there to the line with the number of images (the difference of two runs' times, and
   so less exact than the others);
 - building: to the line with the folder: choosing the arithmetic, building and compiling;
@@ -45,7 +45,7 @@ from benchmarks.training import MODELS
 EXPERIMENT = "experiments.digits"
 PARTS = ("import", "data", "building", "first step")
 IMPORTED = "imported"
-IMPORT = ["-c", f"import experiments.train; print({IMPORTED!r}, flush=True)"]
+IMPORT = ["-c", f"import experiments.training.train; print({IMPORTED!r}, flush=True)"]
 MARKS = {
     "data": rb"training images of shape",
     "building": rb": epochs 1 to \d+ in ",

@@ -19,7 +19,7 @@ if keras.backend.backend() != "tensorflow":
 import tensorflow as tf
 
 from capsgan_keras.layers import CapsuleLayer
-from capsgan_keras.routing import EPSILON
+from capsgan_keras.routing.agreement import EPSILON
 
 CHECK_RATES = 1.0, 0.01
 """Learning rates of the generator's and the discriminator's SGD where steps are compared: large,

@@ -197,7 +197,7 @@ def compute_dtype(precision):
 
 def default_precisions():
     """Return float32, and bfloat16 where training picks it by itself."""
-    from experiments.precision import resolve_precision
+    from experiments.training.precision import resolve_precision
 
     return "float32", resolve_precision("auto")[0]
 
@@ -310,7 +310,7 @@ def gan_maker(model, dataset, networks):
     def new_tuned_gan(precision):
         import keras
 
-        from experiments.networks import build_gan
+        from experiments.training.networks import build_gan
 
         # The optimizers that it is compiled with are replaced before any step.
         settings = dataclasses.replace(tuned_settings(dataset), decay=0.0, seed=SEED)

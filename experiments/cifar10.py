@@ -22,9 +22,10 @@ evaluation as above. What comes out are coloured blobs, some of CapsuleGAN's wit
 import dataclasses
 import sys
 
-from experiments import command_line, mnist
-from experiments.evaluation_settings import Evaluation, QualitySettings
-from experiments.settings import Settings
+from experiments import mnist
+from experiments.command_line import arguments as command_line
+from experiments.settings.evaluations import Evaluation, QualitySettings
+from experiments.settings.training import Settings
 
 TUNED = Settings(
     settings="tuned",

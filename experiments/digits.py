@@ -14,9 +14,9 @@ Time: about 2.5 minutes on 2 CPU cores with bfloat16.
 import dataclasses
 import sys
 
-from experiments import command_line
-from experiments.evaluation_settings import Evaluation, MetricSettings, TableSettings
+from experiments.command_line import arguments as command_line
 from experiments.mnist import TUNED
+from experiments.settings.evaluations import Evaluation, MetricSettings, TableSettings
 
 DIGITS = dataclasses.replace(
     TUNED,

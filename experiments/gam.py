@@ -15,8 +15,8 @@ import argparse
 import dataclasses
 import sys
 
-from experiments import evaluation_command
-from experiments.evaluation_settings import CUTS, MetricSettings, result_format
+from experiments.command_line import evaluation as evaluation_command
+from experiments.settings.evaluations import CUTS, MetricSettings, result_format
 
 KIND = result_format("gam")
 
@@ -71,7 +71,7 @@ def play(finished_runs, settings, path, overwrite=False, verbose=1):
     """Compute what is missing from the result file, and return its tables as Markdown.
 
     Args:
-        finished_runs: `experiments.finished_runs.FinishedRuns`, two or more.
+        finished_runs: `experiments.evaluations.finished_runs.FinishedRuns`, two or more.
         settings: `MetricSettings`.
         path: The result file.
         overwrite: Whether results of other runs or settings may be replaced.
@@ -83,8 +83,8 @@ def play(finished_runs, settings, path, overwrite=False, verbose=1):
         OSError: Where the file cannot be written.
     """
     from experiments.errors import EvaluationError
-    from experiments.result_file import ResultFile
-    from experiments.tables import metric_tables
+    from experiments.evaluations.result_file import ResultFile
+    from experiments.reports.tables import metric_tables
 
     runs, x_test = finished_runs.runs, finished_runs.dataset.x_test
     if len(runs) < 2:
@@ -110,7 +110,7 @@ def _fill(file, runs, x_test, settings, verbose):
         tournament,
     )
     from capsgan_keras.plotting import image_grid, png
-    from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS, sample_images
+    from capsgan_keras.runs.directory import SAMPLE_COLUMNS, SAMPLE_ROWS, sample_images
 
     models = {name: Remembered(run.gan) for name, run in runs.items()}
     pairs = opponents({name: run.config["settings"]["model"] for name, run in runs.items()})

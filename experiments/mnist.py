@@ -18,9 +18,9 @@ convolutional GAN, two hours for three seeds, and the same for the evaluation.
 
 import sys
 
-from experiments import command_line
-from experiments.evaluation_settings import Evaluation, QualitySettings
-from experiments.settings import Settings
+from experiments.command_line import arguments as command_line
+from experiments.settings.evaluations import Evaluation, QualitySettings
+from experiments.settings.training import Settings
 
 TUNED = Settings(
     settings="tuned",

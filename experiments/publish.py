@@ -18,8 +18,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from experiments.command_line import INTERRUPTED, USAGE_ERROR
-from experiments.logs import quiet_tensorflow
+from experiments.command_line.arguments import INTERRUPTED, USAGE_ERROR
+from experiments.command_line.logs import quiet_tensorflow
 
 MAXIMUM_BYTES = 4_000_000
 """Of a file with both networks of a GAN."""
@@ -148,14 +148,14 @@ def evaluation_of(run, files):
     """Return what result files say of a run, a dictionary of texts.
 
     Args:
-        run: A `capsgan_keras.runs.Run`.
+        run: A `capsgan_keras.runs.directory.Run`.
         files: Dictionary from the evaluation to the content of its file.
 
     Raises:
         EvaluationError: Where a file is of other runs.
     """
     from experiments.errors import EvaluationError
-    from experiments.tables import run_summary
+    from experiments.reports.tables import run_summary
 
     summary, checksum = {}, checksum_of(run)
     for evaluation, content in files.items():
@@ -178,7 +178,7 @@ def store(run, evaluation, path, images):
     """Store one run's networks, measure them, and write the card.
 
     Args:
-        run: A finished `capsgan_keras.runs.Run`.
+        run: A finished `capsgan_keras.runs.directory.Run`.
         evaluation: Dictionary of texts for the card.
         path: The folder to be.
         images: How many images are compared.
@@ -193,10 +193,15 @@ def store(run, evaluation, path, images):
     import keras
 
     from capsgan_keras.files import replacing, write_json, write_text
-    from capsgan_keras.model_card import pretrained_card
     from capsgan_keras.plotting import image_grid, save_image
     from capsgan_keras.pretrained.half_precision import in_float32, save_half_precision
-    from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS, RunDirectory, sample_images
+    from capsgan_keras.runs.directory import (
+        SAMPLE_COLUMNS,
+        SAMPLE_ROWS,
+        RunDirectory,
+        sample_images,
+    )
+    from capsgan_keras.runs.model_card import pretrained_card
     from experiments.errors import EvaluationError
 
     whole = in_float32(run.gan)

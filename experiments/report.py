@@ -22,9 +22,9 @@ import re
 import sys
 from pathlib import Path
 
-from experiments.command_line import USAGE_ERROR
-from experiments.evaluation_settings import result_format
-from experiments.logs import quiet_tensorflow
+from experiments.command_line.arguments import USAGE_ERROR
+from experiments.command_line.logs import quiet_tensorflow
+from experiments.settings.evaluations import result_format
 
 FILES = ("gam", "semi_supervised", "sample_quality")
 _PART = re.compile(r"(<!-- report: (\S+) -->\n).*?(<!-- end of report -->)", re.DOTALL)
@@ -95,7 +95,7 @@ def read_folders(folder):
         EvaluationError: Where there are none, or some are damaged or not finished.
     """
     from experiments.errors import EvaluationError
-    from experiments.result_file import check_results, read_json
+    from experiments.evaluations.result_file import check_results, read_json
 
     if not folder.is_dir():
         raise EvaluationError(f"{folder}: is not a folder that exists")
@@ -129,7 +129,7 @@ def write_figures(folder, files):
     """
     from capsgan_keras.files import replacing
     from capsgan_keras.plotting import save_figure
-    from experiments import figures
+    from experiments.reports import figures
 
     if "gam" in files:
         identity, results = _content(files["gam"])
@@ -182,8 +182,8 @@ def markdown(files, title, prefix="", level=1, brief=False):
         brief: Whether to leave out single pairs and runs where a model has several, and to say
             where they are.
     """
-    from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS
-    from experiments.tables import error_table, metric_tables, quality_table
+    from capsgan_keras.runs.directory import SAMPLE_COLUMNS, SAMPLE_ROWS
+    from experiments.reports.tables import error_table, metric_tables, quality_table
 
     sub = "#" * (level + 1)
     parts = [f"{'#' * level} {title}", _runs(files)]
@@ -224,8 +224,8 @@ def markdown(files, title, prefix="", level=1, brief=False):
 
 def _runs(files):
     """Return a table of all runs that the results are of."""
-    from experiments.paper import TITLES
-    from experiments.tables import NETWORKS, SIZES, parameters, table
+    from experiments.reports.paper import TITLES
+    from experiments.reports.tables import NETWORKS, SIZES, parameters, table
 
     runs = {}
     for content in files.values():

@@ -16,8 +16,8 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from experiments import evaluation_command
-from experiments.evaluation_settings import CLASSIFIERS, QualitySettings, result_format
+from experiments.command_line import evaluation as evaluation_command
+from experiments.settings.evaluations import CLASSIFIERS, QualitySettings, result_format
 
 KIND = result_format("sample_quality")
 
@@ -57,7 +57,7 @@ def measure(finished_runs, settings, path, overwrite=False, verbose=1, cache_dir
     """Compute what is missing from the result file, and return its table as Markdown.
 
     Args:
-        finished_runs: `experiments.finished_runs.FinishedRuns`.
+        finished_runs: `experiments.evaluations.finished_runs.FinishedRuns`.
         settings: `QualitySettings`.
         path: The result file.
         overwrite: Whether results of other runs or settings may be replaced.
@@ -72,9 +72,10 @@ def measure(finished_runs, settings, path, overwrite=False, verbose=1, cache_dir
     """
     import keras
 
-    from capsgan_keras.evaluation import load_or_train_classifier, sample_quality
-    from experiments.result_file import ResultFile
-    from experiments.tables import of_validation, quality_table
+    from capsgan_keras.evaluation import load_or_train_classifier
+    from capsgan_keras.evaluation.quality import sample_quality
+    from experiments.evaluations.result_file import ResultFile
+    from experiments.reports.tables import of_validation, quality_table
 
     dataset = finished_runs.dataset
     identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}

@@ -16,8 +16,8 @@ experiments.mnist --seeds 3` trains the runs and ends with it. The paper has err
 import dataclasses
 import sys
 
-from experiments import evaluation_command
-from experiments.evaluation_settings import TableSettings, result_format
+from experiments.command_line import evaluation as evaluation_command
+from experiments.settings.evaluations import TableSettings, result_format
 
 KIND = result_format("semi_supervised")
 NEIGHBOURS = (5, 7, 10, 15, 20, 30)
@@ -90,7 +90,7 @@ def classify(finished_runs, settings, path, overwrite=False, verbose=1):
     """Compute what is missing from the result file, and return its table as Markdown.
 
     Args:
-        finished_runs: `experiments.finished_runs.FinishedRuns`.
+        finished_runs: `experiments.evaluations.finished_runs.FinishedRuns`.
         settings: `TableSettings`.
         path: The result file.
         overwrite: Whether results of other runs or settings may be replaced.
@@ -104,8 +104,8 @@ def classify(finished_runs, settings, path, overwrite=False, verbose=1):
     """
     from capsgan_keras.evaluation import SemiSupervisedSettings
     from experiments.errors import EvaluationError
-    from experiments.result_file import ResultFile
-    from experiments.tables import error_table
+    from experiments.evaluations.result_file import ResultFile
+    from experiments.reports.tables import error_table
 
     dataset = finished_runs.dataset
     if dataset.y_train is None or dataset.y_test is None or not len(dataset.y_test):
@@ -133,8 +133,8 @@ def _check_sizes(settings, pool):
         EvaluationError: Where there are too few images to label or to be neighbours, or too many
             for the RBF kernel, for which no settings can be chosen.
     """
-    from capsgan_keras.evaluation.settings_choice import validation_size
-    from capsgan_keras.evaluation.training_sets import MAXIMUM_RBF_POINTS
+    from capsgan_keras.evaluation.label_spreading.settings_choice import validation_size
+    from capsgan_keras.evaluation.label_spreading.training_sets import MAXIMUM_RBF_POINTS
     from experiments.errors import EvaluationError
 
     smallest, largest = min(settings.n_labelled), max(settings.n_labelled)

@@ -1,46 +1,46 @@
 """The paper's comparison, with its controls: pure functions of arrays and models."""
 
-from capsgan_keras.evaluation.calibration import calibrated_cut
-from capsgan_keras.evaluation.class_shares import (
+from capsgan_keras.evaluation.label_spreading.error_table import (
+    nearest_neighbour_error,
+    semi_supervised_controls,
+    semi_supervised_error,
+)
+from capsgan_keras.evaluation.label_spreading.labelled_sets import draw_labelled
+from capsgan_keras.evaluation.label_spreading.result import (
+    SemiSupervisedCell,
+    SemiSupervisedResult,
+    SemiSupervisedSettings,
+)
+from capsgan_keras.evaluation.label_spreading.settings_choice import SettingsChoice, choose_settings
+from capsgan_keras.evaluation.metric.cuts import calibrated_cut
+from capsgan_keras.evaluation.metric.gam import GamResult, generative_adversarial_metric
+from capsgan_keras.evaluation.metric.scores import Remembered
+from capsgan_keras.evaluation.metric.tournament import TournamentResult, TournamentRow, tournament
+from capsgan_keras.evaluation.quality.class_shares import (
     ConfidentShares,
     class_shares,
     classifier_score,
     confident_shares,
     share_entropy,
 )
-from capsgan_keras.evaluation.classifier import (
+from capsgan_keras.evaluation.quality.classifier import (
     ClassifierSettings,
     ImageClassifier,
     build_classifier,
     train_classifier,
 )
-from capsgan_keras.evaluation.classifier_store import (
+from capsgan_keras.evaluation.quality.classifier_store import (
     PoorClassifierError,
     load_or_train_classifier,
 )
-from capsgan_keras.evaluation.feature_distances import frechet_distance, kernel_distance
-from capsgan_keras.evaluation.gam import GamResult, generative_adversarial_metric
-from capsgan_keras.evaluation.judging import Remembered
-from capsgan_keras.evaluation.labelled_sets import draw_labelled
-from capsgan_keras.evaluation.manifold import ManifoldScores, manifold_scores
-from capsgan_keras.evaluation.memorising import (
+from capsgan_keras.evaluation.quality.feature_distances import frechet_distance, kernel_distance
+from capsgan_keras.evaluation.quality.memorising import (
     Memorising,
     memorising,
     nearest_training_distances,
 )
-from capsgan_keras.evaluation.sample_quality import SampleQuality, sample_quality
-from capsgan_keras.evaluation.semi_supervised import (
-    nearest_neighbour_error,
-    semi_supervised_controls,
-    semi_supervised_error,
-)
-from capsgan_keras.evaluation.semi_supervised_result import (
-    SemiSupervisedCell,
-    SemiSupervisedResult,
-    SemiSupervisedSettings,
-)
-from capsgan_keras.evaluation.settings_choice import SettingsChoice, choose_settings
-from capsgan_keras.evaluation.tournament import TournamentResult, TournamentRow, tournament
+from capsgan_keras.evaluation.quality.precision_recall import ManifoldScores, manifold_scores
+from capsgan_keras.evaluation.quality.sample_quality import SampleQuality, sample_quality
 
 __all__ = [
     "ClassifierSettings",

@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from capsgan_keras.blockwise import route_inputs
 from capsgan_keras.checks import check_capsules, check_choice, check_positive
 from capsgan_keras.layers.weight_options import serialize_weight_options
-from capsgan_keras.routing import check_routings, squash
+from capsgan_keras.routing.agreement import check_routings, squash
+from capsgan_keras.routing.blockwise import route_inputs
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")

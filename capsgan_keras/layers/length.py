@@ -3,7 +3,7 @@
 import keras
 
 from capsgan_keras.checks import check_capsules
-from capsgan_keras.routing import vector_length
+from capsgan_keras.routing.agreement import vector_length
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from capsgan_keras.checks import check_capsules
-from capsgan_keras.routing import vector_length
+from capsgan_keras.routing.agreement import vector_length
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")

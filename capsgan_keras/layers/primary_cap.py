@@ -5,7 +5,7 @@ from keras import ops
 
 from capsgan_keras.checks import check_positive
 from capsgan_keras.layers.weight_options import serialize_weight_options
-from capsgan_keras.routing import squash
+from capsgan_keras.routing.agreement import squash
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")

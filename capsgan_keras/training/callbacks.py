@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from capsgan_keras.runs import sample_images
+from capsgan_keras.runs.directory import sample_images
 from capsgan_keras.training.averages import averaged
 
 
@@ -70,7 +70,7 @@ class WriteRun(keras.callbacks.Callback):
     not ahead of the other files.
 
     Args:
-        directory: The `capsgan_keras.runs.RunDirectory` to write to.
+        directory: The `capsgan_keras.runs.directory.RunDirectory` to write to.
         sample_seed: Integer: sets the latents of the sample grid, the same for all epochs.
         history: Dictionary of lists of the epochs before, as in `Run.history`; it is extended.
         seconds: Seconds that the epochs before took.

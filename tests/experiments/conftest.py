@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments import digits
-from experiments.evaluation_settings import Evaluation, MetricSettings, TableSettings
+from experiments.settings.evaluations import Evaluation, MetricSettings, TableSettings
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from capsgan_keras.layers import CapsuleLayer, Length, Mask, PrimaryCap
-from capsgan_keras.routing import dynamic_routing, squash
+from capsgan_keras.routing.agreement import dynamic_routing, squash
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(size=(4, 12, 10, 3)).astype("float32")

@@ -9,7 +9,7 @@ from PIL import Image
 from capsgan_keras import ConvolutionalGAN
 from capsgan_keras.models import build_convolutional_discriminator, build_generator
 from capsgan_keras.plotting import image_grid
-from capsgan_keras.runs import RunDirectory, sample_images
+from capsgan_keras.runs.directory import RunDirectory, sample_images
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import (
     FollowEpoch,

@@ -1,0 +1,1 @@
+"""Semi-supervised classification with generated images, by label spreading."""

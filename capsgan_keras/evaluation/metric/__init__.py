@@ -1,0 +1,1 @@
+"""The generative adversarial metric: discriminators judge each other's images."""

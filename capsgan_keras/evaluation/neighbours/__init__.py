@@ -1,0 +1,1 @@
+"""Nearest neighbours among many images, and the distances between them."""

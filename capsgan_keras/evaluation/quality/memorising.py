@@ -1,0 +1,91 @@
+"""Whether generated images are copies of training images."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from capsgan_keras.evaluation.images import check_images
+from capsgan_keras.evaluation.neighbours.distances import to_points
+from capsgan_keras.evaluation.neighbours.nearest import nearest
+
+
+@dataclass(frozen=True)
+class Memorising:
+    """Distances to the nearest training image, of generated and of held-out real images.
+
+    A generator that copies its training images comes nearer to them than real images do that were
+    held out: `ratio` is then well below 1 and `closer_than_held_out` well above its nominal 5 %.
+
+    Attributes:
+        generated_median: float. Median distance of the generated images.
+        held_out_median: float. Median distance of the held-out real images.
+        ratio: float or None. The former over the latter; None where the latter is 0.
+        closer_than_held_out: float in [0, 1]. Share of the generated images nearer to a training
+            image than all but 5 % of the held-out ones are.
+        copies: int. Number of generated images that equal a training image exactly.
+    """
+
+    generated_median: float
+    held_out_median: float
+    ratio: float | None
+    closer_than_held_out: float
+    copies: int
+
+    def to_dict(self):
+        """Gives the figures as a dict that JSON can hold."""
+        return asdict(self)
+
+
+def nearest_training_distances(images, x_train):
+    """Finds how far each image is from the nearest training image, and which one that is.
+
+    Args:
+        images: images `(n, height, width, channels)`, uint8 or float in [0, 1].
+        x_train: training images of the same shape.
+
+    Returns:
+        Euclidean distances of the pixels in [0, 1], float64 `(n,)`, exact for 8-bit images, and
+        the indices of the nearest training images, int64 `(n,)`; of equally near ones the first.
+
+    Raises:
+        ValueError: If the images do not fit each other.
+    """
+    x_train = check_images("x_train", x_train)
+    images = check_images("images", images, like=x_train)
+    queries, points = to_points(images, x_train)
+    lists = nearest(queries, points, 1)
+    distances = np.sqrt(lists.squared_distances[:, 0].astype(np.float64)) * points.unit
+    return distances, lists.indices[:, 0]
+
+
+def memorising(generated_distances, held_out_distances):
+    """Compares distances to the nearest training image.
+
+    Args:
+        generated_distances: float array `(n,)`, as `nearest_training_distances` gives them for
+            generated images.
+        held_out_distances: float array `(m,)`, the same for real images that were not trained on.
+
+    Returns:
+        `Memorising`.
+
+    Raises:
+        ValueError: If either is empty, or not of one dimension.
+    """
+    sets = {"generated_distances": generated_distances, "held_out_distances": held_out_distances}
+    for name, distances in sets.items():
+        if np.ndim(distances) != 1 or np.size(distances) == 0:
+            raise ValueError(
+                f"`{name}` must have shape (n,), at least one distance. "
+                f"Received: shape {np.shape(distances)}"
+            )
+    generated, held_out = (np.asarray(distances, np.float64) for distances in sets.values())
+    held_out_median = float(np.median(held_out))
+    generated_median = float(np.median(generated))
+    return Memorising(
+        generated_median=generated_median,
+        held_out_median=held_out_median,
+        ratio=generated_median / held_out_median if held_out_median > 0 else None,
+        closer_than_held_out=float((generated < np.quantile(held_out, 0.05)).mean()),
+        copies=int((generated == 0).sum()),
+    )

@@ -1,0 +1,106 @@
+"""Precision, recall, density and coverage: samples against the neighbourhoods of real ones."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from capsgan_keras.checks import check_positive
+from capsgan_keras.evaluation.quality.feature_distances import check_features
+
+_SAME = 1e-9  # relative; distances below are rounding errors of equal features
+
+
+@dataclass(frozen=True)
+class ManifoldScores:
+    """How generated samples lie among real ones, in some feature space.
+
+    Attributes:
+        precision: float in [0, 1]. Share of the generated samples within the neighbourhood of
+            some real one (crispness, in the paper's word).
+        recall: float in [0, 1]. Share of the real samples within the neighbourhood of some
+            generated one (diversity).
+        density: float, at least 0. In how many real neighbourhoods a generated sample lies, on
+            average, over the number of neighbours; about 1 for equal distributions.
+        coverage: float in [0, 1]. Share of the real samples whose neighbourhood has a generated
+            sample in it.
+        n_neighbors: int. Number of neighbours that define a neighbourhood.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    n_neighbors: int
+
+    def to_dict(self):
+        """Gives the scores as a dict that JSON can hold."""
+        return asdict(self)
+
+
+def manifold_scores(real, generated, n_neighbors=5, block=2_000):
+    """Computes precision, recall, density and coverage.
+
+    A sample's neighbourhood is the closed ball that reaches its `n_neighbors`-th nearest other
+    sample of the same set. Precision and recall: Kynkäänniemi et al., arXiv 1904.06991, equations
+    1 and 2; density and coverage: Naeem et al., arXiv 2002.09797, equations 4 and 5.
+
+    Args:
+        real: float array `(n, dimensions)`. Features of real samples.
+        generated: float array `(m, dimensions)`. Features of generated samples.
+        n_neighbors: int, below both n and m.
+        block: int. Rows handled at a time; does not change the result.
+
+    Returns:
+        `ManifoldScores`.
+
+    Raises:
+        ValueError: If they are no features, of different dimensions, or too few.
+    """
+    real = check_features("real", real)
+    generated = check_features("generated", generated, like=real)
+    check_positive(n_neighbors=n_neighbors)
+    if n_neighbors >= min(len(real), len(generated)):
+        raise ValueError(
+            f"`n_neighbors` must be smaller than both sets of samples, {len(real)} real and "
+            f"{len(generated)} generated. Received: n_neighbors={n_neighbors}"
+        )
+    real_radii = _radii(real, n_neighbors, block)
+    generated_radii = _radii(generated, n_neighbors, block)
+
+    balls_around_generated = []  # for each generated sample, the real balls that it lies in
+    covered = np.zeros(len(real), bool)
+    recalled = np.zeros(len(real), bool)
+    for start in range(0, len(generated), block):
+        rows = slice(start, start + block)
+        distances = _squared_distances(generated[rows], real)
+        in_real_ball = distances <= real_radii
+        balls_around_generated.append(in_real_ball.sum(axis=1))
+        covered |= in_real_ball.any(axis=0)
+        recalled |= (distances <= generated_radii[rows, np.newaxis]).any(axis=0)
+    balls = np.concatenate(balls_around_generated)
+    return ManifoldScores(
+        precision=float((balls > 0).mean()),
+        recall=float(recalled.mean()),
+        density=float(balls.mean() / n_neighbors),
+        coverage=float(covered.mean()),
+        n_neighbors=n_neighbors,
+    )
+
+
+def _radii(samples, n_neighbors, block):
+    """Squared distance of each sample to its n-th nearest other sample."""
+    radii = []
+    for start in range(0, len(samples), block):
+        distances = _squared_distances(samples[start : start + block], samples)
+        # The sample itself is the nearest, at distance 0.
+        radii.append(np.partition(distances, n_neighbors, axis=1)[:, n_neighbors])
+    return np.concatenate(radii)
+
+
+def _squared_distances(x, y):
+    x_norms, y_norms = (np.einsum("ij,ij->i", z, z) for z in (x, y))
+    scale = np.add.outer(x_norms, y_norms)
+    distances = scale - 2 * (x @ y.T)
+    # Without this, copies of a sample would lie outside its ball of radius 0.
+    distances[distances < _SAME * scale] = 0.0
+    return distances

@@ -1,0 +1,118 @@
+"""Sample quality: what the paper says of its images in words (diversity, crispness), in numbers.
+
+The features are those of the package's own classifier (`load_or_train_classifier`), so the
+figures compare with each other, but not with an Inception network's scores.
+"""
+
+from dataclasses import dataclass
+
+from capsgan_keras.checks import check_positive
+from capsgan_keras.evaluation.images import check_uint8_images
+from capsgan_keras.evaluation.quality.class_shares import (
+    ConfidentShares,
+    class_shares,
+    classifier_score,
+    confident_shares,
+    share_entropy,
+)
+from capsgan_keras.evaluation.quality.feature_distances import frechet_distance, kernel_distance
+from capsgan_keras.evaluation.quality.memorising import (
+    Memorising,
+    memorising,
+    nearest_training_distances,
+)
+from capsgan_keras.evaluation.quality.precision_recall import ManifoldScores, manifold_scores
+
+
+@dataclass(frozen=True)
+class SampleQuality:
+    """The measures of one set of samples.
+
+    Attributes:
+        class_shares: tuple of floats. Share of the samples that each class gets.
+        class_entropy: float. Entropy of these shares in nats; the logarithm of the number of
+            classes at most.
+        classifier_score: float. From 1 to the number of classes; the higher, the better.
+        confident: `ConfidentShares`. Samples that the classifier is sure of.
+        frechet_distance: float. In feature space, to the held-out real images.
+        kernel_distance: float. In feature space, to the held-out real images.
+        manifold: `ManifoldScores`. Against the held-out real images, in feature space.
+        memorising: `Memorising`. Distances to the training images, in pixels.
+        n_samples: int. Number of samples.
+        n_real: int. Number of held-out real images.
+        classifier: dict. What is known of the classifier, its test accuracy included.
+    """
+
+    class_shares: tuple
+    class_entropy: float
+    classifier_score: float
+    confident: ConfidentShares
+    frechet_distance: float
+    kernel_distance: float
+    manifold: ManifoldScores
+    memorising: Memorising
+    n_samples: int
+    n_real: int
+    classifier: dict
+
+    def to_dict(self):
+        """Gives the measures as a dict that JSON can hold."""
+        return {
+            **vars(self),
+            "class_shares": list(self.class_shares),
+            "confident": self.confident.to_dict(),
+            "manifold": self.manifold.to_dict(),
+            "memorising": self.memorising.to_dict(),
+        }
+
+
+def sample_quality(
+    samples, x_train, x_held_out, classifier, *, threshold=0.9, n_neighbors=5, batch_size=500
+):
+    """Measures a set of generated images against real ones.
+
+    Distances and manifold scores are taken to the held-out images, on the first images of the
+    larger set where the two differ in number (Fréchet and kernel distance depend on it).
+
+    Args:
+        samples: uint8 generated images `(n, height, width, channels)`.
+        x_train: uint8 real images that the generator was trained on, of the same shape.
+        x_held_out: uint8 real images that it was not trained on, of the same shape.
+        classifier: an `ImageClassifier`, or any function of uint8 images and `batch_size` that
+            gives class probabilities `(n, num_classes)` and features `(n, dimensions)`.
+        threshold: float. Probability above which the classifier counts as sure.
+        n_neighbors: int. Neighbours that define a neighbourhood in feature space.
+        batch_size: int. Images classified at a time; changes the figures by rounding only.
+
+    Returns:
+        `SampleQuality`.
+
+    Raises:
+        ValueError: If the images do not fit each other or the classifier, or are fewer than
+            `n_neighbors + 1`.
+    """
+    check_positive(batch_size=batch_size)
+    x_train = check_uint8_images("x_train", x_train)
+    samples = check_uint8_images("samples", samples, like=x_train)
+    x_held_out = check_uint8_images("x_held_out", x_held_out, like=x_train)
+    probabilities, features = classifier(samples, batch_size=batch_size)
+    _, real_features = classifier(x_held_out, batch_size=batch_size)
+    n = min(len(features), len(real_features))
+    features, real_features = features[:n], real_features[:n]
+
+    shares = class_shares(probabilities)
+    generated_distances, _ = nearest_training_distances(samples, x_train)
+    held_out_distances, _ = nearest_training_distances(x_held_out, x_train)
+    return SampleQuality(
+        class_shares=tuple(shares.tolist()),
+        class_entropy=share_entropy(shares),
+        classifier_score=classifier_score(probabilities),
+        confident=confident_shares(probabilities, threshold),
+        frechet_distance=frechet_distance(real_features, features),
+        kernel_distance=kernel_distance(real_features, features),
+        manifold=manifold_scores(real_features, features, n_neighbors),
+        memorising=memorising(generated_distances, held_out_distances),
+        n_samples=len(samples),
+        n_real=len(x_held_out),
+        classifier=dict(getattr(classifier, "info", {})),
+    )

@@ -1,0 +1,21 @@
+"""The mathematics of capsules: squashing, lengths and routing by agreement."""
+
+from capsgan_keras.routing.agreement import (
+    EPSILON,
+    at_least_float32,
+    check_routings,
+    dynamic_routing,
+    in_graph,
+    squash,
+    vector_length,
+)
+
+__all__ = [
+    "EPSILON",
+    "at_least_float32",
+    "check_routings",
+    "dynamic_routing",
+    "in_graph",
+    "squash",
+    "vector_length",
+]

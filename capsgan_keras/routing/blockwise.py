@@ -1,0 +1,214 @@
+"""Routing by agreement without holding the predictions.
+
+The predictions `u_hat_ij = W_ij^T u_i` of Sabour et al. are a tensor of batch x input capsules x
+output capsules x dimension: at 1152 -> 10 x 16 it is 20 times the input, and every iteration
+reads it twice. What routing needs of them can be had from `u` and `W`:
+
+- The logits add up agreements with the outputs of all iterations before, `b_ij = u_hat_ij . V_j`
+  with `V_j` the sum of those outputs, so that they need not be kept: `b_ij = u_i . (W_ij V_j)`.
+- The weighted sum is `s_j = sum_i W_ij^T (c_ij u_i)`.
+
+Both are products with `W`, an input capsule's softmax concerns no other input capsule, and so an
+iteration goes through the input capsules block by block, with blocks that fit in the processor's
+cache, and adds up `s_j`; as blockwise attention does with keys and values. The gradient computes a
+block anew instead of keeping it: only the couplings are kept. `docs/design.md` has the times.
+
+This is for TensorFlow. On other backends predictions are computed: on JAX, whose compiler forms
+blocks of its own, they took half the memory and less time, and much less to compile.
+"""
+
+import keras
+from keras import ops
+
+from capsgan_keras.routing.agreement import (
+    at_least_float32,
+    check_routings,
+    dynamic_routing,
+    in_graph,
+    squash,
+)
+
+BLOCK = 655_360
+"""Numbers in a block: output capsules x input capsules x input components x batch; 2.6 MB in
+float32. Smaller blocks cost more calls, larger ones more memory traffic."""
+MOST_BLOCKS = 32
+"""At most so many: each is a part of the graph of its own, whose making takes time."""
+UNKNOWN_BATCH = 32
+"""Taken for the batch where a graph is built for any: a tenth slower at 128 than blocks made for
+that size, and as fast as unblocked routing from 8 on."""
+
+
+def route_inputs(inputs, kernel, routings=3, leaky=False, bias=None, stop_gradients=False):
+    """Routing by agreement of linear predictions, from the inputs and the weights.
+
+    The value and the gradients are those of `dynamic_routing` on the predictions
+    `einsum("bid,idjk->bjik", inputs, kernel)`, but for rounding. On the TensorFlow backend this is
+    a `tf.function` without predictions, on others that function of them.
+
+    Args:
+        inputs: Floating-point tensor of shape `(batch, num_input_capsules, input_dim)`, all but
+            the batch known.
+        kernel: Tensor of shape `(num_input_capsules, input_dim, num_capsule, dim_capsule)` and
+            the same dtype.
+        routings: Python integer, at least 1: how many times the couplings are computed.
+        leaky: Give the softmax one more category with a logit of zero.
+        bias: Optional tensor of shape `(num_capsule, dim_capsule)`, added before squashing.
+        stop_gradients: Count the couplings as constants in the gradient.
+
+    Returns:
+        Tensor of shape `(batch, num_capsule, dim_capsule)` in the dtype of `inputs`. Computed in
+        float32, or float64 for float64 inputs.
+
+    Raises:
+        ValueError: If `routings` is not an integer of at least 1.
+    """
+    check_routings(routings)
+    inputs = ops.convert_to_tensor(inputs)
+    num_input, input_dim, num_capsule, dim_capsule = kernel.shape
+    components = num_input * input_dim
+    capsules, weights = at_least_float32(inputs), at_least_float32(kernel)
+    if keras.backend.backend() != "tensorflow":
+        predictions = ops.einsum("bid,idjk->bjik", capsules, weights)
+        routed = dynamic_routing(predictions, routings, leaky, bias, stop_gradients)
+        return ops.cast(routed, inputs.dtype)
+    if bias is not None:
+        bias = ops.cast(bias, capsules.dtype)[..., None]
+
+    def output(sums):
+        return squash(sums if bias is None else sums + bias, axis=1)
+
+    # Zero logits share each vote out evenly: the first couplings need no softmax.
+    product = ops.matmul(
+        ops.transpose(ops.reshape(weights, (components, num_capsule * dim_capsule))),
+        ops.transpose(ops.reshape(capsules, (-1, components))),
+    )
+    sums = ops.reshape(product, (num_capsule, dim_capsule, -1))
+    outputs = output(sums / (num_capsule + 1 if leaky else num_capsule))
+    if routings > 1:
+        blocks = _blocks(capsules, weights)
+        one_iteration = _iteration(leaky, stop_gradients)
+        total = 0.0
+        for _ in range(1, routings):
+            total = total + (ops.stop_gradient(outputs) if stop_gradients else outputs)
+            outputs = output(one_iteration(total, *blocks))
+    return ops.cast(ops.transpose(outputs, (2, 0, 1)), inputs.dtype)
+
+
+def _blocks(capsules, weights):
+    """Cut inputs and weights along the input capsules; the batch comes last.
+
+    Returns:
+        The inputs' blocks, each `(input_dim, size * batch)`, then the weights' blocks, each
+        `(num_capsule, input_dim * size, dim_capsule)`.
+    """
+    num_input, input_dim, num_capsule, dim_capsule = weights.shape
+    numbers = num_input * input_dim * num_capsule * (capsules.shape[0] or UNKNOWN_BATCH)
+    n_blocks = min(num_input, MOST_BLOCKS, max(1, round(numbers / BLOCK)))
+    bounds = [num_input * index // n_blocks for index in range(1, n_blocks)]
+
+    def cut(tensor, axis):
+        return ops.split(tensor, bounds, axis=axis) if bounds else [tensor]
+
+    capsules = cut(ops.transpose(capsules, (2, 1, 0)), axis=1)
+    weights = cut(ops.transpose(weights, (2, 1, 0, 3)), axis=2)
+    return (
+        *(ops.reshape(block, (input_dim, -1)) for block in capsules),
+        *(ops.reshape(block, (num_capsule, -1, dim_capsule)) for block in weights),
+    )
+
+
+def _iteration(leaky, stop_gradients):
+    """Return a function that turns summed outputs `V` into the next weighted sums `s`.
+
+    Its arguments are `V`, `(num_capsule, dim_capsule, batch)`, and all blocks; it returns the
+    shape of `V`. The gradient is written out below, because a differentiated forward pass would
+    keep everything that a block computes.
+    """
+
+    @ops.custom_gradient
+    def iteration(total, *blocks):
+        half = len(blocks) // 2
+        pairs = list(zip(blocks[:half], blocks[half:], strict=True))
+        couplings, parts = zip(*(_forward(total, *pair, leaky) for pair in pairs), strict=True)
+
+        def gradient(*args, upstream=None):
+            (change,) = args or (upstream,)
+            changes = [
+                _backward(total, change, *pair, coupling, stop_gradients)
+                for pair, coupling in zip(pairs, couplings, strict=True)
+            ]
+            totals, capsules, weights = zip(*changes, strict=True)
+            return _sum(totals), *capsules, *weights
+
+        return _sum(parts), gradient
+
+    return iteration
+
+
+def _forward(total, capsules, weights, leaky):
+    """Return a block's couplings, `(num_capsule, 1, size * batch)`, and its part of the sums."""
+    logits = ops.sum(_project(weights, total, capsules) * capsules, axis=1, keepdims=True)
+    highest = ops.max(logits, axis=0, keepdims=True)
+    if leaky:
+        highest = ops.maximum(highest, 0.0)
+    shares = ops.exp(logits - highest)
+    whole = ops.sum(shares, axis=0, keepdims=True)
+    if leaky:
+        whole = whole + ops.exp(-highest)
+    couplings = shares / whole
+    return couplings, _weighted_sum(weights, couplings * capsules)
+
+
+def _backward(total, change, capsules, weights, couplings, stop_gradients):
+    """Return a block's gradients with respect to `V`, its inputs and its weights.
+
+    Args:
+        total: `V`.
+        change: The gradient of the sums `s`, in their shape.
+        capsules, weights: The block.
+        couplings: As `_forward` returned them.
+        stop_gradients: Whether the couplings are constants.
+    """
+    if stop_gradients:  # constants in the gradient's own gradient too
+        couplings = ops.stop_gradient(couplings)
+    by_sums = _project(weights, change, capsules)
+    weighted = couplings * capsules
+    to_capsules = couplings * by_sums
+    to_weights = _outer(weighted, change, weights)
+    if stop_gradients:
+        return ops.zeros_like(total), ops.sum(to_capsules, axis=0), to_weights
+    slopes = couplings * ops.sum(by_sums * capsules, axis=1, keepdims=True)
+    to_logits = slopes - couplings * ops.sum(slopes, axis=0, keepdims=True)
+    weighted = to_logits * capsules
+    to_capsules = to_capsules + to_logits * _project(weights, total, capsules)
+    return (
+        _weighted_sum(weights, weighted),
+        ops.sum(to_capsules, axis=0),
+        to_weights + _outer(weighted, total, weights),
+    )
+
+
+def _project(weights, outputs, capsules):
+    """`W_ij v_j` for all pairs: `(num_capsule, input_dim, size * batch)`."""
+    return ops.reshape(ops.matmul(weights, outputs), (weights.shape[0], capsules.shape[0], -1))
+
+
+def _weighted_sum(weights, weighted):
+    """`sum_i W_ij^T x_ij`: `(num_capsule, dim_capsule, batch)`."""
+    return ops.matmul(ops.swapaxes(weights, 1, 2), ops.reshape(weighted, (*weights.shape[:2], -1)))
+
+
+def _outer(weighted, outputs, weights):
+    """`x_ij v_j^T`, summed over the batch, in the shape of a block of weights."""
+    flat = ops.reshape(weighted, (*weights.shape[:2], -1))
+    return ops.matmul(flat, ops.swapaxes(outputs, 1, 2))
+
+
+def _sum(tensors):
+    total = tensors[0]
+    for tensor in tensors[1:]:
+        total = total + tensor
+    return total
+
+
+route_inputs = in_graph(route_inputs)

@@ -1,0 +1,1 @@
+"""Command lines, parsed before Keras or NumPy is imported."""

@@ -1,0 +1,1 @@
+"""The settings of training and of evaluations. Only the standard library is imported."""

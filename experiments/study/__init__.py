@@ -1,0 +1,1 @@
+"""What makes a CapsuleGAN work: one change at a time."""

@@ -1,0 +1,147 @@
+"""Before training: which runs are new, which go on, and which must not be touched."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+from capsgan_keras.datasets import DATASET_NAMES
+from capsgan_keras.runs.directory import Checkpoint, RunDirectory, RunError
+from capsgan_keras.runs.provenance import git_commit, versions
+from experiments.training.precision import resolve_precision
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """One model's run.
+
+    Attributes:
+        model: `"capsule"` or `"convolutional"`.
+        directory: Where it lies.
+        policy: Its dtype policy.
+        description: What `config.json` says of it, as far as known before networks are built.
+        is_new: Whether there is nothing of it yet.
+        checkpoint: What it goes on from; None where it starts from the beginning.
+    """
+
+    model: str
+    directory: RunDirectory
+    policy: str
+    description: dict
+    is_new: bool
+    checkpoint: Checkpoint | None = None
+
+
+def plan_run(settings, model, dataset, devices):
+    """Look at a model's folder and return its `Plan`, or None where the run is finished.
+
+    Args:
+        settings: `experiments.settings.training.Settings`.
+        model: `"capsule"` or `"convolutional"`.
+        dataset: `capsgan_keras.datasets.Dataset`.
+        devices: Number of devices to train on.
+
+    Raises:
+        RunError: Where the folder holds something else, or a run that the settings do not fit.
+    """
+    directory = RunDirectory(settings.run_path(model))
+    if not directory.exists:
+        if settings.resume:
+            warn(f"{directory.path}: there is no run to resume: it starts from the beginning")
+        policy, reason = resolve_precision(settings.precision)
+        print(f"{model}: {policy} ({reason}); {_way_of_training(settings, model)}")
+        description = describe(settings, model, policy, dataset, devices)
+        return Plan(model, directory, policy, description, True)
+    if not settings.resume:
+        raise RunError(
+            f"{directory.path}: holds a run already. Go on with it by --resume, or choose another "
+            "--run-dir or --seed"
+        )
+    stored = directory.read_config()
+    # A machine without bfloat16 goes on in bfloat16 where the run was started so.
+    policy = stored["settings"]["precision"]
+    if settings.precision != "auto":
+        policy = settings.precision
+    description = describe(settings, model, policy, dataset, devices)
+    check_same_run(directory.path, stored, description)
+    if directory.finished:
+        print(f"{directory.path}: is finished already")
+        return None
+    print(f"{model}: {policy} (as the run was started); {_way_of_training(settings, model)}")
+    checkpoint = directory.newest_checkpoint()
+    return Plan(model, directory, policy, description, False, checkpoint)
+
+
+def _way_of_training(settings, model):
+    """Return in words which of the settings that decide on speed, besides precision, hold."""
+    updates = f"{settings.update} updates"
+    if model == "convolutional":
+        return updates
+    if settings.num_capsule == 1 and settings.routing == "dynamic":
+        return f"{updates}; one capsule, without routing"
+    return f"{updates}; {settings.routing} routing, {settings.routings} times"
+
+
+def describe(settings, model, policy, dataset, devices):
+    """Return what `config.json` says of a run, as far as known before networks are built."""
+    return {
+        "settings": settings.identity(model) | {"precision": policy},
+        "dataset": {
+            "name": dataset.name,
+            "source": _source(settings.dataset),
+            "checksum": dataset.checksum,
+            "images": len(dataset.x_train),
+            "image_shape": list(dataset.image_shape),
+        },
+        "devices": devices,
+        "versions": versions(),
+        "commit": git_commit(),
+    }
+
+
+def _source(dataset):
+    """Return a data set's name, or its whole path, by which it is found from any folder."""
+    return dataset if dataset in DATASET_NAMES else str(Path(dataset).expanduser().resolve())
+
+
+def check_same_run(path, stored, asked):
+    """Refuse to go on with other settings or images; warn of other versions and sources.
+
+    Settings that only one of two versions of the package knows are not compared.
+
+    Args:
+        path: The run's folder, for messages.
+        stored: What `describe` returned when the run was started.
+        asked: What it returns now.
+
+    Raises:
+        RunError: Where they differ, with each difference on a line.
+    """
+    refused = _differences(stored["settings"], asked["settings"])
+    images = [{"checksum of the images": part["dataset"]["checksum"]} for part in (stored, asked)]
+    refused += _differences(*images)
+    if refused:
+        raise RunError("\n  ".join([f"{path}: the run was started with other settings:", *refused]))
+    warnings = _differences(stored["dataset"], asked["dataset"])
+    warnings += _differences(stored["versions"], asked["versions"])
+    # Runs of older versions, which do not say it, had one.
+    devices = [{"devices": part.get("devices", 1)} for part in (stored, asked)]
+    warnings += _differences(*devices)
+    warnings += _differences({"commit": stored["commit"]}, {"commit": asked["commit"]})
+    for line in warnings:
+        warn(f"{path}: {line}")
+
+
+def _differences(stored, asked):
+    """Return a line for each key that both have with different values."""
+    lines = []
+    for key in [key for key in stored if key in asked]:
+        before, now = stored[key], asked[key]
+        now = list(now) if isinstance(now, tuple) else now  # JSON has no tuples
+        if before != now:
+            lines.append(f"{key}: {before} then, {now} now")
+    return lines
+
+
+def warn(message):
+    """Write a warning to standard error."""
+    print(f"warning: {message}", file=sys.stderr)

@@ -1,0 +1,185 @@
+"""What every experiment does: train the models that the settings ask for, one run each."""
+
+import sys
+
+import keras
+
+from capsgan_keras.datasets import DatasetError
+from capsgan_keras.evaluation import PoorClassifierError
+from capsgan_keras.plotting import training_curves
+from capsgan_keras.runs.directory import RunError, sample_images
+from capsgan_keras.runs.model_card import model_card
+from capsgan_keras.training.averages import averaged, use_averages
+from capsgan_keras.training.batches import EpochBatches
+from capsgan_keras.training.callbacks import (
+    FollowEpoch,
+    NonFiniteError,
+    StopOnNonFinite,
+    WriteRun,
+)
+from experiments.errors import EvaluationError, SettingsError
+from experiments.evaluations.both_models import check_evaluation, evaluate
+from experiments.evaluations.finished_runs import load_images
+from experiments.training.devices import choose_devices, spread_over
+from experiments.training.networks import build_gan, equilibrium, learning_rate
+from experiments.training.plan import plan_run
+
+DIVERGED = 1
+REFUSED = 2
+
+
+def run(experiment, settings, evaluation, resume_command):
+    """Train and evaluate; say on standard error what stops it.
+
+    Args:
+        experiment: The experiment's name, for messages.
+        settings: `experiments.settings.training.Settings`.
+        evaluation: `experiments.settings.evaluations.Evaluation`, or None for none.
+        resume_command: The command line that goes on with these runs.
+
+    Returns:
+        The exit status: 0; 1 where training diverged; 2 where it was refused or could not go on.
+    """
+    program = f"python -m experiments.{experiment}"
+    try:
+        train(settings, evaluation)
+        if evaluation is not None:
+            evaluate(settings, evaluation)
+    except NonFiniteError as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return DIVERGED
+    except (SettingsError, DatasetError, RunError, EvaluationError, PoorClassifierError) as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return REFUSED
+    except OSError as error:  # no space left, no permission, a file where a folder should be
+        print(f"{program}: error: {error}", file=sys.stderr)
+        print(f"Whole epochs are kept. Once this is mended:\n  {resume_command}", file=sys.stderr)
+        return REFUSED
+    return 0
+
+
+def train(settings, evaluation=None):
+    """Train every model that the settings ask for, with every seed, and write its run directory.
+
+    Args:
+        settings: `experiments.settings.training.Settings`.
+        evaluation: What is to follow, so that it is refused before training; None for nothing.
+
+    Raises:
+        SettingsError: Where the settings do not fit the data or each other.
+        DatasetError: Where the data cannot be had.
+        RunError: Where a folder holds something else, or a run that the settings do not fit.
+        NonFiniteError: Where training diverges.
+        OSError: Where files cannot be written.
+    """
+    if keras.backend.backend() not in ("tensorflow", "jax"):
+        raise SettingsError(
+            "experiments run on the Keras backends tensorflow and jax: set KERAS_BACKEND. "
+            f"Received: {keras.backend.backend()}"
+        )
+    try:
+        dataset = load_images(
+            settings.dataset, settings.data_dir, settings.image_size, settings.validation
+        )
+    except DatasetError as error:
+        options = "--dataset, --data-dir, --image-size, --validation"
+        raise DatasetError(f"{error}\nOptions that say which images: {options}") from error
+    images, by_seed = dataset.x_train, settings.by_seed
+    try:
+        batches = [EpochBatches(images, each.batch_size, each.seed) for each in by_seed]
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    devices = choose_devices(settings)
+    if evaluation is not None:
+        check_evaluation(evaluation, dataset)
+    left_out = len(images) % settings.batch_size
+    print(
+        f"{dataset.name}: {len(images):,} training images of shape {dataset.image_shape}, "
+        f"{batches[0].num_batches} steps an epoch"
+        + (f" ({left_out} images are left out of it, others each time)" if left_out else "")
+    )
+    # All are planned before the first is trained, so that what is wrong shows at once.
+    count = len(devices) or 1
+    plans = [[plan_run(each, model, dataset, count) for model in each.models] for each in by_seed]
+    for each, its_batches, its_plans in zip(by_seed, batches, plans, strict=True):
+        for plan in its_plans:
+            if plan is not None:
+                # Also starts the numbers in layers' names anew, so that no name depends on the
+                # model before; it would end the scope, too.
+                keras.backend.clear_session()
+                with spread_over(devices):
+                    train_model(each, plan, dataset, its_batches)
+
+
+def train_model(settings, plan, dataset, batches):
+    """Train one model to its last epoch and write its run directory."""
+    keras.utils.set_random_seed(settings.seed)
+    keras.config.set_dtype_policy(plan.policy)
+    if plan.checkpoint is None:
+        steps = batches.num_batches * settings.epochs
+        gan = build_gan(settings, plan.model, dataset.image_shape, steps)
+        epoch, writer = 0, WriteRun(plan.directory, settings.seed)
+    else:
+        gan, epoch = plan.checkpoint.load_gan(), plan.checkpoint.epoch
+        writer = WriteRun(
+            plan.directory, settings.seed, plan.checkpoint.history, plan.checkpoint.seconds
+        )
+        with averaged(gan):
+            images = sample_images(gan, settings.seed)
+        plan.directory.restore(plan.checkpoint, images)
+    if plan.is_new:
+        rates = {
+            "generator_learning_rate": learning_rate(gan.generator_optimizer),
+            f"{plan.model}_learning_rate": learning_rate(gan.discriminator_optimizer),
+        }
+        plan.directory.create(plan.description | {"learning_rates": rates})
+    if epoch < settings.epochs:
+        print(f"{plan.model}: epochs {epoch + 1} to {settings.epochs} in {plan.directory.path}")
+        try:
+            gan.fit(
+                batches.feed(),
+                epochs=settings.epochs,
+                initial_epoch=epoch,
+                shuffle=False,
+                verbose=settings.verbose,
+                callbacks=[FollowEpoch(batches), StopOnNonFinite(), writer],
+            )
+        except NonFiniteError as error:
+            kept = plan.directory.newest_checkpoint()
+            stands = f"The checkpoint {kept.path} stands" if kept else "No epoch was finished"
+            raise NonFiniteError(
+                f"{plan.model}: training has diverged: {error}. {stands}. Lower learning rates "
+                "may help"
+            ) from error
+    else:
+        use_averages(gan)  # as `fit` does at its end
+    finish(settings, gan, plan.directory, writer, batches)
+
+
+def finish(settings, gan, directory, writer, batches):
+    """Write what a finished run has besides, and say where everything lies."""
+    seen = batches.num_batches * batches.batch_size * settings.epochs
+    metrics = {
+        "epochs": settings.epochs,
+        "final": {name: values[-1] for name, values in writer.history.items()},
+        "seconds": writer.seconds,
+        "images_per_second": seen / writer.seconds,
+        "parameters": {
+            "generator": gan.generator.count_params(),
+            "discriminator": gan.discriminator.count_params(),
+        },
+    }
+    directory.finish(
+        gan,
+        metrics,
+        training_curves(writer.history, equilibrium(gan.loss)),
+        model_card(directory.path, directory.read_config(), metrics),
+    )
+    print(
+        f"{settings.epochs} epochs in {writer.seconds:.0f} s "
+        f"({metrics['images_per_second']:.0f} images/s). In {directory.path}:\n"
+        f"  samples/epoch-{settings.epochs:04d}.png      images from the last epoch's generator\n"
+        "  curves.png, history.csv     losses and the discriminator's outputs, epoch by epoch\n"
+        "  gan.keras, generator.keras  the trained networks\n"
+        "  README.md, metrics.json     the model card, time and final values"
+    )

@@ -1,0 +1,62 @@
+import keras
+import pytest
+from keras import ops
+
+from capsgan_keras.evaluation.metric.cuts import calibrated_cut
+from capsgan_keras.losses import MarginLoss
+
+
+@pytest.mark.parametrize(
+    ("m_plus", "m_minus", "weight"), [(0.9, 0.1, 0.5), (0.9, 0.1, 1.0), (0.8, 0.3, 0.1)]
+)
+def test_margin_loss_has_the_cut_of_its_closed_form(m_plus, m_minus, weight):
+    loss = MarginLoss(m_plus=m_plus, m_minus=m_minus, down_weighting=weight)
+    expected = (m_plus + weight * m_minus) / (1 + weight)
+    assert calibrated_cut(loss) == pytest.approx(expected, abs=1e-4)
+
+
+def test_default_margin_loss_is_cut_at_19_thirtieths():
+    assert calibrated_cut(MarginLoss()) == pytest.approx(19 / 30, abs=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"from_logits": True}, {"label_smoothing": 0.2}])
+def test_cross_entropy_is_cut_at_one_half(options):
+    loss = keras.losses.BinaryCrossentropy(**options)
+    assert calibrated_cut(loss) == pytest.approx(0.5, abs=1e-4)
+
+
+def test_names_of_losses_will_do():
+    assert calibrated_cut("mean_squared_error") == pytest.approx(0.5, abs=1e-4)
+
+
+def test_logits_of_a_lopsided_loss_are_turned_into_a_probability():
+    class Lopsided(keras.losses.Loss):
+        """Weighs generated images three times: the best probability is 1 / 4."""
+
+        from_logits = True
+
+        def call(self, y_true, y_pred):
+            real = y_true * ops.softplus(-y_pred)
+            return ops.mean(real + 3 * (1 - y_true) * ops.softplus(y_pred), axis=-1)
+
+    assert calibrated_cut(Lopsided()) == pytest.approx(0.25, abs=1e-4)
+
+
+def test_flat_minimum_gives_its_middle():
+    def hinge(y_true, y_pred):  # nothing to pay between 0.2 and 0.6
+        return y_true * ops.relu(0.2 - y_pred) + (1 - y_true) * ops.relu(y_pred - 0.6)
+
+    assert calibrated_cut(hinge) == pytest.approx(0.4, abs=1e-4)
+
+
+def test_the_size_of_a_loss_does_not_matter():
+    for factor in (1e-4, 1e4):
+        cut = calibrated_cut(lambda t, y, factor=factor: factor * MarginLoss().call(t, y))
+        assert cut == pytest.approx(19 / 30, abs=1e-4)
+
+
+def test_missing_and_infinite_losses_are_refused():
+    with pytest.raises(ValueError, match="Received: loss=None"):
+        calibrated_cut(None)
+    with pytest.raises(ValueError, match="`loss` must be finite"):
+        calibrated_cut(lambda t, y: ops.log(y * 0) + 0 * t)
