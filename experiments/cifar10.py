@@ -22,8 +22,7 @@ evaluation as above. What comes out are coloured blobs, some of CapsuleGAN's wit
 import dataclasses
 import sys
 
-from experiments import mnist
-from experiments.command_line import arguments as command_line
+from experiments import experiment, mnist
 from experiments.settings.evaluations import Evaluation, QualitySettings
 from experiments.settings.training import Settings
 
@@ -73,7 +72,7 @@ EVALUATION = Evaluation(quality=QualitySettings())
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return command_line.main("cifar10", (TUNED, PAPER), EVALUATION, __doc__, argv)
+    return experiment.main("cifar10", (TUNED, PAPER), EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ Time: about 2.5 minutes on 2 CPU cores with bfloat16.
 import dataclasses
 import sys
 
-from experiments.command_line import arguments as command_line
+from experiments import experiment
 from experiments.mnist import TUNED
 from experiments.settings.evaluations import Evaluation, MetricSettings, TableSettings
 
@@ -36,7 +36,7 @@ EVALUATION = Evaluation(
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return command_line.main("digits", (DIGITS,), EVALUATION, __doc__, argv)
+    return experiment.main("digits", (DIGITS,), EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Errors of the experiments."""
+"""Errors of the experiments, and the exit statuses that they end with."""
+
+OK, DIVERGED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 class SettingsError(ValueError):
@@ -7,3 +9,7 @@ class SettingsError(ValueError):
 
 class EvaluationError(ValueError):
     """Runs or results that do not fit each other or what is asked of them."""
+
+
+class DivergedError(ArithmeticError):
+    """A training whose losses or weights are not finite any more."""

@@ -1,121 +1,114 @@
-"""The command line of the experiments, made from the fields of `Settings`.
+"""Command lines made from the fields of settings.
 
-Arguments are parsed before Keras is imported: `--help` and wrong arguments answer at once.
+Neither Keras nor NumPy is imported here: `--help` and wrong arguments answer at once.
 """
 
 import argparse
 import dataclasses
 import re
-import shlex
-import sys
 
-from experiments.command_line.logs import quiet_tensorflow
 from experiments.settings.training import Settings
 
-USAGE_ERROR = 2
-INTERRUPTED = 130
+
+def new_parser(command, description, **options):
+    """Return the parser of `python -m experiments.COMMAND`.
+
+    Args:
+        command: Name of the module under `experiments`.
+        description: The module's docstring.
+        **options: Further arguments of `argparse.ArgumentParser`.
+    """
+    return argparse.ArgumentParser(
+        prog=f"python -m experiments.{command}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        **options,
+    )
 
 
-def main(experiment, published, evaluation, description, argv=None):
-    """Parse the arguments, train and evaluate.
+def add_settings(parser, defaults, leave_out=()):
+    """Give a parser an option for each field of some settings.
+
+    Args:
+        parser: The parser.
+        defaults: A dataclass whose fields were made by `experiments.settings.fields.setting`; its
+            values are those of options that are not given.
+        leave_out: Names of fields without an option.
+    """
+    for field in dataclasses.fields(defaults):
+        if field.name not in leave_out:
+            _add_setting(parser, field, getattr(defaults, field.name))
+
+
+def settings_from(arguments, defaults):
+    """Return settings with the values of parsed arguments.
+
+    Args:
+        arguments: What a parser returned that `add_settings` was called on.
+        defaults: The same settings as there; they keep the values of fields without an option.
+
+    Raises:
+        ValueError: Where a value is refused.
+    """
+    names = {field.name for field in dataclasses.fields(defaults)}
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in vars(arguments).items()
+        if name in names
+    }
+    return dataclasses.replace(defaults, **given)
+
+
+def _add_setting(parser, field, default):
+    of = field.metadata
+    option = "--" + (of["option"] or field.name).replace("_", "-")
+    text = of["help"]
+    if default is not None and not of["flag"]:
+        values = default if isinstance(default, tuple) else (default,)
+        words = " ".join("yes" if v is True else "no" if v is False else str(v) for v in values)
+        # It takes the place of the package's default, where the text names that.
+        text = re.sub(r" \(default: [^)]*\)$", "", text) + f" (default: {words})"
+    options = {"dest": field.name, "default": default, "help": text.replace("%", "%%")}
+    if of["parse"] is bool:
+        action = "store_true" if of["flag"] else argparse.BooleanOptionalAction
+        parser.add_argument(option, action=action, **options)
+        return
+    parser.add_argument(
+        option,
+        type=of["parse"],
+        choices=of["choices"],
+        nargs="+" if of["many"] else None,
+        metavar=None if of["choices"] else of["parse"].__name__.strip("_").upper(),
+        **options,
+    )
+
+
+def parse_settings(experiment, published, description, argv):
+    """Return the settings of an experiment, one of the published ones with the values of arguments.
 
     Args:
         experiment: Name of the module under `experiments`.
-        published: The experiment's `Settings`, one or several of them, of which --settings chooses
-            by their `settings` (the first if it is not given). Arguments replace their values one
-            by one.
-        evaluation: The experiment's `Evaluation`.
+        published: `Settings`, one or several, of which --settings chooses by their `settings` (the
+            first if it is not given). Arguments replace their values one by one.
         description: The module's docstring, shown by `--help`.
-        argv: Arguments; by default those of the process.
-
-    Returns:
-        The exit status: 0; 1 where a loss is not finite; 2 where arguments or surroundings are
-        wrong; 130 after an interrupt from the keyboard.
-    """
-    argv = sys.argv[1:] if argv is None else argv
-    try:
-        settings = parse(experiment, published, description, argv)
-    except ValueError as error:
-        print(f"python -m experiments.{experiment}: error: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    except SystemExit as stop:  # argparse, after --help or an error of its own
-        return stop.code
-
-    wanted = settings.evaluate
-    if wanted is None:
-        wanted = settings.dataset == published[0].dataset
-    if not wanted:
-        evaluation = None
-    arguments = [*argv, *([] if "--resume" in argv else ["--resume"])]
-    resume_command = f"python -m experiments.{experiment} {shlex.join(arguments)}"
-    quiet_tensorflow()
-    try:
-        from experiments.training.train import run
-
-        return run(experiment, settings, evaluation, resume_command)
-    except KeyboardInterrupt:
-        print(
-            f"\nInterrupted. Whole epochs are kept; to go on:\n  {resume_command}", file=sys.stderr
-        )
-        return INTERRUPTED
-
-
-def parse(experiment, published, description, argv):
-    """Return one of the published settings with the values of the arguments; see `main`.
+        argv: Arguments.
 
     Raises:
         ValueError: Where `Settings` refuses a value.
         SystemExit: Where argparse does, or after `--help`.
     """
-    options = {
-        "prog": f"python -m experiments.{experiment}",
-        "usage": "%(prog)s [options]",
-        "allow_abbrev": False,
-    }
     by_name = {settings.settings: settings for settings in published}
-    defaults = published[0]
+    first = published[0]
+    defaults = first
+    usage = {"usage": "%(prog)s [options]"}
     fields = {field.name: field for field in dataclasses.fields(Settings)}
-    choice = fields.pop("settings")
     if len(by_name) > 1:  # they are the defaults of the other options, also in --help
-        first = argparse.ArgumentParser(**options, add_help=False)
-        _add_argument(first, choice, defaults.settings)
-        defaults = by_name[first.parse_known_args(argv)[0].settings]
-    parser = argparse.ArgumentParser(
-        **options,
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+        chooser = new_parser(experiment, None, add_help=False, **usage)
+        _add_setting(chooser, fields["settings"], first.settings)
+        defaults = by_name[chooser.parse_known_args(argv)[0].settings]
+    parser = new_parser(experiment, description, **usage)
     if len(by_name) > 1:
-        _add_argument(parser, choice, published[0].settings)
-    for field in fields.values():
-        _add_argument(parser, field, getattr(defaults, field.name))
-    given = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in vars(parser.parse_args(argv)).items()
-    }
-    return dataclasses.replace(defaults, **given)
-
-
-def _add_argument(parser, field, default):
-    option = "--" + field.name.replace("_", "-")
-    text = field.metadata["help"]
-    if default is not None:  # the experiment's own takes the place of the package's
-        text = re.sub(r" \(default: [^)]*\)$", "", text)
-    if field.metadata["parse"] is bool:
-        action = "store_true" if field.name == "resume" else argparse.BooleanOptionalAction
-        if default is not None and field.name != "resume":
-            text += f" (default: {'yes' if default else 'no'})"
-        parser.add_argument(option, action=action, default=default, help=text)
-        return
-    if default is not None:
-        words = map(str, default) if isinstance(default, tuple) else [str(default)]
-        text += f" (default: {' '.join(words)})"
-    parser.add_argument(
-        option,
-        type=field.metadata["parse"],
-        choices=field.metadata["choices"],
-        nargs="+" if field.metadata["many"] else None,
-        metavar=None if field.metadata["choices"] else field.metadata["parse"].__name__.upper(),
-        default=default,
-        help=text.replace("%", "%%"),
-    )
+        _add_setting(parser, fields["settings"], first.settings)
+    add_settings(parser, defaults, leave_out=("settings",))
+    return settings_from(parser.parse_args(argv), defaults)

@@ -1,50 +1,47 @@
-"""The command line that the evaluations share."""
+"""The command line that the evaluations of finished runs share."""
 
-import argparse
-import sys
 from pathlib import Path
 
-from experiments.command_line.arguments import INTERRUPTED, USAGE_ERROR
-from experiments.command_line.logs import quiet_tensorflow
+from experiments.command_line.arguments import add_settings, new_parser
+from experiments.command_line.running import parse_and_run
 
 
-def parser(name, description):
-    """Return a parser with the arguments that all evaluations take.
+def evaluation_parser(name, description, settings, leave_out=()):
+    """Return a parser with the arguments that all evaluations take, and those of its settings.
 
     Args:
-        name: Name of the module under `experiments`, and of its result file.
+        name: The evaluation's name, of its command and its result file.
         description: The module's docstring.
+        settings: The evaluation's settings, whose values are the defaults.
+        leave_out: Names of fields of the settings without an option.
     """
-    command = argparse.ArgumentParser(
-        prog=f"python -m experiments.{name}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    command.add_argument("runs", nargs="+", metavar="RUN", help="folder of a finished run")
-    command.add_argument("--data-dir", help="as in the experiment that made the runs")
-    command.add_argument(
+    parser = new_parser(name, description)
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a finished run")
+    add_settings(parser, settings, leave_out)
+    parser.add_argument("--data-dir", help="as in the experiment that made the runs")
+    parser.add_argument(
         "--output",
         type=Path,
         help=f"folder that gets {name}.json (default: evaluation/ beside the first run, and in it "
         "a folder named after the seeds of the runs, such as seed0/ or seeds0-2/)",
     )
-    command.add_argument(
+    parser.add_argument(
         "--overwrite",
         action="store_true",
         help="replace a damaged file, or results of other runs or settings",
     )
-    command.add_argument(
+    parser.add_argument(
         "--verbose", type=int, choices=(0, 1), default=1, help="0: no progress (default: 1)"
     )
-    return command
+    return parser
 
 
-def main(command, argv, evaluate):
-    """Parse the arguments, read the runs and evaluate them.
+def evaluate_runs(name, parser, argv, evaluate):
+    """Parse the arguments, read the runs, evaluate them and print the tables.
 
     Args:
-        command: What `parser` returned, with the evaluation's own arguments.
+        name: The evaluation's name.
+        parser: What `evaluation_parser` returned.
         argv: Arguments; None for those of the process.
         evaluate: Function of the parsed arguments, the `FinishedRuns` and the result file's path
             that returns the text to print.
@@ -53,23 +50,14 @@ def main(command, argv, evaluate):
         The exit status: 0; 2 where arguments, runs or surroundings are wrong; 130 after an
         interrupt from the keyboard.
     """
-    try:
-        arguments = command.parse_args(argv)
-    except SystemExit as stop:
-        return stop.code
-    quiet_tensorflow()
-    name = command.prog.rpartition(".")[2]
-    try:
+
+    def work(arguments):
+        # Here and not above: --help must not wait for Keras.
         from experiments.evaluations.finished_runs import load_finished_runs
 
         runs = load_finished_runs(arguments.runs, arguments.data_dir)
         path = (arguments.output or runs.evaluation_folder).expanduser() / f"{name}.json"
         print(evaluate(arguments, runs, path))
         print(f"In {path}")
-    except (ValueError, OSError) as error:
-        print(f"{command.prog}: error: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    except KeyboardInterrupt:
-        print("\nInterrupted. What is finished is kept; the same command goes on.", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+
+    return parse_and_run(parser, argv, work, "What is finished is kept; the same command goes on.")

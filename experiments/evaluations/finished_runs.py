@@ -5,9 +5,10 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
-from capsgan_keras import load_dataset, load_run
+from capsgan_keras import load_run
 from capsgan_keras.datasets import Dataset
 from experiments.errors import EvaluationError
+from experiments.training.images import load_images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +37,16 @@ class FinishedRuns:
             return folder / f"seeds{seeds[0]}-{seeds[-1]}"
         return folder / f"seeds{'+'.join(map(str, seeds))}"
 
+    @property
+    def validation(self):
+        """How many training images the runs held out, to be evaluated on; None or 0 for none."""
+        return next(iter(self.runs.values())).config["settings"].get("validation")
+
     def describe(self):
         """Return what tells these runs from others, as JSON can hold it."""
         dataset = {"name": self.dataset.name, "checksum": self.dataset.checksum}
-        validation = next(iter(self.runs.values())).config["settings"].get("validation")
-        if validation:
-            dataset["validation"] = validation
+        if self.validation:
+            dataset["validation"] = self.validation
         return {
             "dataset": dataset,
             "runs": [_describe(name, run) for name, run in self.runs.items()],
@@ -86,20 +91,6 @@ def load_finished_runs(paths, data_dir=None):
     )
 
 
-def load_images(source, data_dir, image_size, validation):
-    """Return the images of runs, a `Dataset`.
-
-    Args:
-        source, data_dir, image_size: As in `load_dataset`.
-        validation: How many training images take the place of the test images; None or 0 for none.
-
-    Raises:
-        DatasetError: Where they cannot be had, or as many cannot be held out.
-    """
-    dataset = load_dataset(source, data_dir, image_size)
-    return dataset.hold_out(validation) if validation else dataset
-
-
 def _name(path, names):
     return path.name if names[path.name] == 1 else f"{path.parent.name}/{path.name}"
 
@@ -141,5 +132,10 @@ def _describe(name, run):
         "batch_size": settings["batch_size"],
         "precision": precision,
         "parameters": run.metrics["parameters"],
-        "gan_checksum": hashlib.sha256((run.path / "gan.keras").read_bytes()).hexdigest(),
+        "gan_checksum": gan_checksum(run),
     }
+
+
+def gan_checksum(run):
+    """Return the SHA-256 of a run's trained networks, by which result files name them."""
+    return hashlib.sha256((run.path / "gan.keras").read_bytes()).hexdigest()

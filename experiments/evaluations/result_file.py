@@ -6,6 +6,9 @@ from pathlib import Path
 from capsgan_keras.files import file_in_the_way, write_json
 from capsgan_keras.runs.provenance import git_commit, versions
 from experiments.errors import EvaluationError
+from experiments.evaluations.results import results_from
+from experiments.settings.differences import differences
+from experiments.settings.evaluations import result_format
 
 
 class ResultFile:
@@ -17,7 +20,7 @@ class ResultFile:
 
     Args:
         path: The file; its folder is made at the first writing.
-        kind: Name of the evaluation.
+        name: Name of the evaluation.
         identity: Dictionary, as JSON can hold it, of everything that the results depend on.
         overwrite: Whether a damaged file, or results of another identity, may be replaced.
 
@@ -26,9 +29,9 @@ class ResultFile:
             and `overwrite` is not given; where a file is in the place of its folder.
     """
 
-    def __init__(self, path, kind, identity, overwrite=False):
+    def __init__(self, path, name, identity, overwrite=False):
         self.path = Path(path).expanduser()
-        self.kind = kind
+        self.name = name
         self.identity = json.loads(json.dumps(identity))  # tuples become lists, as when read back
         self.results = {}
         self.finished = False
@@ -45,15 +48,16 @@ class ResultFile:
                 return
             advice = "Choose another --output, or replace the file by --overwrite"
             raise EvaluationError(f"{error}\n{advice}") from error
-        stored = check_results(self.path, content, kind)
-        differences = differences_between(stored["identity"], self.identity)
-        if not differences:
+        stored = _check_content(self.path, content, name)
+        found = differences(stored["identity"], self.identity)
+        if not found:
             self.results, self.finished = stored["results"], stored["finished"]
         elif not overwrite:
-            differences = "\n  ".join(differences)
+            lines = (f"{name}: {_short(there)}, {_short(here)}" for name, there, here in found)
+            different = "\n  ".join(lines)
             raise EvaluationError(
                 f"{self.path}: holds results of other runs or settings. Choose another --output, "
-                f"or replace them by --overwrite. There and here:\n  {differences}"
+                f"or replace them by --overwrite. There and here:\n  {different}"
             )
 
     def write(self, finished=False):
@@ -68,7 +72,7 @@ class ResultFile:
         self.finished = finished
         self.path.parent.mkdir(parents=True, exist_ok=True)
         content = {
-            "format": self.kind,
+            "format": result_format(self.name),
             "finished": finished,
             "identity": self.identity,
             **self._source,
@@ -76,18 +80,41 @@ class ResultFile:
         }
         write_json(self.path, content)
 
+    def read(self):
+        """Return the finished results of an evaluation of runs, as `read_results` does."""
+        return read_results(self.path, self.name)
 
-def read_results(path, kind=None):
-    """Return the content of a result file.
+
+def read_results(path, name):
+    """Return the results that a finished file of an evaluation of runs holds.
 
     Args:
         path: The file.
-        kind: The evaluation that it must be of; None for any.
+        name: Name of the evaluation.
+
+    Returns:
+        `MetricResults`, `ErrorResults` or `QualityResults` of `experiments.evaluations.results`.
+
+    Raises:
+        EvaluationError: Where the file is damaged, not finished or holds something else.
+    """
+    content = read_content(path, name)
+    if not content["finished"]:
+        raise EvaluationError(f"{path}: is not finished; the command that began it goes on with it")
+    return results_from(path, name, content)
+
+
+def read_content(path, name):
+    """Return the content of a result file, as JSON gives it.
+
+    Args:
+        path: The file.
+        name: Name of the evaluation that it must be of.
 
     Raises:
         EvaluationError: Where it holds something else.
     """
-    return check_results(path, read_json(path), kind)
+    return _check_content(path, read_json(path), name)
 
 
 def read_json(path):
@@ -102,34 +129,17 @@ def read_json(path):
         raise EvaluationError(f"{path}: could not be read. {error}") from error
 
 
-def check_results(path, content, kind):
-    """Return the content of a result file, refuse any other; arguments as in `read_results`."""
+def _check_content(path, content, name):
+    """Return the content of a result file, refuse any other; arguments as in `read_content`."""
     parts = {"format", "finished", "identity", "results"}
     missing = parts - content.keys() if isinstance(content, dict) else parts
     if missing:
         raise EvaluationError(f"{path}: holds no results: it lacks {', '.join(sorted(missing))}")
-    if kind not in (None, content["format"]):
-        raise EvaluationError(f"{path}: holds results of {content['format']}, not of {kind}")
+    if content["format"] != result_format(name):
+        raise EvaluationError(
+            f"{path}: holds results of {content['format']}, not of {result_format(name)}"
+        )
     return content
-
-
-def differences_between(stored, asked, name=""):
-    """Return a line for each value that two JSON values have not in common.
-
-    A key that one of them lacks counts as null there: settings that the package did not have yet
-    when a file was written, and whose default is None, make no difference.
-    """
-    if isinstance(stored, dict) and isinstance(asked, dict):
-        keys = list(dict.fromkeys([*stored, *asked]))
-        parts = [
-            (f"{name}.{key}" if name else key, stored.get(key), asked.get(key)) for key in keys
-        ]
-    elif isinstance(stored, list) and isinstance(asked, list) and len(stored) == len(asked):
-        pairs = enumerate(zip(stored, asked, strict=True))
-        parts = [(f"{name}[{index}]", *pair) for index, pair in pairs]
-    else:
-        return [] if stored == asked else [f"{name}: {_short(stored)}, {_short(asked)}"]
-    return [line for key, *pair in parts for line in differences_between(*pair, key)]
 
 
 def _short(value):

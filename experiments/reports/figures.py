@@ -3,30 +3,31 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.reports.error_tables import CONTROLS
 from experiments.reports.paper import ERRORS, METRIC, TITLES
-from experiments.reports.tables import CONTROLS, of_validation, tournament_result
 
 
-def metric_intervals(identity, results):
+def metric_intervals(results):
     """Draw r_samples and r_test of every pair with their intervals, and the paper's as lines.
 
     Args:
-        identity: What `gam.json` says of the runs and settings.
-        results: Its results.
+        results: `experiments.evaluations.results.MetricResults`.
     """
-    paper = METRIC.get(identity["dataset"]["name"])
-    cuts = list(dict.fromkeys(pair["cut"] for pair in results["pairs"]))
-    rivals = list(dict.fromkeys((pair["a"], pair["b"]) for pair in results["pairs"]))
+    paper = METRIC.get(results.dataset.name)
+    cuts = list(dict.fromkeys(pair.cut for pair in results.pairs))
+    rivals = list(dict.fromkeys((pair.a, pair.b) for pair in results.pairs))
     size = (3.0 + 3.6 * len(cuts), 1.9 + 0.45 * len(rivals))
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle("generative adversarial metric: ratios of accuracies")
     panels = figure.subplots(1, len(cuts), sharey=True, squeeze=False)[0]
     for axes, cut in zip(panels, cuts, strict=True):
-        pairs = [pair for pair in results["pairs"] if pair["cut"] == cut]
-        rows = np.array([rivals.index((pair["a"], pair["b"])) for pair in pairs])
+        pairs = [pair for pair in results.pairs if pair.cut == cut]
+        rows = np.array([rivals.index((pair.a, pair.b)) for pair in pairs])
         for offset, color, name in ((-0.12, "C0", "r_samples"), (0.12, "C1", "r_test")):
-            values = [np.nan if pair[name] is None else pair[name] for pair in pairs]
-            bounds = [_bounds(pair[f"{name}_interval"], pair[name]) for pair in pairs]
+            ratios = [getattr(pair.result, name) for pair in pairs]
+            values = [np.nan if ratio is None else ratio for ratio in ratios]
+            intervals = [getattr(pair.result, f"{name}_interval") for pair in pairs]
+            bounds = [_bounds(*both) for both in zip(intervals, ratios, strict=True)]
             axes.errorbar(
                 values, rows + offset, xerr=np.transpose(bounds), fmt="o", color=color, label=name
             )
@@ -43,52 +44,49 @@ def metric_intervals(identity, results):
 
 
 def _bounds(interval, value):
-    if value is None or interval is None or None in interval:
+    if value is None or None in interval:
         return 0.0, 0.0
     return max(0.0, value - interval[0]), max(0.0, interval[1] - value)
 
 
-def tournament_matrix(identity, results):
+def tournament_matrix(results):
     """Draw the accuracy of every discriminator on every generator's images, one panel a cut.
 
     Args:
-        identity: What `gam.json` says of the runs and settings.
-        results: Its results.
+        results: `experiments.evaluations.results.MetricResults`.
     """
-    cuts = list(results["rows"])
-    n = len(identity["runs"])
+    n, cuts = len(results.runs), results.tournaments
     side = 2.6 + 0.6 * n
     figure = Figure(figsize=(side * len(cuts), side), layout="constrained")
-    for axes, cut in zip(figure.subplots(1, len(cuts), squeeze=False)[0], cuts, strict=True):
-        result = tournament_result(results["rows"][cut], identity["settings"])
-        values = np.column_stack([result.accuracies, result.test_accuracies])
+    panels = figure.subplots(1, len(cuts), squeeze=False)[0]
+    for axes, (cut, tournament) in zip(panels, cuts.items(), strict=True):
+        values = np.column_stack([tournament.accuracies, tournament.test_accuracies])
         axes.imshow(values, vmin=0.0, vmax=1.0, cmap="viridis")
         for (row, column), value in np.ndenumerate(values):
             shade = "white" if value < 0.6 else "black"
             axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=shade)
-        columns = [*result.names, of_validation(identity, "test images")]
+        columns = [*tournament.names, results.test_images]
         axes.set_xticks(range(n + 1), columns, rotation=45, ha="right")
-        axes.set_yticks(range(n), result.names)
+        axes.set_yticks(range(n), tournament.names)
         axes.set(title=f"accuracy, cut {cut}", xlabel="images of", ylabel="discriminator of")
     return figure
 
 
-def error_curves(identity, results):
+def error_curves(results):
     """Draw the error against the number of labelled images.
 
     Args:
-        identity: What `semi_supervised.json` says of the runs and settings.
-        results: Its results.
+        results: `experiments.evaluations.results.ErrorResults`.
     """
-    numbers = identity["settings"]["n_labelled"]
+    numbers = results.settings["n_labelled"]
     figure = Figure(figsize=(9.0, 4.6), layout="constrained")
     axes = figure.subplots()
     for index, (name, title) in enumerate(CONTROLS.items()):
-        _curve(axes, numbers, results["tables"][name], title, f"C{index + 2}", "--")
+        _curve(axes, numbers, results.tables[name], title, f"C{index + 2}", "--")
     for index, (model, title) in enumerate(TITLES.items()):
-        for run in [run["name"] for run in identity["runs"] if run["model"] == model]:
-            _curve(axes, numbers, results["tables"][run], f"{title}, ours", f"C{index}", "-")
-        paper = ERRORS.get(identity["dataset"]["name"], {}).get(model)
+        for run in results.runs_of(model):
+            _curve(axes, numbers, results.tables[run.name], f"{title}, ours", f"C{index}", "-")
+        paper = ERRORS.get(results.dataset.name, {}).get(model)
         if paper:
             axes.plot(
                 list(paper), list(paper.values()), f"C{index}:", marker="x", label=f"{title}, paper"
@@ -97,7 +95,7 @@ def error_curves(identity, results):
         xscale="log",
         yscale="log",
         xlabel="labelled images",
-        ylabel=of_validation(identity, "error on the test images"),
+        ylabel=f"error on the {results.test_images}",
         title="label spreading",
     )
     axes.set_xticks(numbers, [f"{n:,}" for n in numbers])
@@ -109,7 +107,12 @@ def error_curves(identity, results):
 
 
 def _curve(axes, numbers, result, label, color, style):
-    deviations = [0.0 if sd is None else sd for sd in result["deviation"]]
     axes.errorbar(
-        numbers, result["mean"], deviations, label=label, color=color, linestyle=style, capsize=3
+        numbers,
+        result.mean,
+        np.nan_to_num(result.deviation),  # of a single draw there is none
+        label=label,
+        color=color,
+        linestyle=style,
+        capsize=3,
     )

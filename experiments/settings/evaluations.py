@@ -1,10 +1,25 @@
-"""The settings of the evaluations. Only the standard library is imported here, as in `settings`."""
+"""The settings of the evaluations, and the names that their files carry.
 
+Only the standard library is imported here, as in `experiments.settings.fields`.
+"""
+
+import argparse
 import dataclasses
-import math
 from pathlib import Path
 
-from experiments.settings.training import whole
+from experiments.settings.fields import (
+    check_fields,
+    not_negative,
+    setting,
+    share,
+    truth,
+    whole_number,
+    whole_numbers,
+)
+
+GAM, SEMI_SUPERVISED, SAMPLE_QUALITY = "gam", "semi_supervised", "sample_quality"
+EVALUATIONS = (GAM, SEMI_SUPERVISED, SAMPLE_QUALITY)
+"""Names of the evaluations: of their commands, and of their result files without `.json`."""
 
 CUTS = ("paper", "calibrated")
 CLASSIFIERS = Path("runs", "classifiers")
@@ -12,85 +27,119 @@ CLASSIFIERS = Path("runs", "classifiers")
 
 
 def result_format(name):
-    """Return what a result file says that it is, for an evaluation's module name."""
+    """Return what a result file says that it is, for an evaluation's name."""
     return f"capsgan_keras {name} 1"
+
+
+def test_images_name(validation):
+    """Return what the images are called that runs are evaluated on.
+
+    Args:
+        validation: How many training images take their place; None or 0 for none.
+    """
+    return "validation images" if validation else "test images"
+
+
+def _cut(word):
+    try:
+        return word if word in CUTS else float(word)
+    except ValueError:
+        expected = f"{', '.join(CUTS)} or a number from 0 to 1"
+        raise argparse.ArgumentTypeError(f"must be {expected}. Received: {word}") from None
+
+
+def _cuts(name, value):
+    good = all(cut in CUTS or 0.0 <= cut <= 1.0 for cut in value)
+    if not good or not value or len(set(value)) != len(value):
+        raise ValueError(
+            f"`{name}` must be paper, calibrated or numbers from 0 to 1, each once. "
+            f"Received: {name}={value!r}"
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MetricSettings:
-    """Settings of `experiments.gam`.
+    """Settings of `experiments.gam`; `--help` explains each field."""
 
-    Attributes:
-        n_samples: Images that each model generates.
-        cuts: `"paper"`, `"calibrated"` or numbers; the metric is taken with each.
-        seed: Sets the generated images and the bootstrap.
-        tolerance: How far from 1 `r_test` may be for there to be a winner.
-    """
-
-    n_samples: int = 10_000
-    cuts: tuple = CUTS
-    seed: int = 0
-    tolerance: float = 0.1
+    n_samples: int = setting(
+        10_000, "images that each model generates", whole_number(1), int, option="samples"
+    )
+    cuts: tuple = setting(
+        CUTS,
+        "scores from which on an image counts as real: paper (0.5), calibrated (where each loss "
+        "has its balance) or numbers, one metric for each",
+        _cuts,
+        _cut,
+        many=True,
+        option="cut",
+    )
+    seed: int = setting(0, "sets the images and the bootstrap", whole_number(0), int)
+    tolerance: float = setting(
+        0.1, "how far from 1 r_test may be for there to be a winner", not_negative, float
+    )
 
     def __post_init__(self):
         """Check every field."""
-        whole(1)("n_samples", self.n_samples)
-        whole(0)("seed", self.seed)
-        if not 0.0 <= self.tolerance < math.inf:
-            raise ValueError(
-                "`tolerance` must be a finite number of at least 0. "
-                f"Received: tolerance={self.tolerance!r}"
-            )
-        good = all(cut in CUTS or 0.0 <= cut <= 1.0 for cut in self.cuts)
-        if not good or not self.cuts or len(set(self.cuts)) != len(self.cuts):
-            raise ValueError(
-                "`cuts` must be paper, calibrated or numbers from 0 to 1, each once. "
-                f"Received: cuts={self.cuts!r}"
-            )
+        check_fields(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TableSettings:
-    """Settings of `experiments.semi_supervised`; see `semi_supervised_error`.
+    """Settings of `experiments.semi_supervised`; `--help` explains each field.
 
-    Attributes:
-        choose_settings: Whether neighbours and alpha are chosen on a part of the training images,
-            in place of `n_neighbors` and `alpha`.
+    The package's `SemiSupervisedSettings` checks what is particular to label spreading.
     """
 
-    n_labelled: tuple = (100, 1_000, 10_000)
-    draws: int = 5
-    seed: int = 0
-    n_unlabelled: int = 50_000
-    kernel: str = "knn"
-    n_neighbors: int = 7
-    alpha: float = 0.2
-    max_iter: int = 30
-    stratified: bool = True
-    unreached_points: str = "scikit-learn"
-    choose_settings: bool = False
+    n_labelled: tuple = setting(
+        (100, 1_000, 10_000), "numbers of labelled images", whole_numbers(), int, many=True
+    )
+    draws: int = setting(5, "draws of each number", whole_number(1), int)
+    seed: int = setting(0, "sets the draws and the generated images", whole_number(0), int)
+    n_unlabelled: int = setting(
+        50_000, "images that each generator makes, or real ones", whole_number(1), int
+    )
+    kernel: str = setting("knn", "rbf only for up to 12,000 points", choices=("knn", "rbf"))
+    n_neighbors: int = setting(7, "neighbours, the point itself included", whole_number(1), int)
+    alpha: float = setting(0.2, "clamping factor", share, float)
+    max_iter: int = setting(30, "largest number of iterations", whole_number(1), int)
+    stratified: bool = setting(
+        True,
+        "draw the same number from each class; else plain random draws",
+        truth,
+        bool,
+    )
+    unreached_points: str = setting(
+        "scikit-learn",
+        "class of a test image that no label reaches: the first class, as scikit-learn has it, or "
+        "that of the nearest labelled image",
+        choices=("scikit-learn", "nearest_labelled"),
+    )
+    choose_settings: bool = setting(
+        False,
+        "choose neighbours (at most as many as the fewest labelled images) and alpha on a part of "
+        "the training images, for each number of labelled images by itself, and for all rows the "
+        "same; classes are drawn equally, and images that no label reaches count as scikit-learn "
+        "has them",
+        truth,
+        bool,
+        flag=True,
+    )
 
     def __post_init__(self):
-        """Check what `SemiSupervisedSettings` does not."""
-        whole(1)("n_unlabelled", self.n_unlabelled)
+        """Check every field."""
+        check_fields(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class QualitySettings:
-    """Settings of `experiments.sample_quality`.
+    """Settings of `experiments.sample_quality`; `--help` explains each field."""
 
-    Attributes:
-        n_samples: Images that each model generates, at least 2.
-        seed: Sets them.
-    """
-
-    n_samples: int = 10_000
-    seed: int = 0
+    n_samples: int = setting(10_000, "images of each run", whole_number(2), int, option="samples")
+    seed: int = setting(0, "sets the images", whole_number(0), int)
 
     def __post_init__(self):
         """Check every field."""
-        whole(2)("n_samples", self.n_samples)
-        whole(0)("seed", self.seed)
+        check_fields(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,96 +4,23 @@ Only the standard library is imported here, so that `--help` need not wait for K
 """
 
 import dataclasses
-import math
 from pathlib import Path
+
+from experiments.settings.fields import (
+    check_fields,
+    rate,
+    setting,
+    share,
+    text,
+    truth,
+    whole_number,
+    whole_numbers,
+)
 
 MODELS = ("capsule", "convolutional")
 PUBLISHED = ("tuned", "paper")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 LOSSES = ("margin", "cross-entropy", "least-squares")
-
-
-def _text(name, value):
-    if not isinstance(value, str) or not value:
-        _fail(name, "must be a text that is not empty", value)
-
-
-def whole(low, high=math.inf):
-    """Return a check that a value is a whole number in a range; see `_setting`."""
-
-    def check(name, value):
-        is_whole = isinstance(value, int) and not isinstance(value, bool)
-        if not is_whole or not low <= value <= high:
-            limit = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
-            _fail(name, f"must be a whole number {limit}", value)
-
-    return check
-
-
-def _whole_numbers(count=None):
-    def check(name, value):
-        numbers = value if isinstance(value, tuple) else ()
-        good = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in numbers)
-        if not numbers or not good or count not in (None, len(numbers)):
-            wanted = "one or more" if count is None else count
-            _fail(name, f"must be {wanted} positive whole numbers", value)
-
-    return check
-
-
-def _rate(name, value):
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0.0 < value < math.inf:
-        _fail(name, "must be a positive number", value)
-
-
-def _share(name, value):
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0.0 <= value < 1.0:
-        _fail(name, "must be a number in [0, 1)", value)
-
-
-def _flag(name, value):
-    if not isinstance(value, bool):
-        _fail(name, "must be True or False", value)
-
-
-def _one_of(choices):
-    def check(name, value):
-        if value not in choices:
-            _fail(name, f"must be one of {', '.join(map(repr, choices))}", value)
-
-    return check
-
-
-def _fail(name, expected, value):
-    raise ValueError(f"`{name}` {expected}. Received: {name}={value!r}")
-
-
-def _setting(default, help, check, parse=str, choices=None, many=False, model=None, identity=True):
-    """Describe one setting.
-
-    Args:
-        default: Its value where nothing else is said. None stands for the package's default.
-        help: One line for `--help`.
-        check: Function `(name, value)` that raises a `ValueError`; not asked about None.
-        parse: What turns a word of the command line into a value.
-        choices: Values that the command line offers.
-        many: Whether the command line takes several values.
-        model: The only model that it belongs to; None for both.
-        identity: Whether a run with another value is another run.
-    """
-    metadata = {
-        "help": help,
-        "check": _one_of(choices) if choices else check,
-        "parse": parse,
-        "choices": choices,
-        "many": many,
-        "model": model,
-        "identity": identity,
-        "optional": default is None,
-    }
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,274 +31,270 @@ class Settings:
         ValueError: Where a value is out of its range, or two exclude each other.
     """
 
-    dataset: str = _setting(
+    dataset: str = setting(
         "digits",
         "digits, mnist, cifar10, or the path of an .npz file or a folder of images",
-        _text,
+        text,
         identity=False,  # runs are told apart by the checksum of the images
     )
-    settings: str | None = _setting(
+    settings: str | None = setting(
         None,
         "the published settings in whose place the other options put single values: tuned, or "
         "paper (what the paper says, and where it is silent what DCGAN and its software did)",
-        None,
         choices=PUBLISHED,
     )
-    model: str = _setting("both", "what to train", None, choices=(*MODELS, "both"), identity=False)
-    epochs: int = _setting(10, "passes through the images", whole(1), int)
-    batch_size: int = _setting(128, "real images in a training step", whole(1), int)
-    seed: int = _setting(
-        0, "sets the initial weights, the noise and the order of images", whole(0, 2**32 - 1), int
+    model: str = setting("both", "what to train", choices=(*MODELS, "both"), identity=False)
+    epochs: int = setting(10, "passes through the images", whole_number(1), int)
+    batch_size: int = setting(128, "real images in a training step", whole_number(1), int)
+    seed: int = setting(
+        0,
+        "sets the initial weights, the noise and the order of images",
+        whole_number(0, 2**32 - 1),
+        int,
     )
-    seeds: int = _setting(
+    seeds: int = setting(
         1,
         "runs of each model, with the seeds from --seed on; they are evaluated together",
-        whole(1),
+        whole_number(1),
         int,
         identity=False,
     )
-    run_dir: str | None = _setting(
+    run_dir: str | None = setting(
         None,
         "folder that gets a folder for each run (default: runs/ and the data set's name, and in it "
         "paper/ for the settings of that name, and validation/ for runs with --validation)",
-        _text,
+        text,
         identity=False,
     )
-    data_dir: str | None = _setting(
+    data_dir: str | None = setting(
         None,
         "folder with the files of mnist or cifar10 (default: the environment variable "
         "CAPSGAN_DATA_DIR, else a download)",
-        _text,
+        text,
         identity=False,
     )
-    image_size: int | None = _setting(
-        None, "side to resize images to (default: as they are)", whole(16), int
+    image_size: int | None = setting(
+        None, "side to resize images to (default: as they are)", whole_number(16), int
     )
-    validation: int = _setting(
+    validation: int = setting(
         0,
         "training images, chosen at random, that are held out and evaluated on in the place of "
         "the test images, to choose settings by; 0: none",
-        whole(0),
+        whole_number(0),
         int,
     )
-    resume: bool = _setting(
+    resume: bool = setting(
         False,
         "go on with a run that was interrupted, from its last whole epoch",
-        _flag,
+        truth,
         bool,
+        flag=True,
         identity=False,
     )
-    distribute: bool = _setting(
+    distribute: bool = setting(
         False,
         "train on all devices of this machine together: its GPUs or TPUs, else its logical CPU "
         "devices; the batch is divided among them",
-        _flag,
+        truth,
         bool,
         identity=False,  # the steps are the same, but for rounding
     )
-    evaluate: bool | None = _setting(
+    evaluate: bool | None = setting(
         None,
         "compare both models once they are trained, by the generative adversarial metric, label "
         "spreading and, on MNIST and CIFAR-10, sample quality (default: yes, unless --dataset is "
         "not the experiment's own)",
-        _flag,
+        truth,
         bool,
         identity=False,
     )
-    verbose: int = _setting(
+    verbose: int = setting(
         1,
         "0: no progress, 1: a progress bar, 2: a line for each epoch",
-        None,
-        int,
+        parse=int,
         choices=(0, 1, 2),
         identity=False,
     )
-    precision: str = _setting(
+    precision: str = setting(
         "auto",
         "arithmetic of the networks; auto takes mixed_bfloat16 where the hardware has "
         "instructions for it",
-        None,
         choices=PRECISIONS,
     )
-    update: str = _setting(
+    update: str = setting(
         "simultaneous",
         "whether both networks learn from one forward pass or in turn",
-        None,
         choices=("simultaneous", "alternating"),
     )
-    loss: str | None = _setting(
+    loss: str | None = setting(
         None,
         "of both networks (default: margin with the capsule discriminator, cross-entropy with the "
         "convolutional one)",
-        None,
         choices=LOSSES,
     )
-    beta_1: float = _setting(
-        0.5, "of Adam, for both networks: decay of the mean of the gradients", _share, float
+    beta_1: float = setting(
+        0.5, "of Adam, for both networks: decay of the mean of the gradients", share, float
     )
-    beta_2: float = _setting(
-        0.999, "of Adam, for both networks: decay of the mean of their squares", _share, float
+    beta_2: float = setting(
+        0.999, "of Adam, for both networks: decay of the mean of their squares", share, float
     )
-    generator_learning_rate: float | None = _setting(
-        None, "of the generator (default: 2e-4)", _rate, float
+    generator_learning_rate: float | None = setting(
+        None, "of the generator (default: 2e-4)", rate, float
     )
-    capsule_learning_rate: float | None = _setting(
+    capsule_learning_rate: float | None = setting(
         None,
         "of the capsule discriminator (default: 1e-4 with batch normalization in it, 2e-4 without)",
-        _rate,
+        rate,
         float,
         model="capsule",
     )
-    convolutional_learning_rate: float | None = _setting(
+    convolutional_learning_rate: float | None = setting(
         None,
         "of the convolutional discriminator (default: 2e-4)",
-        _rate,
+        rate,
         float,
         model="convolutional",
     )
-    decay: float = _setting(
+    decay: float = setting(
         0.0,
         "share of the steps, at the end, in which both learning rates fall to a twentieth along a "
         "cosine",
-        _share,
+        share,
         float,
     )
-    generator_ema: float = _setting(
+    generator_ema: float = setting(
         0.0,
         "momentum of the moving average of the generator's weights that is saved, shown and "
         "evaluated in their place; 0: none",
-        _share,
+        share,
         float,
     )
-    latent_dim: int = _setting(
-        100, "components of a latent vector, --latent-categories among them", whole(1), int
+    latent_dim: int = setting(
+        100, "components of a latent vector, --latent-categories among them", whole_number(1), int
     )
-    latent_categories: int = _setting(
+    latent_categories: int = setting(
         0,
         "components of a latent vector, the last ones, that choose a category; 0: none",
-        whole(0),
+        whole_number(0),
         int,
     )
-    generator_filters: tuple[int, int] = _setting(
+    generator_filters: tuple[int, int] = setting(
         (128, 64),
         "two numbers: channels at a quarter and at half of the image's size",
-        _whole_numbers(2),
+        whole_numbers(2),
         int,
         many=True,
     )
-    generator_kernel_size: int | None = _setting(
-        None, "side of the generator's kernels (default: 4 transposed, 5 nearest)", whole(1), int
+    generator_kernel_size: int | None = setting(
+        None,
+        "side of the generator's kernels (default: 4 transposed, 5 nearest)",
+        whole_number(1),
+        int,
     )
-    upsampling: str | None = _setting(
+    upsampling: str | None = setting(
         None,
         "how the generator upsamples (default: transposed for grey images, nearest for others)",
-        None,
         choices=("transposed", "nearest"),
     )
-    dropout: float = _setting(0.0, "rate of dropout in the discriminator", _share, float)
-    capsule_filters: tuple[int, ...] | None = _setting(
+    dropout: float = setting(0.0, "rate of dropout in the discriminator", share, float)
+    capsule_filters: tuple[int, ...] | None = setting(
         None,
         "filters of each convolution before the primary capsules (default: 32 for grey images, "
         "64 128 for others)",
-        _whole_numbers(),
+        whole_numbers(),
         int,
         many=True,
         model="capsule",
     )
-    capsule_kernel_size: int | None = _setting(
+    capsule_kernel_size: int | None = setting(
         None,
         "side of the capsule discriminator's kernels (default: 9 for grey images, 5 for others)",
-        whole(1),
+        whole_number(1),
         int,
         model="capsule",
     )
-    capsule_strides: int | None = _setting(
+    capsule_strides: int | None = setting(
         None,
         "strides of the convolutions before the primary capsules (default: 1 for grey images, 2 "
         "for others)",
-        whole(1),
+        whole_number(1),
         int,
         model="capsule",
     )
-    capsule_padding: str | None = _setting(
+    capsule_padding: str | None = setting(
         None,
         "of the capsule discriminator (default: valid for grey images, same for others)",
-        None,
         choices=("valid", "same"),
         model="capsule",
     )
-    capsule_batch_norm: bool | None = _setting(
+    capsule_batch_norm: bool | None = setting(
         None,
         "normalize the last convolution before the primary capsules (default: yes for grey "
         "images, no for others)",
-        _flag,
+        truth,
         bool,
         model="capsule",
     )
-    n_channels: int | None = _setting(
+    n_channels: int | None = setting(
         None,
         "types of primary capsules (default: 4 for grey images, 16 for others)",
-        whole(1),
+        whole_number(1),
         int,
         model="capsule",
     )
-    primary_dim_capsule: int = _setting(
-        8, "components of a primary capsule", whole(1), int, model="capsule"
+    primary_dim_capsule: int = setting(
+        8, "components of a primary capsule", whole_number(1), int, model="capsule"
     )
-    num_capsule: int = _setting(
+    num_capsule: int = setting(
         1,
         "final capsules: 1 (the paper), or 2, for real and for generated images",
-        None,
-        int,
+        parse=int,
         choices=(1, 2),
         model="capsule",
     )
-    dim_capsule: int = _setting(16, "components of a final capsule", whole(1), int, model="capsule")
-    routing: str = _setting(
+    dim_capsule: int = setting(
+        16, "components of a final capsule", whole_number(1), int, model="capsule"
+    )
+    routing: str = setting(
         "dynamic",
         "leaky adds an orphan category to the softmax",
-        None,
         choices=("dynamic", "leaky"),
         model="capsule",
     )
-    routings: int = _setting(
+    routings: int = setting(
         3,
         "iterations of routing; with one final capsule dynamic routing has no effect",
-        whole(1),
+        whole_number(1),
         int,
         model="capsule",
     )
-    convolutional_batch_norm: bool = _setting(
+    convolutional_batch_norm: bool = setting(
         True,
         "normalize the convolutions of the convolutional discriminator but the first; it learns "
         "faster then, and judges single images otherwise than batches",
-        _flag,
+        truth,
         bool,
         model="convolutional",
     )
-    convolutional_filters: tuple[int, ...] = _setting(
+    convolutional_filters: tuple[int, ...] = setting(
         (64, 128),
         "filters of each convolution of the convolutional discriminator",
-        _whole_numbers(),
+        whole_numbers(),
         int,
         many=True,
         model="convolutional",
     )
-    convolutional_dropout: float | None = _setting(
+    convolutional_dropout: float | None = setting(
         None,
         "rate of dropout in the convolutional discriminator (default: that of --dropout)",
-        _share,
+        share,
         float,
         model="convolutional",
     )
 
     def __post_init__(self):
         """Check every field."""
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if value is None and field.metadata["optional"]:
-                continue
-            field.metadata["check"](field.name, value)
+        check_fields(self)
         if self.update == "alternating" and self.precision == "mixed_float16":
             raise ValueError(
                 "Alternating updates cannot be had with `precision` mixed_float16, where both "

@@ -121,16 +121,3 @@ def _convolutional_discriminator(settings, image_shape):
 def learning_rate(optimizer):
     """Return an optimizer's learning rate as the shortest decimal that is the same in float32."""
     return float(str(np.float32(optimizer.learning_rate)))
-
-
-def equilibrium(loss):
-    """Return the best discriminator's output where real and generated images are alike.
-
-    Args:
-        loss: A GAN's loss: `MarginLoss`, whose docstring gives the formula, or cross-entropy or
-            least squares, which have it at 0.5.
-    """
-    if isinstance(loss, MarginLoss):
-        weight = loss.down_weighting
-        return (loss.m_plus + loss.m_minus * weight) / (1.0 + weight)
-    return 0.5

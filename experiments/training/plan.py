@@ -7,6 +7,7 @@ from pathlib import Path
 from capsgan_keras.datasets import DATASET_NAMES
 from capsgan_keras.runs.directory import Checkpoint, RunDirectory, RunError
 from capsgan_keras.runs.provenance import git_commit, versions
+from experiments.settings.differences import differences
 from experiments.training.precision import resolve_precision
 
 
@@ -116,30 +117,26 @@ def check_same_run(path, stored, asked):
     Raises:
         RunError: Where they differ, with each difference on a line.
     """
-    refused = _differences(stored["settings"], asked["settings"])
-    images = [{"checksum of the images": part["dataset"]["checksum"]} for part in (stored, asked)]
-    refused += _differences(*images)
+    refused = _lines(stored["settings"], asked["settings"])
+    refused += _lines(
+        *({"checksum of the images": p["dataset"]["checksum"]} for p in (stored, asked))
+    )
     if refused:
         raise RunError("\n  ".join([f"{path}: the run was started with other settings:", *refused]))
-    warnings = _differences(stored["dataset"], asked["dataset"])
-    warnings += _differences(stored["versions"], asked["versions"])
-    # Runs of older versions, which do not say it, had one.
-    devices = [{"devices": part.get("devices", 1)} for part in (stored, asked)]
-    warnings += _differences(*devices)
-    warnings += _differences({"commit": stored["commit"]}, {"commit": asked["commit"]})
-    for line in warnings:
-        warn(f"{path}: {line}")
+    for parts in (
+        [part["dataset"] for part in (stored, asked)],
+        [part["versions"] for part in (stored, asked)],
+        # Runs of older versions, which do not say it, had one.
+        [{"devices": part.get("devices", 1)} for part in (stored, asked)],
+        [{"commit": part["commit"]} for part in (stored, asked)],
+    ):
+        for line in _lines(*parts):
+            warn(f"{path}: {line}")
 
 
-def _differences(stored, asked):
-    """Return a line for each key that both have with different values."""
-    lines = []
-    for key in [key for key in stored if key in asked]:
-        before, now = stored[key], asked[key]
-        now = list(now) if isinstance(now, tuple) else now  # JSON has no tuples
-        if before != now:
-            lines.append(f"{key}: {before} then, {now} now")
-    return lines
+def _lines(stored, asked):
+    found = differences(stored, asked, only_common=True)
+    return [f"{name}: {before} then, {now} now" for name, before, now in found]
 
 
 def warn(message):

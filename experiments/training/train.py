@@ -1,13 +1,11 @@
 """What every experiment does: train the models that the settings ask for, one run each."""
 
-import sys
-
 import keras
 
 from capsgan_keras.datasets import DatasetError
-from capsgan_keras.evaluation import PoorClassifierError
+from capsgan_keras.evaluation import calibrated_cut
 from capsgan_keras.plotting import training_curves
-from capsgan_keras.runs.directory import RunError, sample_images
+from capsgan_keras.runs import sample_images
 from capsgan_keras.runs.model_card import model_card
 from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
@@ -17,60 +15,22 @@ from capsgan_keras.training.callbacks import (
     StopOnNonFinite,
     WriteRun,
 )
-from experiments.errors import EvaluationError, SettingsError
-from experiments.evaluations.both_models import check_evaluation, evaluate
-from experiments.evaluations.finished_runs import load_images
+from experiments.errors import DivergedError, SettingsError
 from experiments.training.devices import choose_devices, spread_over
-from experiments.training.networks import build_gan, equilibrium, learning_rate
+from experiments.training.images import load_images
+from experiments.training.networks import build_gan, learning_rate
 from experiments.training.plan import plan_run
 
-DIVERGED = 1
-REFUSED = 2
 
-
-def run(experiment, settings, evaluation, resume_command):
-    """Train and evaluate; say on standard error what stops it.
-
-    Args:
-        experiment: The experiment's name, for messages.
-        settings: `experiments.settings.training.Settings`.
-        evaluation: `experiments.settings.evaluations.Evaluation`, or None for none.
-        resume_command: The command line that goes on with these runs.
-
-    Returns:
-        The exit status: 0; 1 where training diverged; 2 where it was refused or could not go on.
-    """
-    program = f"python -m experiments.{experiment}"
-    try:
-        train(settings, evaluation)
-        if evaluation is not None:
-            evaluate(settings, evaluation)
-    except NonFiniteError as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
-        return DIVERGED
-    except (SettingsError, DatasetError, RunError, EvaluationError, PoorClassifierError) as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
-        return REFUSED
-    except OSError as error:  # no space left, no permission, a file where a folder should be
-        print(f"{program}: error: {error}", file=sys.stderr)
-        print(f"Whole epochs are kept. Once this is mended:\n  {resume_command}", file=sys.stderr)
-        return REFUSED
-    return 0
-
-
-def train(settings, evaluation=None):
-    """Train every model that the settings ask for, with every seed, and write its run directory.
+def load_training_images(settings):
+    """Return the images of a run, a `Dataset`.
 
     Args:
         settings: `experiments.settings.training.Settings`.
-        evaluation: What is to follow, so that it is refused before training; None for nothing.
 
     Raises:
-        SettingsError: Where the settings do not fit the data or each other.
-        DatasetError: Where the data cannot be had.
-        RunError: Where a folder holds something else, or a run that the settings do not fit.
-        NonFiniteError: Where training diverges.
-        OSError: Where files cannot be written.
+        SettingsError: On a Keras backend that nothing can be trained on.
+        DatasetError: Where the images cannot be had.
     """
     if keras.backend.backend() not in ("tensorflow", "jax"):
         raise SettingsError(
@@ -78,20 +38,36 @@ def train(settings, evaluation=None):
             f"Received: {keras.backend.backend()}"
         )
     try:
-        dataset = load_images(
+        return load_images(
             settings.dataset, settings.data_dir, settings.image_size, settings.validation
         )
     except DatasetError as error:
         options = "--dataset, --data-dir, --image-size, --validation"
         raise DatasetError(f"{error}\nOptions that say which images: {options}") from error
+
+
+def train(settings, dataset, check=None):
+    """Train every model that the settings ask for, with every seed, and write its run directory.
+
+    Args:
+        settings: `experiments.settings.training.Settings`.
+        dataset: What `load_training_images` returned.
+        check: Function without arguments that may refuse before anything is written.
+
+    Raises:
+        SettingsError: Where the settings do not fit the data or each other.
+        RunError: Where a folder holds something else, or a run that the settings do not fit.
+        DivergedError: Where training diverges.
+        OSError: Where files cannot be written.
+    """
     images, by_seed = dataset.x_train, settings.by_seed
     try:
         batches = [EpochBatches(images, each.batch_size, each.seed) for each in by_seed]
     except ValueError as error:
         raise SettingsError(str(error)) from error
     devices = choose_devices(settings)
-    if evaluation is not None:
-        check_evaluation(evaluation, dataset)
+    if check is not None:
+        check()
     left_out = len(images) % settings.batch_size
     print(
         f"{dataset.name}: {len(images):,} training images of shape {dataset.image_shape}, "
@@ -147,7 +123,7 @@ def train_model(settings, plan, dataset, batches):
         except NonFiniteError as error:
             kept = plan.directory.newest_checkpoint()
             stands = f"The checkpoint {kept.path} stands" if kept else "No epoch was finished"
-            raise NonFiniteError(
+            raise DivergedError(
                 f"{plan.model}: training has diverged: {error}. {stands}. Lower learning rates "
                 "may help"
             ) from error
@@ -172,7 +148,7 @@ def finish(settings, gan, directory, writer, batches):
     directory.finish(
         gan,
         metrics,
-        training_curves(writer.history, equilibrium(gan.loss)),
+        training_curves(writer.history, calibrated_cut(gan.loss)),
         model_card(directory.path, directory.read_config(), metrics),
     )
     print(

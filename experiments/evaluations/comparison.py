@@ -1,14 +1,15 @@
 """The evaluation that an experiment ends with: both models of all its seeds."""
 
-from capsgan_keras.runs.directory import RunDirectory
+from capsgan_keras.runs import RunDirectory
 from experiments.errors import SettingsError
 from experiments.evaluations.finished_runs import load_finished_runs
-from experiments.gam import play
-from experiments.sample_quality import measure
-from experiments.semi_supervised import classify
+from experiments.evaluations.gam import evaluate_metric
+from experiments.evaluations.sample_quality import evaluate_quality
+from experiments.evaluations.semi_supervised import evaluate_errors
+from experiments.settings.evaluations import GAM, SAMPLE_QUALITY, SEMI_SUPERVISED
 
 
-def check_evaluation(evaluation, dataset):
+def check_comparison(evaluation, dataset):
     """Refuse, before anything is trained, an evaluation that the images cannot serve.
 
     Args:
@@ -35,33 +36,34 @@ def check_evaluation(evaluation, dataset):
         )
 
 
-def evaluate(settings, evaluation):
-    """Evaluate both models with all seeds together, and print the tables.
-
-    What is there already is not computed again.
+def compare(settings, evaluation):
+    """Evaluate both models with all seeds together. What is there already is not computed again.
 
     Args:
         settings: `experiments.settings.training.Settings`.
         evaluation: `experiments.settings.evaluations.Evaluation`.
 
+    Yields:
+        The results of each evaluation, as its function returns them.
+
     Raises:
         RunError, DatasetError, EvaluationError, PoorClassifierError, OSError: As the evaluations.
     """
-    by_seed = settings.by_seed
-    paths = [each.run_path(model) for model in ("convolutional", "capsule") for each in by_seed]
+    paths = [
+        each.run_path(model) for model in ("convolutional", "capsule") for each in settings.by_seed
+    ]
     missing = [str(path) for path in paths if not RunDirectory(path).finished]
     if missing:
         print(f"Not evaluated, for that takes both models. Not there yet: {', '.join(missing)}")
         return
     runs = load_finished_runs(paths, settings.data_dir)
-    for title, function, part in (
-        ("Generative adversarial metric", play, evaluation.metric),
-        ("Semi-supervised classification", classify, evaluation.table),
-        ("Sample quality", measure, evaluation.quality),
+    for title, name, evaluate, part in (
+        ("Generative adversarial metric", GAM, evaluate_metric, evaluation.metric),
+        ("Semi-supervised classification", SEMI_SUPERVISED, evaluate_errors, evaluation.table),
+        ("Sample quality", SAMPLE_QUALITY, evaluate_quality, evaluation.quality),
     ):
-        if part is None:
-            continue
-        path = runs.evaluation_folder / f"{function.__module__.rpartition('.')[2]}.json"
-        print(f"\n{title}, in {path}")
-        # The folder belongs to these runs: what is there of others, which they replace, is old.
-        print(function(runs, part, path, overwrite=True, verbose=min(settings.verbose, 1)))
+        if part is not None:
+            path = runs.evaluation_folder / f"{name}.json"
+            print(f"\n{title}, in {path}")
+            # The folder is named after these runs: results of runs that they replaced are stale.
+            yield evaluate(runs, part, path, overwrite=True, verbose=min(settings.verbose, 1))

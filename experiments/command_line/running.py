@@ -1,0 +1,52 @@
+"""What every command does around its work: exit statuses, and messages on standard error."""
+
+import sys
+
+from experiments.command_line.logs import quiet_tensorflow
+from experiments.errors import DIVERGED, INTERRUPTED, OK, REFUSED, DivergedError
+
+
+def parse_and_run(parser, argv, work, if_interrupted):
+    """Parse arguments and do a command's work with them.
+
+    Args:
+        parser: The `argparse.ArgumentParser`; its `prog` names the command in messages.
+        argv: Arguments; None for those of the process.
+        work: Function of the parsed arguments.
+        if_interrupted: What to say after an interrupt from the keyboard.
+
+    Returns:
+        The exit status, as `run` gives it.
+    """
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as stop:  # argparse, after --help or an error of its own
+        return stop.code
+    return run(parser.prog, lambda: work(arguments), if_interrupted)
+
+
+def run(program, work, if_interrupted, if_blocked=None):
+    """Do a command's work.
+
+    Args:
+        program: Name of the command, for messages.
+        work: Function without arguments.
+        if_interrupted: What to say after an interrupt from the keyboard.
+        if_blocked: What to say where the system refuses a file; None for nothing.
+
+    Returns:
+        The exit status: 0; 1 where training diverged; 2 where arguments, files or surroundings
+        are wrong; 130 after an interrupt.
+    """
+    quiet_tensorflow()
+    try:
+        work()
+    except (DivergedError, ValueError, OSError) as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        if isinstance(error, OSError) and if_blocked:
+            print(if_blocked, file=sys.stderr)
+        return DIVERGED if isinstance(error, DivergedError) else REFUSED
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. {if_interrupted}", file=sys.stderr)
+        return INTERRUPTED
+    return OK

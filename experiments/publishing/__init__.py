@@ -1,0 +1,1 @@
+"""From finished runs to the networks that come with the package."""

@@ -1,0 +1,104 @@
+"""The semi-supervised table."""
+
+import numpy as np
+
+from experiments.reports.paper import ERRORS, TITLES
+from experiments.reports.text import (
+    DIFFERENCE,
+    NETWORKS,
+    SIZES,
+    WELCH,
+    difference,
+    mean_and_deviation,
+    parameters,
+    table,
+)
+
+CONTROLS = {
+    "nearest_labelled": "no images: nearest labelled image",
+    "labels_only": "no images: label spreading on the labels",
+    "real_unlabelled": "real images",
+}
+
+
+def error_table(results):
+    """Return the table of errors, as Markdown.
+
+    Args:
+        results: `experiments.evaluations.results.ErrorResults`.
+    """
+    numbers, tables = results.settings["n_labelled"], results.tables
+    lines, groups = [], []
+    for model, paper in ERRORS.get(results.dataset.name, {}).items():
+        cells = ["" if paper.get(n) is None else f"{paper[n]:.4f}" for n in numbers]
+        lines.append([f"{TITLES[model]}, paper", *cells, "not stated", "not stated"])
+    for model, title in TITLES.items():
+        runs = results.runs_of(model)
+        if runs:
+            title += ", ours" + (f", {len(runs)} seeds" if len(runs) > 1 else "")
+            sizes = [parameters(runs, part) for part in NETWORKS]
+            lines.append([title, *errors([tables[run.name] for run in runs]), *sizes])
+        if len(runs) > 1:
+            groups.append(np.transpose([tables[run.name].mean for run in runs]))
+    compared = len(groups) == len(TITLES)
+    if compared:
+        cells = [difference(*pair, ".4f") for pair in zip(*groups, strict=True)]
+        lines.append([DIFFERENCE, *cells, "", ""])
+    lines += [[CONTROLS[name], *errors([tables[name]]), "none", "none"] for name in CONTROLS]
+    heads = ["unlabelled images", *(f"n = {n:,}" for n in numbers), *SIZES]
+    return f"{table(heads, lines)}\n\n{_note(results, compared)}"
+
+
+def errors(tables):
+    """Return the errors for each number of labelled images, as texts.
+
+    Args:
+        tables: `SemiSupervisedResult`s of one run or control, or of all seeds of a model: the
+            deviation is over the draws of one, and over the seeds of several.
+    """
+    if len(tables) == 1:
+        return [mean_and_deviation(row, ".4f") for row in tables[0].errors]
+    means = np.transpose([result.mean for result in tables])
+    return [mean_and_deviation(row, ".4f") for row in means]
+
+
+def _note(results, compared):
+    settings, tables, images = results.settings, results.tables, results.test_images
+    stratified = "the same number from each class" if settings["stratified"] else "plain random"
+    note = (
+        f"Error on the {tables['labels_only'].n_test:,} {images}, mean ± standard deviation over "
+        f"{settings['draws']} draws of the n labelled images ({stratified}), with several seeds "
+        f"over the seeds' means; {settings['n_unlabelled']:,} unlabelled images"
+        f"{_real_images(tables['real_unlabelled'], settings)}. {_spreading(results)}"
+    )
+    return note + (f" {WELCH}." if compared else "") + _unreached(tables, images)
+
+
+def _real_images(result, settings):
+    used = set(result.n_unlabelled.ravel().tolist())
+    if used == {settings["n_unlabelled"]}:
+        return ""
+    return f" (real ones, as far as there are: {min(used):,} to {max(used):,})"
+
+
+def _spreading(results):
+    settings, choices = results.settings, results.choices or [results.settings]
+    neighbours, alphas = (
+        ", ".join(f"{choice[name]:g}" for choice in choices) for name in ("n_neighbors", "alpha")
+    )
+    how = ", chosen on training images" if results.choices else ""
+    how += " for each n" if len(choices) > 1 else ""
+    return (
+        f"Label spreading: kernel {settings['kernel']}, {neighbours} neighbours, alpha "
+        f"{alphas}{how}, at most {settings['max_iter']} iterations, raw pixels."
+    )
+
+
+def _unreached(tables, images):
+    counts = {name: int(result.unreached.sum()) for name, result in tables.items()}
+    parts = [f"{CONTROLS.get(name, name)} {count}" for name, count in counts.items() if count]
+    if not parts:
+        return f" Every {images[:-1]} was reached by a label."
+    return (
+        f" {images.capitalize()} that no label reached, in all draws together: {', '.join(parts)}."
+    )

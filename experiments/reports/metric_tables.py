@@ -1,0 +1,126 @@
+"""The tables of the generative adversarial metric."""
+
+import numpy as np
+
+from experiments.reports.paper import METRIC, TITLES
+from experiments.reports.text import NETWORKS, SIZES, mean_and_deviation, number, parameters, table
+
+RATIOS = ("r_samples", "r_test")
+
+
+def metric_tables(results, brief=False):
+    """Return the tables of the metric, as Markdown.
+
+    Args:
+        results: `experiments.evaluations.results.MetricResults`.
+        brief: Whether to leave out single pairs and runs where a model has several.
+    """
+    groups = [[run.name for run in results.runs_of(model)] for model in TITLES]
+    several = all(groups) and len(results.runs) > 2
+    parts = [_group_table(results, groups)] if several else []
+    if not (brief and several):
+        parts += [_pair_table(results)]
+        parts += [_matrix(results, cut) for cut in results.tournaments]
+    return "\n\n".join(parts)
+
+
+def _pair_table(results):
+    runs = {run.name: run for run in results.runs}
+    lines = _paper_lines(results, "paper", "not stated")
+    for pair in results.pairs:
+        result = pair.result
+        ratios = [
+            number(getattr(result, ratio), ".3f", getattr(result, f"{ratio}_interval"))
+            for ratio in RATIOS
+        ]
+        lines.append(
+            [
+                f"{pair.a} against {pair.b}",
+                cut_title(pair),
+                *ratios,
+                *(f"{result.auc[side]:.3f}" for side in ("d_a", "d_b")),
+                {"a": pair.a, "b": pair.b, "tie": "none"}[result.winner],
+                *_sizes([runs[pair.a]], [runs[pair.b]]),
+            ]
+        )
+    heads = ["a against b", "cut", *RATIOS, "AUC of D_a", "AUC of D_b", "winner"]
+    heads += [f"parameters of {part}" for part in ("G", "D_a", "D_b")]
+    return (
+        f"{table(heads, lines)}\n\n{results.settings['n_samples']:,} images of each generator; in "
+        "brackets bootstrap 95 % intervals; b wins where r_samples < 1 and r_test is within "
+        f"{results.settings['tolerance']:g} of 1. AUC: the area under the ROC curve between "
+        f"{results.test_images} and the other model's."
+    )
+
+
+def _paper_lines(results, *first):
+    """Return the line of the paper's ratios after some first cells, or none where it has none."""
+    paper = METRIC.get(results.dataset.name)
+    if not paper:
+        return []
+    return [[*first, *(f"{paper[name]:.2f}" for name in RATIOS), "", "", "", *["not stated"] * 3]]
+
+
+def _sizes(a, b):
+    """Return the parameters of the generators of both groups of runs, and of D_a and D_b."""
+    discriminators = [parameters(runs, "discriminator") for runs in (a, b)]
+    return [parameters([*a, *b], "generator"), *discriminators]
+
+
+def cut_title(pair):
+    """Return a pair's cut, and the numbers that it stands for, as a text."""
+    named = isinstance(pair.cut, str)
+    digits = 3 if named else 4  # a calibrated one is found to about 1e-4
+    numbers = ", ".join(dict.fromkeys(f"{cut:.{digits}g}" for cut in pair.result.cuts))
+    return f"{pair.cut} ({numbers})" if named else numbers
+
+
+def _group_table(results, groups):
+    lines = _paper_lines(results, "the paper, cut not stated")
+    sizes = _sizes(*(results.runs_of(model) for model in TITLES))
+    for cut, tournament in results.tournaments.items():
+        wins = tournament.compare_groups(*groups)["wins"]
+        pairs = [pair.result for pair in results.pairs if str(pair.cut) == cut]
+        lines.append(
+            [
+                f"ours, cut {'0.5' if cut == 'paper' else cut}",
+                *(_mean_and_range([getattr(pair, name) for pair in pairs]) for name in RATIOS),
+                *(f"{np.mean([pair.auc[side] for pair in pairs]):.3f}" for side in ("d_a", "d_b")),
+                f"{wins['b']} / {wins['a']} / {wins['tie']}",
+                *sizes,
+            ]
+        )
+    titles = TITLES.values()
+    heads = ["", *RATIOS, *(f"AUC of D, {title}" for title in titles)]
+    heads += ["pairs won by CapsuleGAN / convolutional GAN / none"]
+    heads += [f"parameters of {part}" for part in ("G", *(f"D, {title}" for title in titles))]
+    return (
+        f"{table(heads, lines)}\n\nMean, standard deviation and range over "
+        f"{len(groups[0]) * len(groups[1])} pairs of seeds, which share their runs; "
+        f"{results.settings['n_samples']:,} images of each generator. CapsuleGAN wins a pair where "
+        f"r_samples < 1 and r_test is within {results.settings['tolerance']:g} of 1. AUC: the area "
+        f"under the ROC curve between {results.test_images} and the other model's."
+    )
+
+
+def _mean_and_range(ratios):
+    defined = [ratio for ratio in ratios if ratio is not None]
+    if not defined:
+        return "undefined"
+    return f"{mean_and_deviation(defined, '.3f')} ({min(defined):.3f} to {max(defined):.3f})"
+
+
+def _matrix(results, cut):
+    runs = {run.name: run for run in results.runs}
+    tournament = results.tournaments[cut]
+    lines = [
+        [
+            f"D of {row.name}",
+            f"{row.on_test:.3f}",
+            *(f"{row.on_samples[name]:.3f}" for name in tournament.names),
+            *(parameters([runs[row.name]], part) for part in NETWORKS),
+        ]
+        for row in tournament.rows
+    ]
+    heads = [f"accuracy, cut {cut}", results.test_images]
+    return table([*heads, *(f"G of {name}" for name in tournament.names), *SIZES], lines)

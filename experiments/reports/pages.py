@@ -1,0 +1,183 @@
+"""Reports of results: a page for each folder, and parts of other pages."""
+
+import base64
+import os
+import re
+from pathlib import Path
+
+from capsgan_keras.files import replacing, write_text
+from capsgan_keras.plotting import save_figure
+from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS
+from experiments.errors import EvaluationError
+from experiments.evaluations.results import ErrorResults, MetricResults
+from experiments.reports import figures
+from experiments.reports.error_tables import error_table
+from experiments.reports.folders import read_folders
+from experiments.reports.metric_tables import metric_tables
+from experiments.reports.paper import TITLES
+from experiments.reports.quality_tables import quality_table
+from experiments.reports.scores import scores
+from experiments.reports.text import NETWORKS, SIZES, parameters, table
+
+_PART = re.compile(
+    r"(<!-- (?P<kind>report|scores): (?P<name>\S+) -->\n).*?(<!-- end of (?P=kind) -->)", re.DOTALL
+)
+
+
+def write_reports(folder, pages=()):
+    """Write the reports and figures of all results below a folder.
+
+    Args:
+        folder: Where to look.
+        pages: Markdown files whose marked parts are replaced.
+
+    Returns:
+        All tables, as Markdown, and where they lie.
+
+    Raises:
+        EvaluationError: Where there are no results, or some are damaged or not finished, or a
+            page names results that are not there.
+        OSError: Where a file cannot be read or written.
+    """
+    results = read_folders(folder)
+    filled = {path: fill(path, folder, results) for path in pages}
+    for place, evaluations in results.items():
+        write_figures(evaluations)
+        write_text(place / "report.md", page(evaluations))
+    for path, text in filled.items():
+        write_text(path, text)
+    texts = [report(evaluations, str(place)) for place, evaluations in results.items()]
+    return "\n".join([*texts, *(f"In {place / 'report.md'}" for place in results)])
+
+
+def write_figures(evaluations):
+    """Write the figures of one folder's results into it."""
+    folder, metric, errors = evaluations.folder, evaluations.gam, evaluations.semi_supervised
+    if metric is not None:
+        save_figure(folder / "gam.png", figures.metric_intervals(metric))
+        save_figure(folder / "gam-matrix.png", figures.tournament_matrix(metric))
+        for name, grid in metric.grids.items():
+            with replacing(folder / _grid(name)) as partial:
+                partial.write_bytes(base64.b64decode(grid.png))
+    if errors is not None:
+        save_figure(folder / "errors.png", figures.error_curves(errors))
+
+
+def _grid(name):
+    return f"samples-{name.replace('/', '-')}.png"
+
+
+def page(evaluations):
+    """Return what a folder's report.md says, as Markdown."""
+    return report(evaluations, _heading(evaluations, [evaluations.folder.resolve().name]))
+
+
+def _heading(evaluations, parts):
+    """The data set's name, and the parts of a path that say more than it."""
+    name = evaluations.dataset
+    words = [part.replace("-", " ") for part in parts if part != name]
+    return ", ".join([{"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(name, name), *words])
+
+
+def tables(results):
+    """Return the tables of one evaluation's results, as Markdown."""
+    if isinstance(results, MetricResults):
+        return metric_tables(results)
+    return error_table(results) if isinstance(results, ErrorResults) else quality_table(results)
+
+
+def report(evaluations, title, prefix="", level=1, brief=False):
+    """Return the report of one folder's results, as Markdown.
+
+    Args:
+        evaluations: `experiments.reports.folders.Evaluations`.
+        title: Heading.
+        prefix: What stands before the names of figures, such as `"results/mnist/"`.
+        level: Of the heading.
+        brief: Whether to leave out single pairs and runs where a model has several, and to say
+            where they are.
+    """
+    sub = "#" * (level + 1)
+    parts = [f"{'#' * level} {title}", _runs(evaluations)]
+    if evaluations.gam is not None:
+        grids = evaluations.gam.grids
+        shown = {run.model: run.name for run in reversed(evaluations.gam.runs)}.values()
+        seeds = {name: grid.seed for name, grid in grids.items() if not brief or name in shown}
+        parts += [
+            f"{sub} Generated images, not chosen",
+            " ".join(
+                f"![Images of {name}, latents of seed {seed}]({prefix}{_grid(name)})"
+                for name, seed in seeds.items()
+            ),
+            f"The first {SAMPLE_ROWS * SAMPLE_COLUMNS} images of each generator, in this order: "
+            + ", ".join(f"{name} (latents of seed {seed})" for name, seed in seeds.items())
+            + ".",
+            f"{sub} Generative adversarial metric",
+            metric_tables(evaluations.gam, brief),
+            f"![The metric of each pair]({prefix}gam.png) "
+            f"![All discriminators against all generators]({prefix}gam-matrix.png)",
+        ]
+    if evaluations.semi_supervised is not None:
+        parts += [
+            f"{sub} Semi-supervised classification",
+            error_table(evaluations.semi_supervised),
+            f"![Error against the number of labelled images]({prefix}errors.png)",
+        ]
+    if evaluations.sample_quality is not None:
+        parts += [f"{sub} Sample quality", quality_table(evaluations.sample_quality, brief)]
+    if brief:
+        parts.append(f"Every run and pair: [report.md]({prefix}report.md).")
+    return "\n\n".join(parts) + "\n"
+
+
+def _runs(evaluations):
+    """Return a table of all runs that the results are of."""
+    lines = [
+        [
+            name,
+            TITLES[run.model],
+            str(run.seed),
+            str(run.epochs),
+            str(run.batch_size),
+            run.precision,
+            *(parameters([run], part) for part in NETWORKS),
+        ]
+        for name, run in evaluations.runs.items()
+    ]
+    heads = ["run", "model", "seed", "epochs", "batch", "precision"]
+    return table([*heads, *SIZES], lines)
+
+
+def fill(path, folder, results):
+    """Return a Markdown file's text with its marked parts replaced.
+
+    Args:
+        path: The file.
+        folder: Folder that the names in the markers are relative to.
+        results: What `read_folders(folder)` gave.
+
+    Raises:
+        EvaluationError: Where a marker names a folder without results, or there is no marker, or
+            no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise EvaluationError(f"--readme must name Markdown files. Received: {path}, no file")
+    text = path.read_text(encoding="utf-8")
+    if not _PART.search(text):
+        raise EvaluationError(
+            f"{path}: has no part to replace, between <!-- report: ... --> or <!-- scores: ... --> "
+            "marks"
+        )
+
+    def replace(match):
+        name, place = match["name"], folder / match["name"]
+        if place not in results:
+            raise EvaluationError(f"{path}: names {name!r}, and {place} holds no results")
+        if match["kind"] == "scores":
+            return match[1] + scores(results[place]) + "\n" + match[4]
+        prefix = os.path.relpath(place, path.resolve().parent).replace(os.sep, "/") + "/"
+        heading = _heading(results[place], Path(name).parts[1:])
+        return match[1] + report(results[place], heading, prefix, level=3, brief=True) + match[4]
+
+    return _PART.sub(replace, text)

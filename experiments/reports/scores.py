@@ -1,0 +1,98 @@
+"""The short table of the front page: the paper's figures, ours, and who is better."""
+
+import numpy as np
+
+from experiments.reports.paper import ERRORS, METRIC, TITLES
+from experiments.reports.quality_tables import MEASURES
+from experiments.reports.text import difference, mean_and_deviation, table, welch
+
+CUT = "calibrated"
+"""The cut whose ratios are shown."""
+CONTROL = "nearest_labelled"
+RECOGNISED, DISTANCE = "recognised with confidence > 0.9", "Fréchet distance"
+
+
+def scores(evaluations):
+    """Return the short table of one folder of results, as Markdown.
+
+    Args:
+        evaluations: `experiments.reports.folders.Evaluations` with several runs of both models.
+    """
+    name = evaluations.dataset
+    both = TITLES.values()
+    heads = ["", *(f"paper: {title}" for title in both), *(f"ours: {title}" for title in both)]
+    heads += ["control", "better: difference, 95 % interval"]
+    lines = [
+        *_metric_lines(evaluations.gam, METRIC.get(name, {})),
+        *_error_lines(evaluations.semi_supervised, ERRORS.get(name, {})),
+        *_quality_lines(evaluations.sample_quality),
+    ]
+    return table(heads, lines)
+
+
+def _metric_lines(results, paper):
+    pairs = [pair.result for pair in results.pairs if pair.cut == CUT]
+    groups = [[run.name for run in results.runs_of(model)] for model in TITLES]
+    wins = results.tournaments[CUT].compare_groups(*groups)["wins"]
+    lines = []
+    for name, wanted in (("r_samples", "below 1"), ("r_test", "about 1")):
+        ratios = [getattr(pair, name) for pair in pairs]
+        lines.append(
+            [
+                f"metric, {name} ({wanted})",
+                "",
+                f"{paper[name]:.2f}" if paper else "",
+                "",
+                mean_and_deviation(ratios, ".2f"),
+                "",
+                f"CapsuleGAN wins {wins['b']}, convolutional GAN {wins['a']} of {len(pairs)} pairs",
+            ]
+        )
+    return lines
+
+
+def _error_lines(results, paper):
+    control = results.tables[CONTROL].mean
+    groups = [
+        np.transpose([results.tables[run.name].mean for run in results.runs_of(model)])
+        for model in TITLES
+    ]
+    lines = []
+    for row, n in enumerate(results.settings["n_labelled"]):
+        values = [group[row] for group in groups]
+        lines.append(
+            [
+                f"error, {n:,} labels",
+                *(f"{paper[model][n]:.3f}" if paper else "" for model in TITLES),
+                *(mean_and_deviation(group, ".3f") for group in values),
+                f"{control[row]:.3f}",
+                _better(*values, ".3f", lower=True),
+            ]
+        )
+    return lines
+
+
+def _quality_lines(results):
+    lines = []
+    for title, measure, spec, lower in (
+        ("recognised images", RECOGNISED, ".1%", False),
+        ("Fréchet distance", DISTANCE, ".2f", True),
+    ):
+        _, numbers = MEASURES[measure]
+        groups = [
+            [numbers(results.quality[run.name])[0] for run in results.runs_of(model)]
+            for model in TITLES
+        ]
+        ours = [mean_and_deviation(group, spec).replace("%", " %") for group in groups]
+        better = _better(*groups, spec, lower).replace("%", " %")
+        lines.append([title, "", "", *ours, "", better])
+    return lines
+
+
+def _better(convolutional, capsule, spec, lower):
+    """Name the better model where the interval of the difference leaves zero out."""
+    middle, low, high = welch(convolutional, capsule)
+    name = "neither"
+    if low > 0 or high < 0:
+        name = TITLES["capsule" if (middle < 0) == lower else "convolutional"]
+    return f"{name}: {difference(convolutional, capsule, spec)}"

@@ -1,0 +1,17 @@
+"""The images that runs are trained and evaluated on."""
+
+from capsgan_keras import load_dataset
+
+
+def load_images(source, data_dir, image_size, validation):
+    """Return the images of runs, a `Dataset`.
+
+    Args:
+        source, data_dir, image_size: As in `load_dataset`.
+        validation: How many training images take the place of the test images; None or 0 for none.
+
+    Raises:
+        DatasetError: Where they cannot be had, or as many cannot be held out.
+    """
+    dataset = load_dataset(source, data_dir, image_size)
+    return dataset.hold_out(validation) if validation else dataset
