@@ -3,16 +3,17 @@
 import re
 from pathlib import Path
 
-from experiments import report
+from experiments.reports.folders import read_folders
+from experiments.reports.pages import fill, page
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 
 
 def test_readme_and_results_agree():
-    results = report.read_folders(ROOT / "results")
+    results = read_folders(ROOT / "results")
     text = README.read_text(encoding="utf-8")
-    assert report.fill(README, ROOT / "results", results) == text
+    assert fill(README, ROOT / "results", results) == text
     marked = re.findall(r"<!-- report: (\S+) -->", text)
     linked = re.findall(r"\(results/(\S+)/report\.md\)", text)
     assert {ROOT / "results" / name for name in marked} <= set(results)
@@ -20,9 +21,9 @@ def test_readme_and_results_agree():
 
 
 def test_reports_and_results_agree():
-    for folder, files in report.read_folders(ROOT / "results").items():
+    for folder, evaluations in read_folders(ROOT / "results").items():
         written = (folder / "report.md").read_text(encoding="utf-8")
-        assert report.page(folder, files) == written
+        assert page(evaluations) == written
 
 
 def test_linked_files_exist():

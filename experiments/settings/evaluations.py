@@ -8,10 +8,10 @@ import dataclasses
 from pathlib import Path
 
 from experiments.settings.fields import (
+    anything,
     check_fields,
     not_negative,
     setting,
-    share,
     truth,
     whole_number,
     whole_numbers,
@@ -100,7 +100,7 @@ class TableSettings:
     )
     kernel: str = setting("knn", "rbf only for up to 12,000 points", choices=("knn", "rbf"))
     n_neighbors: int = setting(7, "neighbours, the point itself included", whole_number(1), int)
-    alpha: float = setting(0.2, "clamping factor", share, float)
+    alpha: float = setting(0.2, "clamping factor", anything, float)
     max_iter: int = setting(30, "largest number of iterations", whole_number(1), int)
     stratified: bool = setting(
         True,

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from experiments import cifar10, digits, mnist
-from experiments.command_line.arguments import parse
+from experiments.command_line.arguments import parse_settings
 from experiments.settings.training import Settings
 
 ROOT = Path(__file__).parents[3]
 
 
 def parsed(arguments="", *published):
-    return parse("digits", published or (digits.DIGITS,), "", shlex.split(arguments))
+    return parse_settings("digits", published or (digits.DIGITS,), "", shlex.split(arguments))
 
 
 def test_every_field_is_an_option_with_help(capsys):

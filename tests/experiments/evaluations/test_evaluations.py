@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsgan_keras import evaluation, load_dataset, load_run
+from capsgan_keras import load_dataset, load_run
 from capsgan_keras.evaluation import (
     ClassifierSettings,
     generative_adversarial_metric,
@@ -14,9 +14,10 @@ from capsgan_keras.evaluation import (
     semi_supervised_error,
 )
 from experiments import gam, sample_quality, semi_supervised
+from experiments.evaluations import semi_supervised as error_evaluation
 from experiments.evaluations.finished_runs import load_finished_runs
+from experiments.evaluations.gam import opponents
 from experiments.evaluations.result_file import ResultFile
-from experiments.gam import opponents
 
 SMALL = ["--n-labelled", "20"]
 METRIC = ["--samples", "40", "--verbose", "0"]
@@ -100,14 +101,14 @@ def test_table_is_the_librarys(run_paths, tmp_path, capsys):
 
 
 def test_settings_are_chosen_on_training_images(run_paths, tmp_path, monkeypatch, capsys):
-    choose = evaluation.choose_settings
+    choose = error_evaluation.choose_settings
 
     def choose_apart(*arguments, **options):
         first, second = choose(*arguments, **options)
         assert first.candidates_n_neighbors == (5, 7, 10, 15, 20)  # no more than 20 labels
         return first, dataclasses.replace(second, n_neighbors=first.n_neighbors + 2, alpha=0.35)
 
-    monkeypatch.setattr(evaluation, "choose_settings", choose_apart)
+    monkeypatch.setattr(error_evaluation, "choose_settings", choose_apart)
     arguments = [run_paths[0], *TABLE, "--choose-settings", "--output", str(tmp_path)]
     assert semi_supervised.main(arguments) == 0
     results = read(tmp_path / "semi_supervised.json")["results"]

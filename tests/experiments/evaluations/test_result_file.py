@@ -52,7 +52,7 @@ def test_a_damaged_file_is_replaced_on_request_only(tmp_path, text):
 
 def test_what_is_no_result_file_is_never_replaced(tmp_path):
     path = tmp_path / "metric.json"
-    path.write_text('{"format": "metric", "identity": {}, "results": {}}')
+    path.write_text('{"format": "capsgan_keras metric 1", "identity": {}, "results": {}}')
     with pytest.raises(EvaluationError, match=r"holds no results: it lacks finished$"):
         ResultFile(path, "metric", {}, overwrite=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments import cifar10, mnist
-from experiments.evaluations.result_file import differences_between
+from experiments.settings.differences import differences
 from experiments.training.networks import build_gan
 
 RESULTS = Path(__file__).parents[3] / "results"
@@ -33,7 +33,7 @@ def test_published_runs_are_those_of_the_settings(settings, model):
         asked = dataclasses.replace(settings, seed=seed).identity(model)
         asked |= {"precision": config["settings"]["precision"]}
         stored = {"validation": 0} | config["settings"]  # older runs could not hold images out
-        assert not differences_between(stored, json.loads(json.dumps(asked)))
+        assert not differences(stored, json.loads(json.dumps(asked)))
     gan = build_gan(settings, model, tuple(config["dataset"]["image_shape"]), steps=10)
     for part, count in metrics["parameters"].items():
         assert getattr(gan, part).count_params() == count

@@ -10,19 +10,19 @@ from scipy import stats
 
 from capsgan_keras import load_run
 from capsgan_keras.plotting import image_grid
-from capsgan_keras.runs.directory import sample_images
+from capsgan_keras.runs import sample_images
 from experiments import gam, report, sample_quality, semi_supervised
-from experiments.evaluations.result_file import read_results
+from experiments.evaluations.result_file import read_content
+from experiments.evaluations.results import RunRecord, results_from
+from experiments.reports.error_tables import error_table
 from experiments.reports.figures import error_curves, metric_intervals
-from experiments.reports.tables import (
-    NETWORKS,
-    difference,
-    error_table,
-    metric_tables,
-    parameters,
-    quality_table,
-    table,
-)
+from experiments.reports.folders import Evaluations, read_folders
+from experiments.reports.metric_tables import metric_tables
+from experiments.reports.pages import fill
+from experiments.reports.pages import report as report_of
+from experiments.reports.quality_tables import quality_table
+from experiments.reports.text import NETWORKS, difference, parameters, table
+from experiments.settings.evaluations import result_format
 
 README = "# Title\n\n<!-- report: digits -->\nold\n<!-- end of report -->\n\nThe rest.\n"
 
@@ -45,6 +45,16 @@ def results(evaluated, tmp_path):
     return shutil.copytree(evaluated, tmp_path / "results")
 
 
+def read(folder, name):
+    """Return the content of a result file in digits/ below a folder."""
+    return read_content(folder / "digits" / f"{name}.json", name)
+
+
+def restored(folder, name, content):
+    """Return the results that a file of this content holds."""
+    return results_from(folder / f"{name}.json", name, content)
+
+
 def picture(path):
     return np.asarray(Image.open(io.BytesIO(path.read_bytes())))
 
@@ -60,7 +70,7 @@ def test_tables_and_figures(results, finished_runs, capsys):
     # The balance of the margin loss is 1.9 / 3, found to about 1e-4.
     assert "| paper (0.5) |" in text
     assert "| calibrated (0.5, 0.633) |" in text
-    content = read_results(folder / "semi_supervised.json", semi_supervised.KIND)
+    content = read(results, "semi_supervised")
     errors = np.array(content["results"]["tables"]["capsule-seed0"]["errors"])
     cells = [f"{row.mean():.4f} ± {row.std(ddof=1):.4f}" for row in errors]
     sizes = [f"{run_of(content, 'capsule-seed0')['parameters'][part]:,}" for part in NETWORKS]
@@ -98,7 +108,7 @@ def test_readme_is_filled(results, tmp_path):
     assert text.startswith("# Title\n\n<!-- report: digits -->\n### digits\n")
     assert text.endswith("<!-- end of report -->\n\nThe rest.\n")
     assert "(results/digits/errors.png)" in text
-    assert report.fill(readme, results, report.read_folders(results)) == text
+    assert fill(readme, results, read_folders(results)) == text
 
 
 def test_readme_has_parts_of_folders_within_folders(results, tmp_path):
@@ -115,29 +125,35 @@ def test_readme_has_parts_of_folders_within_folders(results, tmp_path):
 
 
 def test_papers_figures_stand_beside(evaluated):
-    content = read_results(evaluated / "digits" / "gam.json")
-    identity = content["identity"] | {"dataset": {"name": "mnist"}}
-    text = metric_tables(identity, content["results"])
+    content = read(evaluated, "gam")
+    content["identity"]["dataset"]["name"] = "mnist"
+    text = metric_tables(restored(evaluated, "gam", content))
     assert "| paper | not stated | 0.79 | 1.00 |  |  |  | not stated |" in text
-    content = read_results(evaluated / "digits" / "semi_supervised.json")
-    settings = content["identity"]["settings"] | {"n_labelled": [100, 1_000]}
-    identity = content["identity"] | {"dataset": {"name": "cifar10"}, "settings": settings}
-    text = error_table(identity, content["results"])
+    content = read(evaluated, "semi_supervised")
+    content["identity"]["dataset"]["name"] = "cifar10"
+    content["identity"]["settings"]["n_labelled"] = [100, 1_000]
+    text = error_table(restored(evaluated, "semi_supervised", content))
     assert "| CapsuleGAN, paper | 0.7983 | 0.7496 | not stated | not stated |" in text
     assert "| convolutional GAN, paper | 0.8305 | 0.7587 | not stated | not stated |" in text
 
 
 def test_seeds_are_summed_up(evaluated):
-    content = read_results(evaluated / "digits" / "semi_supervised.json")
-    identity, results = content["identity"], content["results"]
-    first = next(run for run in identity["runs"] if run["model"] == "capsule")
-    identity = identity | {"runs": [*identity["runs"], first | {"name": "capsule-seed1"}]}
-    better = results["tables"]["capsule-seed0"] | {"mean": [0.1, 0.2]}
-    tables = results["tables"] | {"capsule-seed1": better}
-    means = np.array([tables[f"capsule-seed{k}"]["mean"] for k in (0, 1)])
+    content = read(evaluated, "semi_supervised")
+    runs, tables = content["identity"]["runs"], content["results"]["tables"]
+    first = next(run for run in runs if run["model"] == "capsule")
+    runs.append(first | {"name": "capsule-seed1"})
+    tables["capsule-seed1"] = with_means(tables["capsule-seed0"], [0.1, 0.2])
+    means = np.array([tables["capsule-seed0"]["mean"], [0.1, 0.2]])
     mean, deviation = means.mean(axis=0)[0], means.std(axis=0, ddof=1)[0]
-    text = error_table(identity, results | {"tables": tables})
+    text = error_table(restored(evaluated, "semi_supervised", content))
     assert f"| CapsuleGAN, ours, 2 seeds | {mean:.4f} ± {deviation:.4f} |" in text
+
+
+def with_means(stored, means):
+    """Return a stored table whose draws all have these errors."""
+    means = dict(zip(stored["settings"]["n_labelled"], means, strict=True))
+    cells = [cell | {"error": means[cell["n_labelled"]]} for cell in stored["cells"]]
+    return stored | {"cells": cells}
 
 
 def test_differences_have_welchs_interval():
@@ -149,16 +165,17 @@ def test_differences_have_welchs_interval():
 
 
 def test_errors_of_several_seeds_of_both_models_are_compared(evaluated):
-    content = read_results(evaluated / "digits" / "semi_supervised.json")
+    content = read(evaluated, "semi_supervised")
     identity, tables = content["identity"], content["results"]["tables"]
-    assert "less" not in error_table(identity, content["results"])
-    more = [run | {"name": run["name"].replace("seed0", "seed1")} for run in identity["runs"]]
-    identity = identity | {"runs": [*identity["runs"], *more]}
+    assert "less" not in error_table(restored(evaluated, "semi_supervised", content))
+    identity["runs"] += [
+        run | {"name": run["name"].replace("seed0", "seed1")} for run in identity["runs"]
+    ]
     errors = {"capsule": ([0.5, 0.4], [0.6, 0.4]), "convolutional": ([0.2, 0.1], [0.4, 0.1])}
     for model, means in errors.items():
         for seed, mean in enumerate(means):
-            tables = tables | {f"{model}-seed{seed}": tables[f"{model}-seed0"] | {"mean": mean}}
-    text = error_table(identity, content["results"] | {"tables": tables})
+            tables[f"{model}-seed{seed}"] = with_means(tables[f"{model}-seed0"], mean)
+    text = error_table(restored(evaluated, "semi_supervised", content))
     first = difference([0.2, 0.4], [0.5, 0.6], ".4f")
     assert first.startswith("+0.2500 [-")
     row = f"| CapsuleGAN less convolutional GAN, 95 % interval | {first} | +0.3000 |  |  |"
@@ -169,9 +186,7 @@ def test_errors_of_several_seeds_of_both_models_are_compared(evaluated):
 def test_qualities_of_several_seeds_of_both_models_are_compared():
     names = {"capsule-seed0": 0.5, "capsule-seed1": 0.7}
     names |= {"convolutional-seed0": 0.9, "convolutional-seed1": 0.8}
-    runs = [{"name": n, "model": n.split("-")[0], "parameters": {}} for n in names]
-    measured = {"quality": {name: quality(share) for name, share in names.items()}}
-    text = quality_table({"runs": runs, "dataset": {"name": "digits"}}, measured, brief=True)
+    text = quality_table(qualities(names), brief=True)
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in lines}) == 1
     assert lines[0].endswith("| CapsuleGAN less convolutional GAN, 95 % interval |")
@@ -181,16 +196,36 @@ def test_qualities_of_several_seeds_of_both_models_are_compared():
     assert "Welch" in text
 
 
+def qualities(names):
+    """Return the results of runs with some shares of recognised images."""
+    runs = [record(name) for name in names]
+    identity = {"dataset": {"name": "digits", "checksum": ""}, "runs": runs, "settings": {}}
+    measured = {"quality": {name: quality(share) for name, share in names.items()}}
+    content = {"identity": identity, "results": measured}
+    return results_from("sample_quality.json", "sample_quality", content)
+
+
+def record(name):
+    """What a result file says of a run."""
+    training = {"epochs": 2, "batch_size": 256, "precision": "float32", "gan_checksum": name}
+    networks = {"generator": 1, "discriminator": 2}
+    seed = int(name[-1])
+    named = {"name": name, "model": name.split("-")[0], "seed": seed, "parameters": networks}
+    return training | named
+
+
 def quality(confident):
     """What `sample_quality.json` says of a run with a share of recognised images."""
     manifold = {"precision": 0.5, "recall": 0.25, "density": 0.5, "coverage": 0.25}
     numbers = {"class_entropy": 2.0, "classifier_score": 7.0, "frechet_distance": 1.0}
+    shares = {"threshold": 0.9, "classes": [0.25, 0.75], "classes_of_confident": None}
+    distances = {"generated_median": 1.0, "held_out_median": 0.0, "closer_than_held_out": 0.0}
     return numbers | {
-        "confident": {"confident": confident},
+        "confident": shares | {"confident": confident},
         "class_shares": [0.25, 0.75],
         "kernel_distance": 0.125,
-        "manifold": manifold,
-        "memorising": {"ratio": None},
+        "manifold": manifold | {"n_neighbors": 5},
+        "memorising": distances | {"ratio": None, "copies": 0},
         "classifier": {"test_accuracy": 0.99},
         "n_samples": 10,
         "n_real": 10,
@@ -199,12 +234,9 @@ def quality(confident):
 
 def test_a_brief_table_has_the_means_of_seeds_alone():
     """One model with two seeds, one with one: means stand for the first, a run for the other."""
-    networks = {"generator": 1, "discriminator": 2}
     names = {"capsule-seed0": 0.5, "capsule-seed1": 0.7, "convolutional-seed0": 0.9}
-    runs = [{"name": n, "model": n.split("-")[0], "parameters": networks} for n in names]
-    measured = {"quality": {name: quality(share) for name, share in names.items()}}
-    identity = {"runs": runs, "dataset": {"name": "digits"}}
-    text = quality_table(identity, measured, brief=True)
+    results = qualities(names)
+    text = quality_table(results, brief=True)
     lines = {line.split(" | ")[0]: line for line in text.splitlines()}
     assert lines["| "] == "|  | convolutional-seed0 | CapsuleGAN, 2 seeds |"
     expected = "| recognised with confidence > 0.9 | 0.900 | 0.600 ± 0.141 |"
@@ -212,7 +244,7 @@ def test_a_brief_table_has_the_means_of_seeds_alone():
     assert lines["| precision / recall"].endswith("| 0.500 ± 0.000 / 0.250 ± 0.000 |")
     assert text.count("undefined") == 2
     assert "over the seeds" in text
-    whole = quality_table(identity, measured)
+    whole = quality_table(results)
     assert whole.splitlines()[0].endswith("| CapsuleGAN, 2 seeds | capsule-seed0 | capsule-seed1 |")
 
 
@@ -221,8 +253,8 @@ def two_seeds(evaluated):
     """The metric and the errors as if capsule-seed0 had a twin, on MNIST."""
     files = {}
     for name in ("gam", "semi_supervised"):
-        files[name] = read_results(evaluated / "digits" / f"{name}.json")
-        identity, found = files[name]["identity"], files[name]["results"]
+        content = read(evaluated, name)
+        identity, found = content["identity"], content["results"]
         first = next(run for run in identity["runs"] if run["name"] == "capsule-seed0")
         identity["runs"].append(first | {"name": "capsule-seed1", "seed": 1})
         identity["dataset"]["name"] = "mnist"
@@ -236,12 +268,13 @@ def two_seeds(evaluated):
                     row["on_samples"]["capsule-seed1"] = row["on_samples"]["capsule-seed0"]
         else:
             found["tables"]["capsule-seed1"] = found["tables"]["capsule-seed0"]
-    return files
+        files[name] = restored(evaluated, name, content)
+    return Evaluations(folder=evaluated, **files)
 
 
 def test_pairs_of_seeds_are_summed_up(two_seeds):
-    identity, found = two_seeds["gam"]["identity"], two_seeds["gam"]["results"]
-    text = metric_tables(identity, found, brief=True)
+    results = two_seeds.gam
+    text = metric_tables(results, brief=True)
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in lines}) == 1
     assert [line.split(" | ")[0] for line in lines[2:]] == [
@@ -249,33 +282,33 @@ def test_pairs_of_seeds_are_summed_up(two_seeds):
         "| ours, cut 0.5",
         "| ours, cut calibrated",
     ]
-    pair = next(pair for pair in found["pairs"] if pair["cut"] == "paper")
-    ratio = f"{pair['r_samples']:.3f}"
+    pair = next(pair.result for pair in results.pairs if pair.cut == "paper")
+    ratio = f"{pair.r_samples:.3f}"
     assert f"| ours, cut 0.5 | {ratio} ± 0.000 ({ratio} to {ratio}) | " in text
-    assert f"| {pair['auc']['d_a']:.3f} | {pair['auc']['d_b']:.3f} | " in text
+    assert f"| {pair.auc['d_a']:.3f} | {pair.auc['d_b']:.3f} | " in text
     assert "in brackets" not in text
-    whole = metric_tables(identity, found)
+    whole = metric_tables(results)
     assert whole.startswith(text)
     assert "convolutional-seed0 against capsule-seed1" in whole
 
 
 def test_a_brief_report_shows_one_run_of_each_model(two_seeds):
-    text = report.markdown(two_seeds, "digits", brief=True)
+    text = report_of(two_seeds, "digits", brief=True)
     images = [line for line in text.splitlines() if "![Images of" in line]
     assert [line.count("![Images of") for line in images] == [2]
     assert "capsule-seed1" not in images[0]
     caption = next(line for line in text.splitlines() if line.startswith("The first 100 images"))
-    grids = two_seeds["gam"]["results"]["grids"]
+    grids = two_seeds.gam.grids
     for name in ("convolutional-seed0", "capsule-seed0"):
-        assert f"{name} (latents of seed {grids[name]['seed']})" in caption
+        assert f"{name} (latents of seed {grids[name].seed})" in caption
     assert caption.count("latents") == 2
     assert "[report.md](report.md)" in text
-    assert report.markdown(two_seeds, "digits").count("![Images of") == 3
+    assert report_of(two_seeds, "digits").count("![Images of") == 3
 
 
 def test_figures_name_each_model_once(two_seeds):
     for name, draw in (("gam", metric_intervals), ("semi_supervised", error_curves)):
-        drawn = draw(two_seeds[name]["identity"], two_seeds[name]["results"])
+        drawn = draw(getattr(two_seeds, name))
         labels = [text.get_text() for text in drawn.legends[0].get_texts()]
         assert len(labels) == len(set(labels))
         assert any("paper" in label for label in labels)
@@ -289,7 +322,7 @@ def run_of(content, name):
 
 def test_parameters_stand_beside_each_row(evaluated):
     """Of G, and of both discriminators: those of the runs' own records."""
-    content = read_results(evaluated / "digits" / "gam.json")
+    content = read(evaluated, "gam")
     capsule, convolutional = (
         run_of(content, f"{model}-seed0")["parameters"] for model in ("capsule", "convolutional")
     )
@@ -297,7 +330,7 @@ def test_parameters_stand_beside_each_row(evaluated):
     assert capsule["discriminator"] != convolutional["discriminator"]
     g, d_caps = (f"{capsule[part]:,}" for part in NETWORKS)
     d_conv = f"{convolutional['discriminator']:,}"
-    text = metric_tables(content["identity"], content["results"])
+    text = metric_tables(restored(evaluated, "gam", content))
     rows = [line for line in text.splitlines() if line.startswith("| convolutional-seed0 against")]
     assert len(rows) == 2
     assert all(row.endswith(f"| {g} | {d_conv} | {d_caps} |") for row in rows)
@@ -306,8 +339,7 @@ def test_parameters_stand_beside_each_row(evaluated):
         assert len(rows) == 2
         assert all(row.endswith(f"| {g} | {size} |") for row in rows)
 
-    content = read_results(evaluated / "digits" / "semi_supervised.json")
-    text = error_table(content["identity"], content["results"])
+    text = error_table(read_folders(evaluated)[evaluated / "digits"].semi_supervised)
     rows = {line.split(" | ")[0]: line for line in text.splitlines()}
     assert rows["| convolutional GAN, ours"].endswith(f"| {g} | {d_conv} |")
     assert rows["| real images"].endswith("| none | none |")
@@ -315,22 +347,27 @@ def test_parameters_stand_beside_each_row(evaluated):
 
 def test_parameters_that_were_not_recorded_are_said(evaluated):
     for name, make in (("gam", metric_tables), ("semi_supervised", error_table)):
-        content = read_results(evaluated / "digits" / f"{name}.json")
+        content = read(evaluated, name)
         del run_of(content, "capsule-seed0")["parameters"]
-        assert "not recorded" in make(content["identity"], content["results"])
-        assert "not recorded" in report.markdown({name: content}, "digits")
-    one, other = {"parameters": {"generator": 1_000}}, {"parameters": {"generator": 20}}
+        results = restored(evaluated, name, content)
+        assert "not recorded" in make(results)
+        evaluations = Evaluations(folder=evaluated, **{name: results})
+        assert "not recorded" in report_of(evaluations, "digits")
+    one, other, without = (
+        RunRecord(**record("capsule-seed0") | {"parameters": parameters})
+        for parameters in ({"generator": 1_000}, {"generator": 20}, None)
+    )
     assert parameters([one, one], "generator") == "1,000"
-    assert parameters([one, other, {}], "generator") == "1,000 / 20 / not recorded"
+    assert parameters([one, other, without], "generator") == "1,000 / 20 / not recorded"
 
 
 def test_undefined_ratios_are_said(evaluated):
-    content = read_results(evaluated / "digits" / "gam.json")
+    content = read(evaluated, "gam")
     pair = content["results"]["pairs"][0]
     pair |= {"r_samples": None, "r_samples_interval": [None, None]}
-    assert "undefined (denominator 0)" in metric_tables(content["identity"], content["results"])
-    folder_files = {"gam": content}
-    assert "undefined" in report.markdown(folder_files, "digits")
+    results = restored(evaluated, "gam", content)
+    assert "undefined (denominator 0)" in metric_tables(results)
+    assert "undefined" in report_of(Evaluations(folder=evaluated, gam=results), "digits")
 
 
 def test_sample_quality_is_reported(results, finished_runs, tmp_path, monkeypatch, capsys):
@@ -381,7 +418,7 @@ def test_errors(results, tmp_path, capsys):
     assert report.main([str(results), "--readme", str(readme)]) == 2
     assert "names 'mnist'" in capsys.readouterr().err
     assert report.main([str(results), "--readme", str(tmp_path / "none.md")]) == 2
-    assert "--readme must be a Markdown file" in capsys.readouterr().err
+    assert "--readme must name Markdown files" in capsys.readouterr().err
     readme.write_text("nothing")
     assert report.main([str(results), "--readme", str(readme)]) == 2
     assert "has no part" in capsys.readouterr().err
@@ -390,7 +427,7 @@ def test_errors(results, tmp_path, capsys):
     path.write_text(json.dumps(content | {"finished": False}))
     assert report.main([str(results)]) == 2
     assert "gam.json: is not finished" in capsys.readouterr().err
-    path.write_text(json.dumps(content | {"format": semi_supervised.KIND}))
+    path.write_text(json.dumps(content | {"format": result_format("semi_supervised")}))
     assert report.main([str(results)]) == 2
     assert "holds results of capsgan_keras semi_supervised 1" in capsys.readouterr().err
     path.write_text("{")

@@ -4,10 +4,9 @@ import pytest
 
 from capsgan_keras import CapsuleGAN, ConvolutionalGAN
 from capsgan_keras.layers import CapsuleLayer, PrimaryCap
-from capsgan_keras.losses import MarginLoss
 from experiments.errors import SettingsError
 from experiments.settings.training import Settings
-from experiments.training.networks import build_gan, equilibrium, learning_rate
+from experiments.training.networks import build_gan, learning_rate
 
 GREY, COLOURED = (28, 28, 1), (32, 32, 3)
 
@@ -172,14 +171,3 @@ def test_either_model_takes_every_loss(model, name, on_real, on_generated):
 def test_what_fits_no_network_is_a_settings_error(image_shape, settings, message):
     with pytest.raises(SettingsError, match=f"^capsule: no network for these images.*{message}"):
         build_gan(Settings(**settings), "capsule", image_shape)
-
-
-def test_equilibrium_minimises_the_discriminators_loss():
-    outputs = np.linspace(0.0, 1.0, 3001, dtype="float32")[:, np.newaxis]
-    margin = MarginLoss(reduction=None)
-    ones = np.ones_like(outputs)
-    total = np.asarray(margin(ones, outputs)) + np.asarray(margin(0 * ones, outputs))
-    assert equilibrium(MarginLoss()) == pytest.approx(0.95 / 1.5)
-    assert equilibrium(MarginLoss()) == pytest.approx(outputs[total.argmin(), 0], abs=1e-3)
-    assert equilibrium(keras.losses.BinaryCrossentropy()) == 0.5
-    assert equilibrium(keras.losses.MeanSquaredError()) == 0.5

@@ -7,6 +7,7 @@ import pytest
 from capsgan_keras import load_pretrained, load_run
 from capsgan_keras.pretrained.half_precision import in_float32
 from experiments import gam, publish, semi_supervised
+from experiments.publishing import storing
 
 IMAGES = ["--images", "50"]
 
@@ -119,7 +120,7 @@ def refused(arguments, tmp_path, capsys):
 
 
 def test_too_large_files_are_refused(run_paths, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(publish, "MAXIMUM_BYTES", 20_000)
+    monkeypatch.setattr(storing, "MAXIMUM_BYTES", 20_000)
     error = refused(run_paths[:1], tmp_path, capsys)
     assert "in float16, more than the 0.02 MB that the package takes" in error
     assert "'generator': " in error
