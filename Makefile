@@ -19,6 +19,10 @@ notebooks-outputs: .venv/installed-notebooks
 		--ExecutePreprocessor.extra_arguments=--IPKernelApp.capture_fd_output=False \
 		--ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
+# The site, into site/. A broken link, anchor or reference fails.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
+
 bench: .venv/installed
 	.venv/bin/python -m benchmarks
 
@@ -38,7 +42,11 @@ bench: .venv/installed
 	.venv/bin/python -m pip install --quiet --editable '.[notebooks]'
 	touch $@
 
-clean:
-	rm -rf .venv build *.egg-info
+.venv/installed-docs: .venv/installed
+	.venv/bin/python -m pip install --quiet --editable '.[docs]'
+	touch $@
 
-.PHONY: demo test notebooks notebooks-outputs bench clean
+clean:
+	rm -rf .venv build site *.egg-info
+
+.PHONY: demo test notebooks notebooks-outputs docs bench clean

@@ -32,7 +32,7 @@ TUNED = Settings(
     epochs=12,
     batch_size=64,
     # As on MNIST, but without categories: some of them end in one glaring image each
-    # (docs/design.md, 2.3).
+    # (docs/trials.md).
     beta_1=0.0,
     beta_2=0.99,
     decay=0.5,
@@ -48,7 +48,7 @@ TUNED = Settings(
     # The capsule discriminator is better without.
     convolutional_dropout=0.3,
 )
-"""Found in short trials, set against others on held-out training images (docs/design.md, 2.3)."""
+"""Found in short trials, set against others on held-out training images (docs/trials.md)."""
 
 PAPER = dataclasses.replace(
     mnist.PAPER,
@@ -58,7 +58,7 @@ PAPER = dataclasses.replace(
     upsampling="nearest",
     generator_kernel_size=5,
     # DCGAN's rate for all networks. With MNIST's, the generator's five times as high, pixels were
-    # black, white or glaring after two epochs (docs/design.md, 2.3).
+    # black, white or glaring after two epochs (docs/trials.md).
     generator_learning_rate=2e-4,
     capsule_learning_rate=2e-4,
     convolutional_learning_rate=2e-4,

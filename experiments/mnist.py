@@ -28,7 +28,7 @@ TUNED = Settings(
     epochs=14,
     batch_size=64,
     # Adam without momentum and few latents: in trials worth six or seven points of recognised
-    # images together; categories beside them: worth ten (docs/design.md, 2.3).
+    # images together; categories beside them: worth ten (docs/trials.md).
     beta_1=0.0,
     beta_2=0.99,
     decay=0.5,
@@ -79,7 +79,7 @@ PAPER = Settings(
     generator_ema=0.0,
     # It is silent on batch and rates. Batch and momenta are DCGAN's. With DCGAN's rate of 2e-4 for
     # both players the capsule discriminator was right about 99.8 % of the second epoch's images and
-    # images were noise (docs/design.md, 2.3), so the rates are the study's, to the last step.
+    # images were noise (docs/trials.md), so the rates are the study's, to the last step.
     batch_size=128,
     beta_1=0.5,
     beta_2=0.999,
