@@ -21,6 +21,7 @@ from experiments.reports.metric_tables import metric_tables
 from experiments.reports.pages import fill
 from experiments.reports.pages import report as report_of
 from experiments.reports.quality_tables import quality_table
+from experiments.reports.scores import error_lines, metric_lines, quality_lines
 from experiments.reports.text import NETWORKS, difference, parameters, table
 from experiments.settings.evaluations import result_format
 
@@ -304,6 +305,28 @@ def test_a_brief_report_shows_one_run_of_each_model(two_seeds):
     assert caption.count("latents") == 2
     assert "[report.md](report.md)" in text
     assert report_of(two_seeds, "digits").count("![Images of") == 3
+
+
+def test_the_short_table_names_the_better_model():
+    better = {"capsule-seed0": 0.9, "capsule-seed1": 0.91, "capsule-seed2": 0.92}
+    worse = {"convolutional-seed0": 0.5, "convolutional-seed1": 0.52, "convolutional-seed2": 0.51}
+    alike = {name: share for name, share in zip(worse, (0.8, 0.95, 0.99), strict=True)}
+    for others, winner in ((worse, "CapsuleGAN"), (alike, "neither")):
+        line = quality_lines(qualities(better | others))[0]
+        shares = [np.array(list(group.values())) for group in (others, better)]
+        expected = difference(*shares, ".1%").replace("%", " %")
+        assert line[-1] == f"{winner}: {expected}"
+        assert line[4].startswith("91.0 % ± 1.0 %")
+
+
+def test_the_short_table_has_the_papers_figures_and_the_control(two_seeds):
+    lines = error_lines(two_seeds.semi_supervised, {})
+    assert [line[0] for line in lines] == ["error, 20 labels", "error, 40 labels"]
+    controls = two_seeds.semi_supervised.tables["nearest_labelled"].mean
+    assert [line[5] for line in lines] == [f"{error:.3f}" for error in controls]
+    lines = metric_lines(two_seeds.gam, {"r_samples": 0.79, "r_test": 1.0})
+    assert [line[2] for line in lines] == ["0.79", "1.00"]
+    assert all("of 2 pairs" in line[-1] for line in lines)
 
 
 def test_figures_name_each_model_once(two_seeds):
