@@ -72,8 +72,7 @@ def measure(finished_runs, settings, path, overwrite=False, verbose=1, cache_dir
     """
     import keras
 
-    from capsgan_keras.evaluation import load_or_train_classifier
-    from capsgan_keras.evaluation.quality import sample_quality
+    from capsgan_keras.evaluation import load_or_train_classifier, sample_quality
     from experiments.evaluations.result_file import ResultFile
     from experiments.reports.tables import of_validation, quality_table
 
