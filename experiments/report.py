@@ -166,9 +166,12 @@ def page(place, files):
 
 def _heading(files, parts):
     """The data set's name, and the parts of a path that say more than it."""
+    # Only here, so that --help does not wait for Keras.
+    from capsgan_keras.datasets.registry import dataset_title
+
     name = next(iter(files.values()))["identity"]["dataset"]["name"]
     words = [part.replace("-", " ") for part in parts if part != name]
-    return ", ".join([{"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(name, name), *words])
+    return ", ".join([dataset_title(name), *words])
 
 
 def markdown(files, title, prefix="", level=1, brief=False):

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from capsgan_keras.datasets.registry import REGISTERED
 from capsgan_keras.evaluation.quality.classifier import (
     ClassifierSettings,
     ImageClassifier,
@@ -16,9 +17,6 @@ from capsgan_keras.evaluation.quality.classifier import (
 )
 from capsgan_keras.files import replacing, write_json
 from capsgan_keras.runs.provenance import versions
-
-MINIMUM_ACCURACY = {"mnist": 0.985, "cifar10": 0.80}
-"""Test accuracy below which a data set's classifier is refused."""
 
 
 class PoorClassifierError(ValueError):
@@ -42,7 +40,7 @@ def load_or_train_classifier(
         cache_dir: folder for the files; made if there is none.
         settings: `ClassifierSettings`. Defaults to `ClassifierSettings.for_images`.
         minimum_accuracy: float in [0, 1]. Test accuracy below which the classifier is refused.
-            Defaults to 0.985 for MNIST, 0.80 for CIFAR-10 and 0 for others.
+            Defaults to that of the data set's definition, and to 0 where it has none.
         callbacks: Keras callbacks for `fit`, for instance one that shows the progress.
 
     Returns:
@@ -62,7 +60,8 @@ def load_or_train_classifier(
     image_shape = tuple(int(side) for side in dataset.x_train.shape[1:])
     settings = settings or ClassifierSettings.for_images(image_shape, len(dataset.x_train))
     if minimum_accuracy is None:
-        minimum_accuracy = MINIMUM_ACCURACY.get(dataset.name, 0.0)
+        known = REGISTERED.get(dataset.name)
+        minimum_accuracy = known.minimum_accuracy if known else 0.0
     described = {
         "dataset": dataset.name,
         "dataset_checksum": dataset.checksum,
