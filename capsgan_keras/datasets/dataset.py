@@ -17,7 +17,6 @@ class DatasetError(ValueError):
 
     ```python
     from capsgan_keras.datasets import DatasetError, load_dataset
-
     try:
         load_dataset("no such folder")
     except DatasetError as error:
@@ -47,7 +46,6 @@ class Dataset:
     ```python
     import numpy as np
     from capsgan_keras.datasets import Dataset
-
     images, labels = np.zeros((10, 28, 28, 1), np.uint8), np.arange(10)
     dataset = Dataset("zeros", images, labels, images[:2], labels[:2])
     print(dataset.hold_out(3).x_train.shape)  # (7, 28, 28, 1)

@@ -52,7 +52,6 @@ class DatasetDefinition:
 
     ```python
     from capsgan_keras.datasets import DatasetDefinition
-
     definition = DatasetDefinition(
         name="coins",
         title="Coins",

@@ -60,7 +60,6 @@ def load_dataset(
 
     ```python
     from capsgan_keras.datasets import load_dataset
-
     (x_train, y_train), (x_test, y_test) = load_dataset("digits", image_size=16)
     print(x_train.shape)  # (1437, 16, 16, 1)
     ```

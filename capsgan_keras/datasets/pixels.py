@@ -28,7 +28,6 @@ def scale_images(images: np.ndarray) -> np.ndarray:
     ```python
     import numpy as np
     from capsgan_keras.datasets import scale_images
-
     print(scale_images(np.array([0, 255], np.uint8)))  # [-1.  1.]
     ```
     """
@@ -58,7 +57,6 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     ```python
     import numpy as np
     from capsgan_keras.datasets import to_uint8
-
     print(to_uint8(np.array([-1.0, 0.0, 1.0])))  # [  0 128 255]
     ```
     """

@@ -36,7 +36,6 @@ def register_dataset(definition: DatasetDefinition) -> DatasetDefinition:
     ```python
     import numpy as np
     from capsgan_keras.datasets import DatasetDefinition, load_dataset, register_dataset
-
     def load():
         images, labels = np.zeros((6, 32, 32), np.uint8), np.arange(6) % 2
         return [("made up", array) for array in (images, labels, images[:2], labels[:2])]
