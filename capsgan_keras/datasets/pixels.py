@@ -111,7 +111,7 @@ def convert_images(
     Returns:
         uint8 `(n, height, width, channels)`; `images` itself where nothing changes.
     """
-    # As above.
+    # Only images of another size or number of channels need Pillow.
     from PIL import Image
 
     shape = (*(image_size or images.shape[1:3]), channels or images.shape[3])

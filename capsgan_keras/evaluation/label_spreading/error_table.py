@@ -184,8 +184,8 @@ def semi_supervised_controls(
 
     Returns:
         `"nearest_labelled"` (1-nearest neighbour on the labelled images), `"labels_only"` (label
-        spreading on them) and `"real_unlabelled"` (label spreading with `n_unlabelled` real
-        images of the pool besides).
+        spreading on them) and `"real_unlabelled"` (label spreading on them and `n_unlabelled`
+        other images of the pool).
 
     Raises:
         ValueError: As `semi_supervised_error`.

@@ -29,8 +29,18 @@ class PoorClassifierError(ValueError):
     Example:
 
     ```python
-    from capsgan_keras.evaluation import PoorClassifierError
-    print(issubclass(PoorClassifierError, ValueError))  # True
+    import numpy as np
+    from capsgan_keras.datasets import Dataset
+    from capsgan_keras.evaluation import (
+        ClassifierSettings, PoorClassifierError, load_or_train_classifier
+    )
+    images, labels = np.zeros((16, 8, 8, 1), np.uint8), np.arange(16) % 2
+    dataset = Dataset("zeros", images, labels, images, labels)
+    quick = ClassifierSettings(width=2, epochs=1)
+    try:
+        load_or_train_classifier(dataset, "classifiers", quick, minimum_accuracy=0.9)
+    except PoorClassifierError as error:
+        print(error)
     ```
     """
 
