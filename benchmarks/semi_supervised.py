@@ -226,7 +226,7 @@ def make_table(unlabelled, pool, test):
     from capsgan_keras.evaluation import semi_supervised_error
 
     return semi_supervised_error(
-        unlabelled, pool, test, numbers_of_labels(len(unlabelled)), draws=DRAWS
+        unlabelled, pool, test, n_labelled=numbers_of_labels(len(unlabelled)), draws=DRAWS
     )
 
 
@@ -247,10 +247,10 @@ def compare(unlabelled, pool, test, n_labelled):
         DisagreementError: If less than `LEAST_AGREEMENT` of the labels are the same.
     """
     from capsgan_keras.evaluation import SemiSupervisedSettings, draw_labelled
-    from capsgan_keras.evaluation.label_spreading.training_sets import make_training_sets
+    from capsgan_keras.evaluation.label_spreading.training_sets import TrainingSets
 
     settings = SemiSupervisedSettings(n_labelled=n_labelled, draws=DRAWS)
-    sets = make_training_sets(unlabelled, pool[0], test[0], settings, None)
+    sets = TrainingSets(unlabelled, pool[0], test[0], settings)
     differing, errors = [], []
     for n in n_labelled:
         expected = scikit_learn(unlabelled, *labelled_images(pool, n), test[0])

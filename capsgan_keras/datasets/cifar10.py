@@ -4,91 +4,69 @@ The format is described at https://www.cs.toronto.edu/~kriz/cifar.html: a dictio
 (uint8, `(n, 3072)`, the red, green and blue planes of an image one after the other) and `labels`.
 """
 
+import functools
 import io
 import os
 import pickle
 import pickletools
 import tarfile
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from capsgan_keras.datasets.dataset import DatasetError, checked_labels
+from capsgan_keras.datasets.definition import DatasetDefinition, SourcedArrays
+from capsgan_keras.datasets.download import download_with_keras
 from capsgan_keras.datasets.files import open_plain_or_gzip, reading
 
-IMAGE_SHAPE = (32, 32, 3)
-CLASS_NAMES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)
-FILES = (
-    "cifar10.npz with x_train, y_train, x_test and y_test, or the official batches data_batch_1 to "
-    "data_batch_5 and test_batch in cifar-10-batches-py/, or cifar-10-python.tar.gz (also "
-    "cifar-10-python.tar, cifar-10-batches-py.tar.gz, cifar-10-batches-py.tar), in the folder "
-    "itself or in cifar10/"
-)
 TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST_BATCH = "test_batch"
-# The last one is where keras.datasets keeps its copy, below ~/.keras/datasets.
-SUBFOLDERS = ("", "cifar10", "cifar-10-batches-py-target")
+BATCHES = (*TRAIN_BATCHES, TEST_BATCH)
 BATCH_FOLDERS = ("cifar-10-batches-py", "")
 ARCHIVES = tuple(
     f"{stem}{end}"
     for stem in ("cifar-10-python", "cifar-10-batches-py")
     for end in (".tar.gz", ".tar")
 )
+NUM_CLASSES = 10
+Batch = tuple[np.ndarray, np.ndarray]
+"""uint8 images `(n, 32, 32, 3)` and int64 labels `(n,)`."""
 
 
-def read_folder(folder: Path) -> list[tuple[str, np.ndarray]] | None:
-    """Reads the official batches where a folder, or one of `SUBFOLDERS` in it, holds them.
-
-    Returns:
-        The arrays `x_train, y_train, x_test, y_test`, each after the folder or archive that it
-        came from; None where there is neither batch nor archive.
+def read_folder(folder: Path) -> SourcedArrays | None:
+    """Read the official batches of a folder; return None where it holds neither batch nor archive.
 
     Raises:
-        DatasetError: if some of the batches are missing, or one is damaged.
+        DatasetError: If some of the batches are missing, or one is damaged.
     """
-    batch_names = (*TRAIN_BATCHES, TEST_BATCH)
-    for subfolder in SUBFOLDERS:
-        for batch_folder in BATCH_FOLDERS:
-            source = folder / subfolder / batch_folder
-            present = [name for name in batch_names if os.path.isfile(source / name)]
-            if present:
-                _check_complete(source, present)
-                batches = {name: _read_batch_file(source / name) for name in present}
-                return _join(source, batches)
-        for archive in ARCHIVES:
-            source = folder / subfolder / archive
-            if os.path.isfile(source):
-                return _join(source, read_archive(source))
+    for batch_folder in BATCH_FOLDERS:
+        source = folder / batch_folder
+        present = [name for name in BATCHES if os.path.isfile(source / name)]
+        if present:
+            _check_complete(source, present)
+            return _join(source, {name: _read_batch_file(source / name) for name in present})
+    for archive in ARCHIVES:
+        source = folder / archive
+        if os.path.isfile(source):
+            return _join(source, read_archive(source))
     return None
 
 
-def read_archive(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Reads the batches of a tar archive, gzipped or not, without unpacking it to disk.
-
-    Returns:
-        `(images, labels)` by the batch's name, as `read_batch` returns them.
+def read_archive(path: Path) -> dict[str, Batch]:
+    """Read the batches of a tar archive by name, gzipped or not, without unpacking it to disk.
 
     Raises:
-        DatasetError: if the archive or a batch in it is damaged, or a batch is missing.
+        DatasetError: If the archive or a batch in it is damaged, or a batch is missing.
     """
     batches = {}
     with reading(path, "a tar archive"), open_plain_or_gzip(path) as stream:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
                 name = member.name.rpartition("/")[2]
-                if member.isfile() and name in (*TRAIN_BATCHES, TEST_BATCH):
-                    content = archive.extractfile(member).read()
+                if member.isfile() and name in BATCHES:
+                    content = archive.extractfile(member).read()  # type: ignore[union-attr]  # None for folders only
                     batches[name] = read_batch(f"{path}, member {member.name}", content)
         # tarfile stops before the end of the file, gzip compares its checksum there.
         while stream.read(1 << 20):
@@ -97,38 +75,33 @@ def read_archive(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return batches
 
 
-def _read_batch_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_batch_file(path: Path) -> Batch:
     with reading(path, "a CIFAR-10 batch"):
         content = path.read_bytes()
     return read_batch(str(path), content)
 
 
-def _check_complete(source, names) -> None:
-    missing = [name for name in (*TRAIN_BATCHES, TEST_BATCH) if name not in names]
+def _check_complete(source: Path, names: Collection[str]) -> None:
+    missing = [name for name in BATCHES if name not in names]
     if missing:
         raise DatasetError(f"{source}: lacks CIFAR-10's batches {', '.join(missing)}")
 
 
-def _join(
-    source: Path, batches: dict[str, tuple[np.ndarray, np.ndarray]]
-) -> list[tuple[str, np.ndarray]]:
+def _join(source: Path, batches: dict[str, Batch]) -> SourcedArrays:
     images, labels = zip(*(batches[name] for name in TRAIN_BATCHES), strict=True)
     arrays = (np.concatenate(images), np.concatenate(labels), *batches[TEST_BATCH])
     return [(str(source), array) for array in arrays]
 
 
-def read_batch(source: str, content: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Reads one batch.
+def read_batch(source: str, content: bytes) -> Batch:
+    """Read one batch from its pickle.
 
     Args:
-        source: the file it came from, for the error.
-        content: the pickle.
-
-    Returns:
-        uint8 images `(n, 32, 32, 3)` and int64 labels `(n,)`.
+        source: The file it came from, for the error.
+        content: The pickle.
 
     Raises:
-        DatasetError: if the pickle is damaged, asks for anything that a batch does not need, or
+        DatasetError: If the pickle is damaged, asks for anything that a batch does not need, or
             holds other things than a batch.
     """
     with reading(source, "a CIFAR-10 batch"):
@@ -156,24 +129,24 @@ def read_batch(source: str, content: bytes) -> tuple[np.ndarray, np.ndarray]:
     images = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
     with reading(source, "a CIFAR-10 batch"):
         labels = np.array(labels, np.int64)
-    return images, checked_labels(f"{source}: labels", labels, len(images), len(CLASS_NAMES))
+    return images, checked_labels(f"{source}: labels", labels, len(images), NUM_CLASSES)
 
 
 def _check_memo(content: bytes) -> None:
-    """Refuses a pickle that counts its memo wrongly.
+    """Refuse a pickle that counts its memo wrongly.
 
     A pickler numbers what it stores one by one. The unpickler makes room up to the number it is
     told, so that one damaged byte can ask for all the memory of the machine.
     """
     for position, (opcode, argument, _) in enumerate(pickletools.genops(content)):
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > position:
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > position:
             raise pickle.UnpicklingError(f"memo number {argument} at operation {position}")
 
 
 class _BatchUnpickler(pickle.Unpickler):
-    """Admits an array of bytes, and no other global."""
+    """An unpickler that admits an array of bytes, and no other global."""
 
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> Any:
         try:
             return _ADMITTED[module, name]
         except KeyError:
@@ -183,30 +156,30 @@ class _BatchUnpickler(pickle.Unpickler):
 
 
 class _PickledDtype:
-    """Stands in for `numpy.dtype`: keeps the type's code."""
+    """A stand-in for `numpy.dtype` that keeps the type's code."""
 
-    def __init__(self, code, align=False, copy=False):
+    def __init__(self, code: Any, align: Any = False, copy: Any = False) -> None:
         self.code = code.decode() if isinstance(code, bytes) else code
 
-    def __setstate__(self, state):
-        """Ignores the rest of a dtype: byte order and fields mean nothing to single bytes."""
+    def __setstate__(self, state: Any) -> None:
+        """Ignore the rest of a dtype: byte order and fields mean nothing to single bytes."""
 
 
 class _PickledArray:
-    """Stands in for `numpy.ndarray` as `_reconstruct` makes it: empty, its state follows.
+    """A stand-in for `numpy.ndarray` as `_reconstruct` makes it: empty, its state follows.
 
     Nothing in a pickle reaches NumPy's own code for restoring arrays, which trusts what it is
     given, and no private module of NumPy needs to be named.
     """
 
-    def __init__(self, subtype=None, shape=None, code=None):
-        self.state = None
+    def __init__(self, subtype: Any = None, shape: Any = None, code: Any = None) -> None:
+        self.state: Any = None
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         self.state = state
 
     def to_numpy(self) -> np.ndarray:
-        """Makes a uint8 array of the state; raises on any other dtype or on a wrong length."""
+        """Return the state as a uint8 array; refuse any other dtype or a wrong length."""
         if self.state is None:
             raise pickle.UnpicklingError("an array without content")
         _, shape, dtype, is_fortran, content = self.state
@@ -218,8 +191,8 @@ class _PickledArray:
         return np.frombuffer(content, np.uint8).reshape(shape, order="F" if is_fortran else "C")
 
 
-def _encode_latin1(text, encoding) -> bytes:
-    """Stands in for `_codecs.encode`, by which Python 3 writes bytes for Python 2."""
+def _encode_latin1(text: str, encoding: str | bytes) -> bytes:
+    """Encode as `_codecs.encode` does, by which Python 3 writes bytes for Python 2."""
     if encoding not in ("latin1", b"latin1"):
         raise pickle.UnpicklingError(f"encoding {encoding!r} refused, expected latin1")
     return text.encode("latin1")
@@ -232,3 +205,23 @@ _ADMITTED = {
     ("numpy", "dtype"): _PickledDtype,
     ("_codecs", "encode"): _encode_latin1,
 }
+
+CIFAR10 = DatasetDefinition(
+    name="cifar10",
+    title="CIFAR-10",
+    image_shape=(32, 32, 3),
+    class_names=(
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    ),
+    terms="CIFAR-10 (A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, "
+    "2009). No licence is stated; its author asks to cite that report. The images come from 80 "
+    "Million Tiny Images, which its makers withdrew in 2020.",
+    minimum_accuracy=0.80,
+    files="the official batches data_batch_1 to data_batch_5 and test_batch in "
+    "cifar-10-batches-py/, or cifar-10-python.tar.gz (also cifar-10-python.tar, "
+    "cifar-10-batches-py.tar.gz, cifar-10-batches-py.tar)",
+    subfolders=("cifar-10-batches-py-target",),  # where keras.datasets keeps its copy
+    read_folder=read_folder,
+    download=functools.partial(download_with_keras, "cifar10"),
+)

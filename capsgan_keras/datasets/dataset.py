@@ -11,24 +11,45 @@ from capsgan_keras.checks import is_whole
 
 
 class DatasetError(ValueError):
-    """A data set that cannot be found, or a file of one that is not what it should be."""
+    """A data set that cannot be found, or a file of one that is not what it should be.
+
+    Example:
+
+    ```python
+    from capsgan_keras.datasets import DatasetError, load_dataset
+    try:
+        load_dataset("no such folder")
+    except DatasetError as error:
+        print(error)
+    ```
+    """
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Images and labels of one data set, as `load_dataset` returns it.
 
-    It unpacks as the functions of `keras.datasets` do:
+    It unpacks as what the functions of `keras.datasets` return:
     `(x_train, y_train), (x_test, y_test) = load_dataset("mnist")`.
 
     Attributes:
-        name: `"digits"`, `"mnist"`, `"cifar10"`, or the name of the file or folder it came from.
+        name: The name such as `"mnist"`, or that of the file or folder it came from.
         x_train: uint8 images `(n, height, width, channels)`, values 0 to 255.
         y_train: int64 labels `(n,)`, or None where the images have none.
         x_test: uint8 images of the same height, width and channels; `(0, height, width,
             channels)` where there is no test split.
         y_test: int64 labels of `x_test`, or None.
-        class_names: the name of each label, or None where it is not known.
+        class_names: The name of each label, or None where it is not known.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.datasets import Dataset
+    images, labels = np.zeros((10, 28, 28, 1), np.uint8), np.arange(10)
+    dataset = Dataset("zeros", images, labels, images[:2], labels[:2])
+    print(dataset.hold_out(3).x_train.shape)  # (7, 28, 28, 1)
+    ```
     """
 
     name: str
@@ -39,7 +60,7 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Yields `(x_train, y_train)` and `(x_test, y_test)`."""
+        """Yield `(x_train, y_train)` and `(x_test, y_test)`."""
         yield self.x_train, self.y_train
         yield self.x_test, self.y_test
 
@@ -49,20 +70,16 @@ class Dataset:
         return self.x_train.shape[1:]
 
     def hold_out(self, count: int) -> "Dataset":
-        """Puts random training images in the place of the test images, to choose settings by.
+        """Return the data set with random training images in the place of the test images.
 
-        Whatever is then chosen by the error on the new test images, no test image has a say in.
-        The choice of images depends on the number of training images and on `count` alone.
+        It serves to choose settings without the test images. Which images are held out depends
+        on the number of training images and on `count` alone. The `checksum` is another one.
 
         Args:
-            count: how many training images to hold out. They are no longer among those for
-                training.
-
-        Returns:
-            A `Dataset` of the same name, with another `checksum`.
+            count: How many training images to hold out.
 
         Raises:
-            DatasetError: if `count` is no positive integer, or leaves no image for training.
+            DatasetError: If `count` is no positive integer, or leaves no image for training.
         """
         if not is_whole(count) or not 0 < count < len(self.x_train):
             raise DatasetError(
@@ -84,10 +101,7 @@ class Dataset:
 
     @functools.cached_property
     def checksum(self) -> str:
-        """SHA-256, in hexadecimal, of the four arrays: their shapes, dtypes and bytes.
-
-        Computed at the first use and kept, so later changes of the arrays do not show in it.
-        """
+        """SHA-256, in hexadecimal, of the arrays' shapes, dtypes and bytes at the first use."""
         digest = hashlib.sha256()
         for array_name in ("x_train", "y_train", "x_test", "y_test"):
             array = getattr(self, array_name)
@@ -95,7 +109,7 @@ class Dataset:
                 digest.update(f"{array_name} None;".encode())
                 continue
             digest.update(f"{array_name} {array.dtype.str} {array.shape};".encode())
-            digest.update(np.ascontiguousarray(array).reshape(-1))
+            digest.update(np.ascontiguousarray(array).reshape(-1).data)
         return digest.hexdigest()
 
 
@@ -105,7 +119,7 @@ def build_dataset(
     test: tuple[np.ndarray, np.ndarray | None] | None,
     class_names: tuple[str, ...] | None,
 ) -> Dataset:
-    """Makes a `Dataset` of checked arrays; `test=None` stands for no test split."""
+    """Return a `Dataset` of checked arrays; `test=None` stands for no test split."""
     x_train, y_train = train
     x_test, y_test = (x_train[:0], None) if test is None else test
     return Dataset(name, x_train, y_train, x_test, y_test, class_names)
@@ -114,18 +128,15 @@ def build_dataset(
 def checked_images(
     source: str, images: np.ndarray, image_shape: tuple[int, int, int] | None = None
 ) -> np.ndarray:
-    """Checks an array of images and gives it a channel axis.
+    """Return images as `(n, height, width, channels)`.
 
     Args:
-        source: where the array came from, for the error.
+        source: Where the array came from, for the error.
         images: uint8 `(n, height, width)` or `(n, height, width, channels)`, 1, 3 or 4 channels.
-        image_shape: the only `(height, width, channels)` to accept; None accepts any.
-
-    Returns:
-        The images as `(n, height, width, channels)`.
+        image_shape: The only `(height, width, channels)` to accept; None accepts any.
 
     Raises:
-        DatasetError: if the dtype or shape is another, or there are no images.
+        DatasetError: If the dtype or shape is another, or there are no images.
     """
     if images.dtype != np.uint8:
         hint = ""
@@ -156,19 +167,16 @@ def checked_images(
 def checked_labels(
     source: str, labels: np.ndarray, image_count: int, class_count: int | None = None
 ) -> np.ndarray:
-    """Checks an array of labels.
+    """Return labels as int64 `(n,)`.
 
     Args:
-        source: where the array came from, for the error.
-        labels: integers `(n,)`, or `(n, 1)` as in `keras.datasets.cifar10`, 0 or more.
-        image_count: the number of images that they belong to.
-        class_count: labels must be below it; None accepts any.
-
-    Returns:
-        The labels as int64 `(n,)`.
+        source: Where the array came from, for the error.
+        labels: Integers `(n,)`, or `(n, 1)` as in `keras.datasets.cifar10`, 0 or more.
+        image_count: The number of images that they belong to.
+        class_count: Labels must be below it; None accepts any.
 
     Raises:
-        DatasetError: if they are not integers, not one per image, or out of range.
+        DatasetError: If they are not integers, not one per image, or out of range.
     """
     if labels.dtype.kind not in "iu":
         raise DatasetError(f"{source}: labels must be integers. Received: dtype={labels.dtype}")

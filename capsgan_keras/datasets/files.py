@@ -4,7 +4,7 @@ import contextlib
 import gzip
 import os
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO, cast
 
 from capsgan_keras.datasets.dataset import DatasetError
 
@@ -13,11 +13,11 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 @contextlib.contextmanager
 def reading(source: str | os.PathLike, expected: str) -> Iterator[None]:
-    """Turns whatever a decoder raises on a bad file into a `DatasetError` that names it.
+    """Turn whatever a decoder raises on a bad file into a `DatasetError` that names it.
 
     Args:
-        source: the file, or the part of a file, that is read.
-        expected: what it should be, such as "an idx file".
+        source: The file, or the part of a file, that is read.
+        expected: What it should be, such as "an idx file".
     """
     try:
         yield
@@ -31,8 +31,8 @@ def reading(source: str | os.PathLike, expected: str) -> Iterator[None]:
         ) from error
 
 
-def open_plain_or_gzip(path: str | os.PathLike) -> BinaryIO:
-    """Opens a file for reading, through gzip if its first bytes say so, whatever its name."""
+def open_plain_or_gzip(path: str | os.PathLike) -> IO[bytes]:
+    """Open a file for reading, through gzip if its first bytes say so, whatever its name."""
     with open(path, "rb") as stream:
         is_gzip = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-    return gzip.open(path, "rb") if is_gzip else open(path, "rb")
+    return cast(IO[bytes], gzip.open(path, "rb")) if is_gzip else open(path, "rb")

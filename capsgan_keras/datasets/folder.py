@@ -16,10 +16,10 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 def read_folder(
     folder: Path, image_size: tuple[int, int] | None, channels: int | None
 ) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...] | None]:
-    """Reads the images of a folder.
+    """Read the images of a folder.
 
     Args:
-        folder: holds image files, or one sub-folder of image files for each class. Names that
+        folder: Holds image files, or one sub-folder of image files for each class. Names that
             begin with a dot and files without one of `EXTENSIONS` are passed over.
         image_size: `(height, width)` to resize every image to; None requires one size.
         channels: 1, 3 or 4; None gives 1 channel if all images are grey, else 3.
@@ -29,7 +29,7 @@ def read_folder(
         `(n,)` and the names of the classes, or None and None where there are no sub-folders.
 
     Raises:
-        DatasetError: if there are no images, images both beside and in sub-folders, folders
+        DatasetError: If there are no images, images both beside and in sub-folders, folders
             further down, images of several sizes without `image_size`, or a damaged image.
     """
     loose, class_folders = _list_folder(folder)
@@ -49,7 +49,7 @@ def read_folder(
 
 
 def _list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Lists the image files and the sub-folders of a folder, each sorted by name."""
+    """Return the image files and the sub-folders of a folder, each sorted by name."""
     with reading(folder, "a folder of images"):
         entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         folders = [path for path in entries if path.is_dir()]
@@ -96,7 +96,7 @@ def _are_grey(images: np.ndarray) -> bool:
 
 
 def read_image(path: Path, image_size: tuple[int, int] | None, channels: int) -> np.ndarray:
-    """Reads one image; of several frames or pages the first.
+    """Read one image; of several frames or pages the first.
 
     The orientation that a camera noted in the file is applied.
 
@@ -104,9 +104,10 @@ def read_image(path: Path, image_size: tuple[int, int] | None, channels: int) ->
         uint8 `(height, width, channels)`.
 
     Raises:
-        DatasetError: if the file is damaged, of a format not in `FORMATS`, or has more than 8
+        DatasetError: If the file is damaged, of a format not in `FORMATS`, or has more than 8
             bits per channel.
     """
+    # Only folders of images need Pillow.
     from PIL import Image, ImageOps
 
     with (

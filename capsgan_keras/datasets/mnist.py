@@ -5,6 +5,7 @@ two bytes are the element type (8: unsigned byte) and the number of dimensions, 
 and the elements.
 """
 
+import functools
 import math
 import os
 import struct
@@ -13,45 +14,33 @@ from pathlib import Path
 import numpy as np
 
 from capsgan_keras.datasets.dataset import DatasetError
+from capsgan_keras.datasets.definition import DatasetDefinition, SourcedArrays
+from capsgan_keras.datasets.download import download_with_keras
 from capsgan_keras.datasets.files import open_plain_or_gzip, reading
 
-IMAGE_SHAPE = (28, 28, 1)
-CLASS_NAMES = tuple("0123456789")
-FILES = (
-    "mnist.npz with x_train, y_train, x_test and y_test, or the four idx files "
-    "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
-    "t10k-labels-idx1-ubyte (also train-images.idx3-ubyte and so on, also with .gz), in the "
-    "folder itself, in mnist/ or in MNIST/raw/"
-)
-SUBFOLDERS = ("", "mnist", "MNIST/raw")
 # In the order x_train, y_train, x_test, y_test: the stem and the number of dimensions.
 PARTS = (("train-images", 3), ("train-labels", 1), ("t10k-images", 3), ("t10k-labels", 1))
 
 
-def read_folder(folder: Path) -> list[tuple[str, np.ndarray]] | None:
-    """Reads the four idx files where a folder, or one of `SUBFOLDERS` in it, holds them.
-
-    Returns:
-        The unchecked arrays `x_train, y_train, x_test, y_test`, each after the file that it came
-        from; None where there is no idx file.
+def read_folder(folder: Path) -> SourcedArrays | None:
+    """Read the four idx files of a folder; return None where it holds none of them.
 
     Raises:
-        DatasetError: if some of the four are missing, or one is damaged.
+        DatasetError: If some of the four are missing, or one is damaged.
     """
-    for subfolder in SUBFOLDERS:
-        paths = [_find_idx(folder / subfolder, stem, ndim) for stem, ndim in PARTS]
-        if not any(paths):
-            continue
-        missing = [stem for (stem, _), path in zip(PARTS, paths, strict=True) if path is None]
-        if missing:
-            raise DatasetError(
-                f"{folder / subfolder}: holds some of MNIST's idx files, but lacks "
-                f"{' and '.join(missing)}"
-            )
-        return [
-            (str(path), read_idx(path, ndim)) for path, (_, ndim) in zip(paths, PARTS, strict=True)
-        ]
-    return None
+    paths = [_find_idx(folder, stem, ndim) for stem, ndim in PARTS]
+    if not any(paths):
+        return None
+    missing = [stem for (stem, _), path in zip(PARTS, paths, strict=True) if path is None]
+    if missing:
+        raise DatasetError(
+            f"{folder}: holds some of MNIST's idx files, but lacks {' and '.join(missing)}"
+        )
+    return [
+        (str(path), read_idx(path, ndim))
+        for path, (_, ndim) in zip(paths, PARTS, strict=True)
+        if path is not None
+    ]
 
 
 def _find_idx(folder: Path, stem: str, ndim: int) -> Path | None:
@@ -60,17 +49,10 @@ def _find_idx(folder: Path, stem: str, ndim: int) -> Path | None:
 
 
 def read_idx(path: Path, ndim: int) -> np.ndarray:
-    """Reads an idx file of unsigned bytes, gzipped or not.
-
-    Args:
-        path: the file.
-        ndim: the number of dimensions that it must have.
-
-    Returns:
-        uint8 array of `ndim` dimensions.
+    """Read an idx file of unsigned bytes with `ndim` dimensions, gzipped or not.
 
     Raises:
-        DatasetError: if its magic number or its length is wrong, or gzip finds it damaged.
+        DatasetError: If its magic number or its length is wrong, or gzip finds it damaged.
     """
     with reading(path, "an idx file"), open_plain_or_gzip(path) as stream:
         content = stream.read()
@@ -95,3 +77,20 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
         )
     # A copy, because an array over bytes cannot be written to.
     return np.frombuffer(content, np.uint8, offset=header_size).reshape(shape).copy()
+
+
+MNIST = DatasetDefinition(
+    name="mnist",
+    title="MNIST",
+    image_shape=(28, 28, 1),
+    class_names=tuple("0123456789"),
+    terms="MNIST (Y. LeCun, C. Cortes, C. J. C. Burges), made from NIST's special databases 1 "
+    "and 3. Licence: CC BY-SA 3.0.",
+    minimum_accuracy=0.985,
+    files="the four idx files train-images-idx3-ubyte, train-labels-idx1-ubyte, "
+    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (also train-images.idx3-ubyte and so on, "
+    "also with .gz)",
+    subfolders=("MNIST/raw",),
+    read_folder=read_folder,
+    download=functools.partial(download_with_keras, "mnist"),
+)

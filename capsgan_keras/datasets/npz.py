@@ -12,13 +12,15 @@ TRAIN_IMAGES = ("x_train", "images", "x")
 TRAIN_LABELS = ("y_train", "labels", "y")
 TEST_IMAGES = "x_test"
 TEST_LABELS = "y_test"
+Split = tuple[np.ndarray, np.ndarray | None]
+"""Images and labels; None where they have none."""
 
 
 def read_arrays(path: str | os.PathLike, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Reads those of the named arrays that an archive holds, without unpickling anything.
+    """Read those of the named arrays that an archive holds, without unpickling anything.
 
     Raises:
-        DatasetError: if the file is not an `.npz` archive or is damaged, or holds none of them.
+        DatasetError: If the file is not an `.npz` archive or is damaged, or holds none of them.
     """
     with reading(path, "an .npz archive of arrays"), open(path, "rb") as stream:
         # np.load would take another file for a pickle, and advise to allow that.
@@ -39,11 +41,11 @@ def read_arrays(path: str | os.PathLike, names: tuple[str, ...]) -> dict[str, np
 
 def read_splits(
     path: str | os.PathLike,
-) -> tuple[tuple[np.ndarray, np.ndarray | None], tuple[np.ndarray, np.ndarray | None] | None]:
-    """Reads a data set from an archive of the user's own.
+) -> tuple[Split, Split | None]:
+    """Read a data set from an archive of the user's own.
 
     Args:
-        path: an `.npz` file with the images `x_train`, `images` or `x` (uint8, `(n, h, w)` or
+        path: An `.npz` file with the images `x_train`, `images` or `x` (uint8, `(n, h, w)` or
             `(n, h, w, 1, 3 or 4)`); optional are their labels `y_train`, `labels` or `y`
             (integers, `(n,)`), and `x_test` with or without `y_test`.
 
@@ -51,7 +53,7 @@ def read_splits(
         `(images, labels or None)` for training, and the same for testing, or None.
 
     Raises:
-        DatasetError: if the archive is damaged or holds something else.
+        DatasetError: If the archive is damaged or holds something else.
     """
     arrays = read_arrays(path, (*TRAIN_IMAGES, *TRAIN_LABELS, TEST_IMAGES, TEST_LABELS))
     image_names = [name for name in TRAIN_IMAGES if name in arrays]
@@ -75,8 +77,13 @@ def read_splits(
     return train, test
 
 
-def _checked_split(path, arrays, image_name, label_name=None):
+def _checked_split(
+    path: str | os.PathLike,
+    arrays: dict[str, np.ndarray],
+    image_name: str,
+    label_name: str | None = None,
+) -> Split:
     images = checked_images(f"{path}: {image_name}", arrays[image_name])
-    if label_name not in arrays:
+    if label_name is None or label_name not in arrays:
         return images, None
     return images, checked_labels(f"{path}: {label_name}", arrays[label_name], len(images))

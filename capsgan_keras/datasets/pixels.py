@@ -12,7 +12,7 @@ MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def scale_images(images: np.ndarray) -> np.ndarray:
-    """Scales images to the range of the generator's tanh.
+    """Scale images to the range of the generator's tanh.
 
     Args:
         images: uint8 array of any shape.
@@ -21,7 +21,15 @@ def scale_images(images: np.ndarray) -> np.ndarray:
         float32 array of the same shape: `images / 127.5 - 1`, in [-1, 1].
 
     Raises:
-        ValueError: if `images` is not uint8.
+        ValueError: If `images` is not uint8.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.datasets import scale_images
+    print(scale_images(np.array([0, 255], np.uint8)))  # [-1.  1.]
+    ```
     """
     images = np.asarray(images)
     if images.dtype != np.uint8:
@@ -33,16 +41,24 @@ def scale_images(images: np.ndarray) -> np.ndarray:
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Turns images in [-1, 1] into uint8; the inverse of `scale_images`.
+    """Turn images in [-1, 1] into uint8; the inverse of `scale_images`.
 
     Args:
-        images: float array of any shape. Values outside [-1, 1] are clipped.
+        images: Float array of any shape. Values outside [-1, 1] are clipped.
 
     Returns:
         uint8 array of the same shape: `(images + 1) * 127.5`, rounded.
 
     Raises:
-        ValueError: if `images` is not of a floating-point dtype, or holds NaN.
+        ValueError: If `images` is not of a floating-point dtype, or holds NaN.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.datasets import to_uint8
+    print(to_uint8(np.array([-1.0, 0.0, 1.0])))  # [  0 128 255]
+    ```
     """
     images = np.asarray(images)
     # NumPy counts the bfloat16 of a mixed-precision model among the kind "V".
@@ -63,16 +79,17 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 def image_to_array(
     image: "Image.Image", image_size: tuple[int, int] | None, channels: int
 ) -> np.ndarray:
-    """Converts one Pillow image.
+    """Return one Pillow image as an array.
 
     Args:
-        image: a Pillow image of 8 bits per channel.
+        image: A Pillow image of 8 bits per channel.
         image_size: `(height, width)` to resize it to (bicubic); None keeps its size.
         channels: 1 (luma after ITU-R 601), 3 (RGB, without transparency) or 4 (RGBA).
 
     Returns:
         uint8 array `(height, width, channels)`.
     """
+    # Only images of another size or from a folder need Pillow.
     from PIL.Image import Resampling
 
     image = image.convert(MODES[channels])
@@ -84,7 +101,7 @@ def image_to_array(
 def convert_images(
     images: np.ndarray, image_size: tuple[int, int] | None, channels: int | None
 ) -> np.ndarray:
-    """Converts an array of images as `image_to_array` does; None keeps the size or channels.
+    """Convert an array of images as `image_to_array` does; None keeps the size or channels.
 
     Args:
         images: uint8 `(n, height, width, 1, 3 or 4)`.
@@ -94,6 +111,7 @@ def convert_images(
     Returns:
         uint8 `(n, height, width, channels)`; `images` itself where nothing changes.
     """
+    # Only images of another size or number of channels need Pillow.
     from PIL import Image
 
     shape = (*(image_size or images.shape[1:3]), channels or images.shape[3])

@@ -9,8 +9,8 @@ from capsgan_keras.evaluation.label_spreading.labelled_sets import draw_labelled
 from capsgan_keras.evaluation.label_spreading.result import (
     SemiSupervisedCell,
     SemiSupervisedResult,
-    SemiSupervisedSettings,
 )
+from capsgan_keras.evaluation.label_spreading.settings import SemiSupervisedSettings
 from capsgan_keras.evaluation.label_spreading.settings_choice import SettingsChoice, choose_settings
 from capsgan_keras.evaluation.metric.cuts import calibrated_cut
 from capsgan_keras.evaluation.metric.gam import GamResult, generative_adversarial_metric

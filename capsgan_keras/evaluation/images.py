@@ -3,19 +3,16 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 
-def check_images(name, images, like=None):
-    """Checks a set of images and gives it back as an array.
+def check_images(name: str, images: npt.ArrayLike, like: np.ndarray | None = None) -> np.ndarray:
+    """Return images as an array of the same dtype.
 
     Args:
-        name: str. The argument's name, for the error message.
-        images: array of shape `(n, height, width, channels)`, uint8 in 0 to 255 or float in
-            [0, 1].
-        like: optional array. Its images' shape `(height, width, channels)` is the one expected.
-
-    Returns:
-        The images as a NumPy array of the same dtype.
+        name: The argument's name, for the error message.
+        images: `(n, height, width, channels)`, uint8 in 0 to 255 or float in [0, 1].
+        like: Images of the shape expected.
 
     Raises:
         ValueError: If there is no image, the shape is another one, a value is outside its range
@@ -48,61 +45,18 @@ def check_images(name, images, like=None):
     return images
 
 
-def check_uint8_images(name, images, like=None):
-    """Does as `check_images` does, for a function that takes uint8 images only.
-
-    Args:
-        name: str. The argument's name, for the error message.
-        images: uint8 array of shape `(n, height, width, channels)`.
-        like: optional array whose images' shape is the one expected.
-
-    Returns:
-        The images as a uint8 NumPy array.
-
-    Raises:
-        ValueError: If the images are not uint8, or as `check_images` says.
-    """
+def check_uint8_images(
+    name: str, images: npt.ArrayLike, like: np.ndarray | None = None
+) -> np.ndarray:
+    """Return images as `check_images` does, and refuse any other dtype than uint8."""
     images = np.asarray(images)
     if images.dtype != np.uint8:
         raise ValueError(f"`{name}` must be uint8 images. Received: {name}.dtype={images.dtype}")
     return check_images(name, images, like)
 
 
-def flatten(images):
-    """Makes one row of every image.
-
-    Args:
-        images: array of shape `(n, height, width, channels)`; n may be 0.
-
-    Returns:
-        The array as `(n, height * width * channels)`, of the same dtype.
-    """
-    return images.reshape(len(images), math.prod(images.shape[1:]))
-
-
-def unit_floats(images):
-    """Makes one row of every image, with pixels in [0, 1].
-
-    Args:
-        images: array of shape `(n, height, width, channels)`, uint8 or float in [0, 1].
-
-    Returns:
-        float64 array of shape `(n, height * width * channels)`.
-    """
-    flat = flatten(images)
-    return flat / 255 if flat.dtype == np.uint8 else flat.astype(np.float64)
-
-
-def check_labels(name, labels, n_images):
-    """Checks the class labels of a set of images.
-
-    Args:
-        name: str. The argument's name, for the error message.
-        labels: integer array of shape `(n_images,)`, all at least 0.
-        n_images: int. How many labels there must be.
-
-    Returns:
-        The labels as an int64 array of shape `(n_images,)`.
+def check_labels(name: str, labels: npt.ArrayLike, n_images: int) -> np.ndarray:
+    """Return class labels as an int64 array `(n_images,)`.
 
     Raises:
         ValueError: If the shape or the dtype is another one, or a label is negative.
@@ -122,3 +76,14 @@ def check_labels(name, labels, n_images):
             f"Received: a label {labels.min()}"
         )
     return labels
+
+
+def flatten(images: np.ndarray) -> np.ndarray:
+    """Return images `(n, height, width, channels)` as rows `(n, height * width * channels)`."""
+    return images.reshape(len(images), math.prod(images.shape[1:]))
+
+
+def unit_floats(images: np.ndarray) -> np.ndarray:
+    """Return images, uint8 or float in [0, 1], as float64 rows with pixels in [0, 1]."""
+    flat = flatten(images)
+    return flat / 255 if flat.dtype == np.uint8 else flat.astype(np.float64)

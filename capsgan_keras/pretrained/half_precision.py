@@ -5,24 +5,24 @@ Keras assigns what a file holds to the variables of the model, whatever its dtyp
 """
 
 import io
+import os
 import zipfile
+from typing import Any
 
 import h5py
 import keras
 import numpy as np
 
+from capsgan_keras.gan.base import GAN
+
 WEIGHTS = "model.weights.h5"
 """The file in a `.keras` archive that holds the weights."""
 
 
-def in_float32(gan):
-    """Return a copy of a GAN that computes in float32, not compiled.
+def in_float32(gan: GAN) -> GAN:
+    """Return a copy of a GAN, of any dtype policy, that computes in float32, not compiled."""
 
-    Args:
-        gan: A `capsgan_keras.GAN` under any dtype policy.
-    """
-
-    def rebuild(step):
+    def rebuild(step: keras.Operation) -> keras.Operation:
         # Besides layers a model may have operations, which compute in what they are given.
         dtype = {"dtype": "float32"} if isinstance(step, keras.layers.Layer) else {}
         return type(step).from_config(step.get_config() | dtype)
@@ -36,39 +36,39 @@ def in_float32(gan):
     return _copy_of(gan, gan.get_config() | players | {"dtype": "float32"})
 
 
-def _copy_of(gan, config):
+def _copy_of(gan: GAN, config: dict[str, Any]) -> GAN:
     copy = type(gan).from_config(config)
     copy.set_weights(gan.get_weights())
     return copy
 
 
-def save_half_precision(gan, path):
+def save_half_precision(gan: GAN, path: str | os.PathLike) -> None:
     """Save a GAN with its kernels in float16.
 
     Vectors (biases, scales, moving statistics) stay as they are: they take little space, and small
     variances would leave float16's range.
 
     Args:
-        gan: A `capsgan_keras.GAN`. Its optimizers are left out.
+        gan: The GAN. Its optimizers are left out.
         path: The `.keras` file to write.
 
     Raises:
         ValueError: Where a weight is too large for float16.
         OSError: Where the file cannot be written.
     """
-    whole = io.BytesIO()
+    weights = io.BytesIO()
     _copy_of(gan, gan.get_config()).save(path)
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
-    with h5py.File(io.BytesIO(parts[WEIGHTS])) as source, h5py.File(whole, "w") as target:
+    with h5py.File(io.BytesIO(parts[WEIGHTS])) as source, h5py.File(weights, "w") as target:
         _copy(source, target)
-    parts[WEIGHTS] = whole.getvalue()
+    parts[WEIGHTS] = weights.getvalue()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
 
 
-def _copy(source, target):
+def _copy(source: h5py.Group, target: h5py.Group) -> None:
     """Copy an HDF5 group with all that is in it, kernels in float16."""
     target.attrs.update(source.attrs)
     for name, item in source.items():
@@ -78,7 +78,7 @@ def _copy(source, target):
             target.create_dataset(name, data=_halved(item)).attrs.update(item.attrs)
 
 
-def _halved(dataset):
+def _halved(dataset: h5py.Dataset) -> np.ndarray:
     values = dataset[()]
     if values.ndim < 2 or values.dtype != np.float32:
         return values

@@ -6,23 +6,33 @@ optimizer and holds its kernels in float16. `python -m experiments.publish` writ
 evaluations of `experiments` take its path as that of a run.
 """
 
+import os
 from pathlib import Path
 
 from capsgan_keras.files import PARTIAL
+from capsgan_keras.gan.base import GAN
 from capsgan_keras.runs.directory import load_run
 
 FOLDER = Path(__file__).parent
 
 
-def pretrained_models(folder=FOLDER):
-    """Return what `load_pretrained` takes: a sorted list of pairs `(model, dataset)`."""
+def pretrained_models(folder: str | os.PathLike = FOLDER) -> list[tuple[str, str]]:
+    """Return what `load_pretrained` takes: a sorted list of pairs `(model, dataset)`.
+
+    Example:
+
+    ```python
+    from capsgan_keras.pretrained import pretrained_models
+    print(pretrained_models())  # [('capsule', 'cifar10'), ('capsule', 'mnist'), ...]
+    ```
+    """
     places = (path.parent for path in Path(folder).glob("*/*/metrics.json"))
     return sorted(
         (place.name, place.parent.name) for place in places if not place.name.startswith(PARTIAL)
     )
 
 
-def load_pretrained(model, dataset, folder=FOLDER):
+def load_pretrained(model: str, dataset: str, folder: str | os.PathLike = FOLDER) -> GAN:
     """Load trained networks that come with the package.
 
     They compute in float32, with kernels that are stored in float16. The model card, the
@@ -44,6 +54,7 @@ def load_pretrained(model, dataset, folder=FOLDER):
     Example:
 
     ```python
+    from capsgan_keras import load_pretrained
     gan = load_pretrained("capsule", "mnist")
     images = gan.generate(64, seed=0)  # uint8 (64, 28, 28, 1)
     scores = gan.discriminate(images)  # (64,) probabilities of being real
@@ -59,6 +70,6 @@ def load_pretrained(model, dataset, folder=FOLDER):
     return load_run(pretrained_path(model, dataset, folder)).gan
 
 
-def pretrained_path(model, dataset, folder=FOLDER):
-    """Return the folder of trained networks, a `Path`, whether they are there or not."""
+def pretrained_path(model: str, dataset: str, folder: str | os.PathLike = FOLDER) -> Path:
+    """Return the folder of trained networks, whether they are there or not."""
     return Path(folder) / dataset / model

@@ -1,14 +1,7 @@
 """Model cards: the README that a program writes from a run's own records."""
 
-_TERMS = {
-    "digits": "Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak, 1998; UCI "
-    "Machine Learning Repository), the test part that scikit-learn ships. Licence: CC BY 4.0.",
-    "mnist": "MNIST (Y. LeCun, C. Cortes, C. J. C. Burges), made from NIST's special databases 1 "
-    "and 3. Licence: CC BY-SA 3.0.",
-    "cifar10": "CIFAR-10 (A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, "
-    "2009). No licence is stated; its author asks to cite that report. The images come from 80 "
-    "Million Tiny Images, which its makers withdrew in 2020.",
-}
+from capsgan_keras.datasets.registry import find_dataset
+
 _OWN_TERMS = "A data set of your own: its terms hold for the trained networks' images too."
 _KINDS = {
     "capsule": "CapsuleGAN (arXiv 1802.06167): a capsule discriminator, trained with the margin "
@@ -43,7 +36,7 @@ def model_card(path, config, metrics):
 
 {_data(dataset)}
 
-{_TERMS.get(dataset["source"], _OWN_TERMS)}
+{_terms(dataset["source"])}
 
 ## Results
 
@@ -110,7 +103,7 @@ def pretrained_card(config, metrics):
 The files of this folder come under the package's licence, Apache 2.0. They were made from images
 that have terms of their own, which may reach what is generated:
 
-{_TERMS.get(dataset["source"], _OWN_TERMS)}
+{_terms(dataset["source"])}
 
 ## Results
 
@@ -138,6 +131,11 @@ images = gan.generate(64, seed=0)  # uint8 (64, {_sides(dataset["image_shape"], 
 scores = gan.discriminate(images)  # (64,) probabilities of being real
 ```
 """
+
+
+def _terms(source):
+    definition = find_dataset(source)
+    return definition.terms if definition else _OWN_TERMS
 
 
 def _title(settings, dataset):

@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+from capsgan_keras.datasets.registry import dataset_title
 from capsgan_keras.files import replacing, write_text
 from capsgan_keras.plotting import save_figure
 from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS
@@ -76,7 +77,7 @@ def _heading(evaluations, parts):
     """The data set's name, and the parts of a path that say more than it."""
     name = evaluations.dataset
     words = [part.replace("-", " ") for part in parts if part != name]
-    return ", ".join([{"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(name, name), *words])
+    return ", ".join([dataset_title(name), *words])
 
 
 def tables(results):

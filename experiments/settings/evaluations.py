@@ -5,6 +5,8 @@ Only the standard library is imported here, as in `experiments.settings.fields`.
 
 import argparse
 import dataclasses
+import importlib.util
+import runpy
 from pathlib import Path
 
 from experiments.settings.fields import (
@@ -14,7 +16,6 @@ from experiments.settings.fields import (
     setting,
     truth,
     whole_number,
-    whole_numbers,
 )
 
 GAM, SEMI_SUPERVISED, SAMPLE_QUALITY = "gam", "semi_supervised", "sample_quality"
@@ -83,37 +84,48 @@ class MetricSettings:
         check_fields(self)
 
 
+def _package_settings():
+    """Run the file of the package's settings alone: to import the package is to import Keras."""
+    package = Path(importlib.util.find_spec("capsgan_keras").origin).parent
+    return runpy.run_path(str(package / "evaluation" / "label_spreading" / "settings.py"))
+
+
+_PACKAGE = _package_settings()
+_PACKAGE_FIELDS = {
+    field.name: field for field in dataclasses.fields(_PACKAGE["SemiSupervisedSettings"])
+}
+
+
+def _of_package(name, parse=str, many=False):
+    """Return the field of a setting that the package has: default, help and choices are there."""
+    field = _PACKAGE_FIELDS[name]
+    choices = field.metadata["choices"]
+    help = field.metadata["help"]
+    return setting(field.default, help, anything, parse, choices=choices, many=many)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TableSettings:
     """Settings of `experiments.semi_supervised`; `--help` explains each field.
 
-    The package's `SemiSupervisedSettings` checks what is particular to label spreading.
+    Those of label spreading are the package's `SemiSupervisedSettings`, which checks them.
     """
 
-    n_labelled: tuple = setting(
-        (100, 1_000, 10_000), "numbers of labelled images", whole_numbers(), int, many=True
-    )
-    draws: int = setting(5, "draws of each number", whole_number(1), int)
+    n_labelled: tuple = _of_package("n_labelled", int, many=True)
+    draws: int = _of_package("draws", int)
     seed: int = setting(0, "sets the draws and the generated images", whole_number(0), int)
     n_unlabelled: int = setting(
-        50_000, "images that each generator makes, or real ones", whole_number(1), int
+        _PACKAGE["N_UNLABELLED"],
+        "images that each generator makes, or real ones",
+        whole_number(1),
+        int,
     )
-    kernel: str = setting("knn", "rbf only for up to 12,000 points", choices=("knn", "rbf"))
-    n_neighbors: int = setting(7, "neighbours, the point itself included", whole_number(1), int)
-    alpha: float = setting(0.2, "clamping factor", anything, float)
-    max_iter: int = setting(30, "largest number of iterations", whole_number(1), int)
-    stratified: bool = setting(
-        True,
-        "draw the same number from each class; else plain random draws",
-        truth,
-        bool,
-    )
-    unreached_points: str = setting(
-        "scikit-learn",
-        "class of a test image that no label reaches: the first class, as scikit-learn has it, or "
-        "that of the nearest labelled image",
-        choices=("scikit-learn", "nearest_labelled"),
-    )
+    kernel: str = _of_package("kernel")
+    n_neighbors: int = _of_package("n_neighbors", int)
+    alpha: float = _of_package("alpha", float)
+    max_iter: int = _of_package("max_iter", int)
+    stratified: bool = _of_package("stratified", bool)
+    unreached_points: str = _of_package("unreached_points")
     choose_settings: bool = setting(
         False,
         "choose neighbours (at most as many as the fewest labelled images) and alpha on a part of "
@@ -126,7 +138,7 @@ class TableSettings:
     )
 
     def __post_init__(self):
-        """Check every field."""
+        """Check what the package does not."""
         check_fields(self)
 
 

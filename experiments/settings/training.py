@@ -33,7 +33,8 @@ class Settings:
 
     dataset: str = setting(
         "digits",
-        "digits, mnist, cifar10, or the path of an .npz file or a folder of images",
+        "a data set's name, such as digits, mnist or cifar10; module:name of one that a module "
+        "registers; or the path of an .npz file or a folder of images",
         text,
         identity=False,  # runs are told apart by the checksum of the images
     )
@@ -68,7 +69,7 @@ class Settings:
     )
     data_dir: str | None = setting(
         None,
-        "folder with the files of mnist or cifar10 (default: the environment variable "
+        "folder with the files of mnist, cifar10 and their like (default: the environment variable "
         "CAPSGAN_DATA_DIR, else a download)",
         text,
         identity=False,
@@ -321,7 +322,7 @@ class Settings:
     @property
     def runs_folder(self):
         """The folder in which each run has a folder, as a `Path`."""
-        folder = Path("runs", Path(self.dataset).resolve().stem)
+        folder = Path("runs", Path(self.dataset.rpartition(":")[2]).resolve().stem)
         if self.settings == "paper":
             folder /= self.settings
         if self.validation:

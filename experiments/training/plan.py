@@ -4,7 +4,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from capsgan_keras.datasets import DATASET_NAMES
+from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.runs.directory import Checkpoint, RunDirectory, RunError
 from capsgan_keras.runs.provenance import git_commit, versions
 from experiments.settings.differences import differences
@@ -101,7 +101,7 @@ def describe(settings, model, policy, dataset, devices):
 
 def _source(dataset):
     """Return a data set's name, or its whole path, by which it is found from any folder."""
-    return dataset if dataset in DATASET_NAMES else str(Path(dataset).expanduser().resolve())
+    return dataset if find_dataset(dataset) else str(Path(dataset).expanduser().resolve())
 
 
 def check_same_run(path, stored, asked):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from capsgan_keras.datasets import DATASET_NAMES, DatasetError, load_dataset, loading
+from capsgan_keras.datasets import DATASET_NAMES, DatasetError, download, load_dataset
 
 REAL_DATA = os.environ.get("CAPSGAN_DATA_DIR")
 
@@ -149,7 +149,7 @@ def test_download_that_stands_still_ends(monkeypatch):
                 return connection.recv(1)
 
         monkeypatch.setattr(keras.datasets.mnist, "load_data", load_data)
-        monkeypatch.setattr(loading, "DOWNLOAD_TIMEOUT", 0.05)
+        monkeypatch.setattr(download, "DOWNLOAD_TIMEOUT", 0.05)
         with pytest.raises(DatasetError, match=r"could not download it \(TimeoutError"):
             load_dataset("mnist")
     assert socket.getdefaulttimeout() is None

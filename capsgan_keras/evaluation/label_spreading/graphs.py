@@ -1,9 +1,9 @@
 """The neighbour graphs of label spreading, most of each computed once for many labelled sets.
 
-A cell of the table (one labelled set) needs the nearest neighbours of every training point, the
-labelled images first and the unlabelled ones after them, and of every test image among the
-training points. Only the labelled images change from cell to cell. Both classes here compute the
-rest once, and complete it exactly for a cell:
+A cell of the table (one labelled set) needs the nearest neighbours of every training image, the
+labelled ones first and the unlabelled ones after them, and of every test image among the training
+images. Only the labelled images change from cell to cell. Both classes here compute the rest
+once, and complete it exactly for a cell:
 
 - `ExtendedGraph`: unlabelled images of their own (generated ones, say);
 - `PoolGraph`: unlabelled images taken from the labelled images' own pool.
@@ -11,23 +11,34 @@ rest once, and complete it exactly for a cell:
 
 import numpy as np
 
-from capsgan_keras.evaluation.neighbours.nearest import nearest, nearest_within, search
+from capsgan_keras.evaluation.neighbours.distances import PixelVectors
+from capsgan_keras.evaluation.neighbours.nearest import (
+    NeighbourLists,
+    nearest,
+    nearest_within,
+    search,
+)
 
-_SPARE = 25  # points in a list of the pool beyond the k that are wanted
+_SPARE = 25  # images in a list of the pool beyond the k that are wanted
+
+Neighbours = tuple[np.ndarray, np.ndarray]
+"""int64 indices into a cell's training images, nearest first: of the neighbours of each training
+image, itself included, `(n_training, k)`, and of each test image, `(n_test, k)`."""
 
 
 class ExtendedGraph:
     """Neighbours among fixed unlabelled images, extended by the labelled images of a cell.
 
     Args:
-        unlabelled: `Points`, possibly none.
-        pool: `Points` of the images that may be labelled.
-        test: `Points` of the test images.
-        k: int. Number of neighbours.
+        unlabelled: The unlabelled images, possibly none.
+        pool: The images that may be labelled.
+        test: The test images.
+        k: Number of neighbours.
     """
 
-    def __init__(self, unlabelled, pool, test, k):
-        """Finds the neighbours among the unlabelled images."""
+    def __init__(
+        self, unlabelled: PixelVectors, pool: PixelVectors, test: PixelVectors, k: int
+    ) -> None:
         self.k = k
         self.unlabelled = unlabelled
         self.pool = pool
@@ -35,30 +46,20 @@ class ExtendedGraph:
         self._within = nearest_within(unlabelled, k)
         self._from_test = nearest(test, unlabelled, k)
 
-    def neighbours(self, labelled):
-        """Finds the neighbours in a cell's training set.
+    def neighbours(self, labelled: np.ndarray) -> Neighbours:
+        """Return the neighbours in a cell's training set.
 
         Args:
-            labelled: int array of shape `(n_labelled,)`. The labelled images, indices into the
-                pool. The training set is these and then all unlabelled images.
-
-        Returns:
-            Two int64 arrays of indices into the training set, nearest first: of the training
-            points' neighbours (themselves included), shape `(n_training, k)`, and of the test
-            images' neighbours, shape `(n_test, k)`.
+            labelled: Indices into the pool, `(n_labelled,)`. The training set is these images and
+                then all unlabelled ones.
         """
-        points = self.pool[labelled]
-        from_labelled = nearest_within(points, self.k)
-        from_unlabelled = self._within.shifted(len(points))
-        search(
-            points,
-            self.unlabelled,
-            from_labelled,
-            first_point=len(points),
-            reverse=from_unlabelled,
-        )
-        from_test = self._from_test.shifted(len(points))
-        search(self.test, points, from_test, points_precede=True)
+        images = self.pool[labelled]
+        n = len(images)
+        from_labelled = nearest_within(images, self.k)
+        from_unlabelled = self._within.shifted(n)
+        search(images, self.unlabelled, from_labelled, first_index=n, reverse=from_unlabelled)
+        from_test = self._from_test.shifted(n)
+        search(self.test, images, from_test, precede=True)
         training = np.concatenate([from_labelled.indices, from_unlabelled.indices])
         return training, from_test.indices
 
@@ -70,13 +71,12 @@ class PoolGraph:
     dropped from them; where that leaves too few, the list is computed anew.
 
     Args:
-        pool: `Points`.
-        test: `Points` of the test images.
-        k: int. Number of neighbours.
+        pool: The images that may be labelled, or serve as unlabelled ones.
+        test: The test images.
+        k: Number of neighbours.
     """
 
-    def __init__(self, pool, test, k):
-        """Finds the neighbours among all images of the pool."""
+    def __init__(self, pool: PixelVectors, test: PixelVectors, k: int) -> None:
         self.k = k
         self.pool = pool
         self.test = test
@@ -84,32 +84,30 @@ class PoolGraph:
         self._within = nearest_within(pool, length)
         self._from_test = nearest(test, pool, length)
 
-    def neighbours(self, labelled, unlabelled):
-        """Finds the neighbours in a cell's training set.
+    def neighbours(self, labelled: np.ndarray, unlabelled: np.ndarray) -> Neighbours:
+        """Return the neighbours in a cell's training set.
 
         Args:
-            labelled: int array of shape `(n_labelled,)`. Indices into the pool.
-            unlabelled: int array of shape `(n_unlabelled,)`. Indices into the pool, none of them
-                labelled.
-
-        Returns:
-            As `ExtendedGraph.neighbours`.
+            labelled: Indices into the pool, `(n_labelled,)`.
+            unlabelled: Indices into the pool, `(n_unlabelled,)`, none of them labelled.
         """
         members = np.concatenate([labelled, unlabelled])
         training = self._reduce(self._within, self.pool, members, members)
         test = self._reduce(self._from_test, self.test, np.arange(len(self.test)), members)
         return training, test
 
-    def _reduce(self, lists, queries, rows, members):
+    def _reduce(
+        self, lists: NeighbourLists, queries: PixelVectors, rows: np.ndarray, members: np.ndarray
+    ) -> np.ndarray:
         position = np.full(len(self.pool), -1)
         position[members] = np.arange(len(members))
         distance = lists.squared_distances[rows]
-        point = position[lists.indices[rows]]
-        # A list tells of every point nearer than its last one; of all points if it has them all.
+        index = position[lists.indices[rows]]
+        # A list tells of every image nearer than its last one; of all images if it has them all.
         reach = distance[:, -1].copy() if distance.shape[1] < len(self.pool) else lists.far
-        distance[point < 0] = lists.far
-        order = np.lexsort((point, distance), axis=1)[:, : self.k]
-        kept = np.take_along_axis(point, order, axis=1)
+        distance[index < 0] = lists.far
+        order = np.lexsort((index, distance), axis=1)[:, : self.k]
+        kept = np.take_along_axis(index, order, axis=1)
         farthest = np.take_along_axis(distance, order[:, -1:], axis=1)[:, 0]
         incomplete = farthest >= reach
         if incomplete.any():

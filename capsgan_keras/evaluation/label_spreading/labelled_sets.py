@@ -1,26 +1,42 @@
 """Which images of the pool are labelled in each cell of a semi-supervised table."""
 
 import numpy as np
+import numpy.typing as npt
 
 from capsgan_keras.evaluation.images import check_images, check_labels
+from capsgan_keras.evaluation.label_spreading.settings import SemiSupervisedSettings
+
+LabelledImages = tuple[npt.ArrayLike, npt.ArrayLike]
+"""Images `(n, height, width, channels)`, uint8 or float in [0, 1], and their classes `(n,)`."""
 
 
-def draw_labelled(y_pool, n, draw=0, seed=0, stratified=True):
-    """Draws the images that are labelled.
+def draw_labelled(
+    y_pool: npt.ArrayLike, n: int, draw: int = 0, seed: int = 0, stratified: bool = True
+) -> np.ndarray:
+    """Draw the images that are labelled.
 
     Within a draw a smaller set is the beginning of a larger one, so that rows of the table
     differ by the added labels only.
 
     Args:
-        y_pool: int array of shape `(n_pool,)`. Classes of the pool.
-        n: int. How many images to draw, `n_pool` at most.
-        draw: int. Number of the draw.
-        seed: int. Seed of all draws.
-        stratified: bool. True: the same number from every class to within one, or all of a class
-            that has fewer. False: any n images with equal probability.
+        y_pool: Classes of the pool, `(n_pool,)`.
+        n: How many images to draw, `n_pool` at most.
+        draw: Number of the draw.
+        seed: Seed of all draws.
+        stratified: True: the same number from every class to within one, or all of a class that
+            has fewer. False: any n images with equal probability.
 
     Returns:
-        int64 array of shape `(n,)`, indices into the pool without repetition.
+        int64 `(n,)`, indices into the pool without repetition.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.evaluation import draw_labelled
+    classes = np.array([0, 0, 0, 0, 1, 1])
+    print(classes[draw_labelled(classes, 4)])  # two of each class
+    ```
     """
     y_pool = np.asarray(y_pool)
     order = np.random.default_rng([seed, draw]).permutation(len(y_pool))
@@ -36,16 +52,13 @@ def draw_labelled(y_pool, n, draw=0, seed=0, stratified=True):
     return order[:n]
 
 
-def draw_all(y_pool, settings):
-    """Draws the labelled images of every cell of a table.
-
-    Args:
-        y_pool: int array of shape `(n_pool,)`. Classes of the pool.
-        settings: `SemiSupervisedSettings`.
+def draw_all(
+    y_pool: np.ndarray, settings: SemiSupervisedSettings
+) -> tuple[tuple[np.ndarray, ...], ...]:
+    """Draw the labelled images of every cell of a table.
 
     Returns:
-        A tuple, for each number of labelled images, of a tuple, for each draw, of indices into
-        the pool.
+        For each number of labelled images and each draw, indices into the pool.
 
     Raises:
         ValueError: If a number is larger than the pool, or a draw has one class only.
@@ -62,26 +75,19 @@ def draw_all(y_pool, settings):
         )
         for n in settings.n_labelled
     )
-    for row in drawn:
-        for labelled in row:
-            if len(np.unique(y_pool[labelled])) < 2:
-                raise ValueError(
-                    f"`n_labelled` must be large enough for labels of two classes. "
-                    f"Received: {len(labelled)} labelled images, all of class "
-                    f"{y_pool[labelled[0]]}"
-                )
+    for labelled in (labelled for row in drawn for labelled in row):
+        if len(np.unique(y_pool[labelled])) < 2:
+            raise ValueError(
+                f"`n_labelled` must be large enough for labels of two classes. "
+                f"Received: {len(labelled)} labelled images, all of class {y_pool[labelled[0]]}"
+            )
     return drawn
 
 
-def check_pool_and_test(pool, test):
-    """Checks the labelled images of an evaluation.
-
-    Args:
-        pool: pair `(x_pool, y_pool)`.
-        test: pair `(x_test, y_test)`.
-
-    Returns:
-        The four arrays `x_pool, y_pool, x_test, y_test`.
+def check_pool_and_test(
+    pool: LabelledImages, test: LabelledImages
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the arrays `x_pool, y_pool, x_test, y_test` of an evaluation.
 
     Raises:
         ValueError: If images or labels do not fit each other, or the pool has one class only.

@@ -1,92 +1,100 @@
-"""Chooses label spreading's settings on a validation split of the labelled pool."""
+"""The choice of label spreading's settings on a validation split of the labelled pool."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from capsgan_keras.evaluation.label_spreading.labelled_sets import (
+    LabelledImages,
     check_pool_and_test,
     draw_all,
     draw_labelled,
 )
-from capsgan_keras.evaluation.label_spreading.result import SemiSupervisedSettings
+from capsgan_keras.evaluation.label_spreading.settings import N_UNLABELLED, SemiSupervisedSettings
 from capsgan_keras.evaluation.label_spreading.spreading import spread_labels
-from capsgan_keras.evaluation.label_spreading.training_sets import make_training_sets
+from capsgan_keras.evaluation.label_spreading.training_sets import TrainingSets, Unlabelled
+from capsgan_keras.evaluation.record import Record
 
 
 @dataclass(frozen=True, eq=False)
-class SettingsChoice:
+class SettingsChoice(Record):
     """The best of a grid of settings, with the whole grid.
 
     Attributes:
-        n_neighbors: int. The number of neighbours chosen.
-        alpha: float. The clamping factor chosen.
-        max_iter: int. Largest number of iterations that was allowed.
-        candidates_n_neighbors: tuple of ints. Rows of `errors`.
-        candidates_alpha: tuple of floats. Columns of `errors`.
-        errors: float array of shape `(len(candidates_n_neighbors), len(candidates_alpha))`.
-            Mean validation error over the draws.
-        n_labelled: int. Number of labelled images.
-        n_validation: int. Number of validation images, taken from the pool.
-        draws: int. Number of draws of the labelled images.
-        seed: int. Seed of the split and the draws.
+        n_neighbors: The number of neighbours chosen.
+        alpha: The clamping factor chosen.
+        max_iter: Largest number of iterations that was allowed.
+        candidates_n_neighbors: Rows of `errors`.
+        candidates_alpha: Columns of `errors`.
+        errors: Mean validation error over the draws, `(len(candidates_n_neighbors),
+            len(candidates_alpha))`.
+        n_labelled: Number of labelled images.
+        n_validation: Number of validation images, taken from the pool.
+        draws: Number of draws of the labelled images.
+        seed: Seed of the split and the draws.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.evaluation import choose_settings
+    pool = np.random.default_rng(0).random((50, 4, 4, 1)), np.arange(50) % 2
+    choice = choose_settings(None, pool, n_labelled=10, n_neighbors=(3, 5), alpha=(0.2,))
+    print(choice.candidates_n_neighbors, choice.errors.shape)  # (3, 5) (2, 1)
+    ```
     """
 
     n_neighbors: int
     alpha: float
     max_iter: int
-    candidates_n_neighbors: tuple
-    candidates_alpha: tuple
+    candidates_n_neighbors: tuple[int, ...]
+    candidates_alpha: tuple[float, ...]
     errors: np.ndarray
     n_labelled: int
     n_validation: int
     draws: int
     seed: int
 
-    def to_dict(self):
-        """Gives the choice as a dict that JSON can hold."""
-        return {
-            **vars(self),
-            "candidates_n_neighbors": list(self.candidates_n_neighbors),
-            "candidates_alpha": list(self.candidates_alpha),
-            "errors": self.errors.tolist(),
-        }
+    def to_dict(self) -> dict[str, Any]:
+        """Return the choice as a dictionary that JSON can hold."""
+        return super().to_dict() | {"errors": self.errors.tolist()}
 
 
-def validation_size(n_pool):
-    """Gives how many of `n_pool` images `choose_settings` takes for validation by default."""
+def validation_size(n_pool: int) -> int:
+    """Return how many of `n_pool` images `choose_settings` takes for validation by default."""
     return min(n_pool // 5, 10_000)
 
 
 def choose_settings(
-    unlabelled,
-    pool,
-    n_labelled=1_000,
-    n_neighbors=(3, 5, 7, 10, 15),
-    alpha=(0.1, 0.2, 0.5, 0.8, 0.95),
-    draws=3,
-    seed=0,
-    max_iter=1_000,
-    n_validation=None,
-    n_unlabelled=50_000,
-):
-    """Chooses the number of neighbours and alpha by the error on validation images.
+    unlabelled: Unlabelled,
+    pool: LabelledImages,
+    n_labelled: int | Sequence[int] = 1_000,
+    n_neighbors: Sequence[int] = (3, 5, 7, 10, 15),
+    alpha: Sequence[float] = (0.1, 0.2, 0.5, 0.8, 0.95),
+    draws: int = 3,
+    seed: int = 0,
+    max_iter: int = 1_000,
+    n_validation: int | None = None,
+    n_unlabelled: int = N_UNLABELLED,
+) -> SettingsChoice | tuple[SettingsChoice, ...]:
+    """Choose the number of neighbours and alpha by the error on validation images.
 
     The validation images are a class-stratified part of the pool, so that no test image has a
     say. The neighbours are computed once for the whole grid and all numbers.
 
     Args:
-        unlabelled: images, None or `"pool"`, as in `semi_supervised_error`.
-        pool: pair `(x_pool, y_pool)`.
-        n_labelled: int, or several. Numbers of labelled images, each with a choice of its own.
-        n_neighbors: ints. Candidates.
-        alpha: floats in (0, 1). Candidates.
-        draws: int. Number of draws of the labelled images, over which the error is averaged.
-        seed: int. Seed of the split and the draws.
-        max_iter: int. Largest number of iterations; the larger alpha is, the more are needed.
-        n_validation: int. Number of validation images. Defaults to a fifth of the pool, 10,000
-            at most.
-        n_unlabelled: int. Number of unlabelled images for `unlabelled="pool"`.
+        unlabelled: Images, None or `"pool"`, as in `semi_supervised_error`.
+        pool: `(x_pool, y_pool)`.
+        n_labelled: A number of labelled images, or several, each with a choice of its own.
+        n_neighbors: Candidates.
+        alpha: Candidates, in (0, 1).
+        draws: Number of draws of the labelled images, over which the error is averaged.
+        seed: Seed of the split and the draws.
+        max_iter: Largest number of iterations; the larger alpha is, the more are needed.
+        n_validation: Number of validation images; by default a fifth of the pool, 10,000 at most.
+        n_unlabelled: Number of unlabelled images for `unlabelled="pool"`.
 
     Returns:
         A `SettingsChoice`, or a tuple of them where `n_labelled` names several numbers. Of equal
@@ -94,6 +102,17 @@ def choose_settings(
 
     Raises:
         ValueError: If the images or labels do not fit, or a number is out of its range.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.evaluation import choose_settings
+    rng = np.random.default_rng(0)
+    pool = rng.random((50, 4, 4, 1)), np.arange(50) % 2
+    choice = choose_settings(rng.random((30, 4, 4, 1)), pool, n_labelled=10, n_neighbors=(3, 5))
+    print(choice.n_neighbors, choice.alpha)
+    ```
     """
     x_pool, y_pool, _, _ = check_pool_and_test(pool, pool)
     if n_validation is None:
@@ -113,16 +132,20 @@ def choose_settings(
         for a in alphas:
             SemiSupervisedSettings(n_neighbors=k, alpha=a)  # refuses what is out of range
     settings = SemiSupervisedSettings(
-        n_labelled=n_labelled, draws=draws, seed=seed, n_neighbors=counts[-1], max_iter=max_iter
+        n_labelled=tuple(np.atleast_1d(n_labelled).tolist()),
+        draws=draws,
+        seed=seed,
+        n_neighbors=counts[-1],
+        max_iter=max_iter,
     )
 
     split = draw_labelled(y_pool, len(y_pool), draw=draws, seed=seed)
     validation, rest = split[:n_validation], split[n_validation:]
     x_rest, y_rest = x_pool[rest], y_pool[rest]
     x_validation, y_validation = x_pool[validation], y_pool[validation]
-    sets = make_training_sets(unlabelled, x_rest, x_validation, settings, n_unlabelled)
+    sets = TrainingSets(unlabelled, x_rest, x_validation, settings, n_unlabelled)
 
-    def choose(n, drawn):
+    def choose(n: int, drawn: tuple[np.ndarray, ...]) -> SettingsChoice:
         errors = np.zeros((len(counts), len(alphas)))
         for draw, labelled in enumerate(drawn):
             training, test = sets.neighbours(labelled, draw)
@@ -132,7 +155,7 @@ def choose_settings(
                         training[:, :k], test[:, :k], y_rest[labelled], a, max_iter, settings.tol
                     )
                     errors[i, j] += np.mean(spread.predicted != y_validation) / draws
-        i, j = np.unravel_index(np.argmin(errors), errors.shape)
+        i, j = divmod(int(np.argmin(errors)), len(alphas))
         return SettingsChoice(
             n_neighbors=counts[i],
             alpha=alphas[j],

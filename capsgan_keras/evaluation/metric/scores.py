@@ -1,72 +1,31 @@
-"""The pieces of the generative adversarial metric: images, scores, cuts and the paper's rule."""
+"""Images and scores of the models that the metric compares."""
 
 import hashlib
-from numbers import Real
+from typing import Any, Protocol
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from capsgan_keras.evaluation.images import check_uint8_images
-from capsgan_keras.evaluation.metric.cuts import calibrated_cut
-
-PAPER_CUT = 0.5
-"""The cut of GRAN's `battle.py`, and so presumably of the paper."""
 
 
-def resolve_cut(cut, model, name):
-    """Finds the cut of one discriminator.
+class ComparableGAN(Protocol):
+    """What the metric asks of a model; `capsgan_keras.GAN` has it."""
 
-    Args:
-        cut: `"paper"`, `"calibrated"` or a number.
-        model: the model, whose attribute `loss` the calibrated cut is derived from.
-        name: str. The model's name, for the error message.
+    def generate(self, n: int, seed: int | None = None) -> np.ndarray:
+        """Return uint8 images `(n, height, width, channels)`."""
 
-    Returns:
-        float.
-
-    Raises:
-        ValueError: If the cut is none of these, or the model has no loss.
-    """
-    if isinstance(cut, str) and cut == "paper":
-        return PAPER_CUT
-    if isinstance(cut, str) and cut == "calibrated":
-        if getattr(model, "loss", None) is None:
-            raise ValueError(
-                f'`cut="calibrated"` needs the loss of each model as its attribute `loss`; '
-                f"give a number instead. Received: {name} of type {type(model).__name__}, "
-                f"without one"
-            )
-        return calibrated_cut(model.loss)
-    if isinstance(cut, Real) and not isinstance(cut, bool) and np.isfinite(cut):
-        return float(cut)
-    raise ValueError(
-        f'`cut` must be "paper", "calibrated", a number or a pair of numbers. Received: {cut!r}'
-    )
+    def discriminate(self, images: np.ndarray) -> np.ndarray:
+        """Return the probabilities `(n,)` of uint8 images being real."""
 
 
-def check_tolerance(tolerance):
-    """Raises a `ValueError` unless `tolerance` is a finite number of at least 0."""
-    if not isinstance(tolerance, Real) or not 0 <= tolerance < np.inf:
-        raise ValueError(
-            f"`tolerance` must be a finite number of at least 0. Received: tolerance={tolerance!r}"
-        )
-
-
-def generate(model, name, n_samples, seed, like):
-    """Generates a model's images and checks them.
-
-    Args:
-        model: the model.
-        name: str. Its name, for the error message.
-        n_samples: int. Number of images.
-        seed: int. Seed of the images.
-        like: images of the shape expected.
-
-    Returns:
-        uint8 array of shape `(n_samples, height, width, channels)`.
+def generate_images(
+    model: ComparableGAN, name: str, n_samples: int, seed: int | None, like: np.ndarray
+) -> np.ndarray:
+    """Return a model's images.
 
     Raises:
-        ValueError: If it gives anything else.
+        ValueError: If they are not `n_samples` uint8 images of the shape of `like`.
     """
     images = check_uint8_images(f"{name}.generate()", model.generate(n_samples, seed=seed), like)
     if len(images) != n_samples:
@@ -77,20 +36,13 @@ def generate(model, name, n_samples, seed, like):
     return images
 
 
-def judge(model, name, images, batch_size):
-    """Scores images with a model's discriminator and checks the scores.
-
-    Args:
-        model: the model.
-        name: str. Its name, for the error message.
-        images: uint8 array of shape `(n, height, width, channels)`.
-        batch_size: int. Images scored at a time.
-
-    Returns:
-        float array of shape `(n,)`, in [0, 1].
+def score_images(
+    model: ComparableGAN, name: str, images: np.ndarray, batch_size: int
+) -> np.ndarray:
+    """Return the scores that a model's discriminator gives to images, `(n,)`.
 
     Raises:
-        ValueError: If it gives anything else.
+        ValueError: If they are not one probability an image.
     """
     parts = []
     for start in range(0, len(images), batch_size):
@@ -110,95 +62,49 @@ def judge(model, name, images, batch_size):
     return np.concatenate(parts)
 
 
-def ratio(numerator, denominator):
-    """Divides two accuracies.
-
-    Args:
-        numerator: float.
-        denominator: float.
-
-    Returns:
-        float, or None if the denominator is zero.
-    """
-    return None if denominator == 0 else numerator / denominator
-
-
-def decide_winner(on_samples, on_test, tolerance):
-    """Applies the paper's rule; see `generative_adversarial_metric`.
-
-    Args:
-        on_samples: pair of floats. Accuracies of the discriminators of a and b on each other's
-            images.
-        on_test: pair of floats. Their accuracies on the test images.
-        tolerance: float. How far from 1 the ratio of the latter may be.
-
-    Returns:
-        `"a"`, `"b"` or `"tie"`.
-    """
-    r_test = ratio(*on_test)
-    if r_test is None or abs(r_test - 1) > tolerance or on_samples[0] == on_samples[1]:
-        return "tie"
-    return "b" if on_samples[0] < on_samples[1] else "a"
-
-
-def area_under_curve(on_samples, on_test):
-    """Measures how well scores part real from generated images, whatever the cut.
-
-    Args:
-        on_samples: float array. Scores of generated images.
-        on_test: float array. Scores of real images.
-
-    Returns:
-        float in [0, 1], the area under the ROC curve; 0.5 is chance.
-    """
-    real = np.repeat([0, 1], [len(on_samples), len(on_test)])
-    return float(roc_auc_score(real, np.concatenate([on_samples, on_test])))
+def area_under_curve(generated: np.ndarray, real: np.ndarray) -> float:
+    """Return the area under the ROC curve between scores of generated and of real images."""
+    is_real = np.repeat([0, 1], [len(generated), len(real)])
+    return float(roc_auc_score(is_real, np.concatenate([generated, real])))
 
 
 class Remembered:
-    """A model that makes each set of images, and scores it, once.
+    """A model that generates each set of images, and scores it, once.
 
-    With it, several calls of the metric on the same images (both cuts, say) cost little more than
-    one.
+    Several calls of the metric on the same images, with other cuts say, then cost little more
+    than one.
 
     Args:
-        model: a model as `generative_adversarial_metric` takes it. It must not be trained any
+        model: A model as `generative_adversarial_metric` takes it. It must not be trained any
             further, which would go unnoticed.
+
+    Example:
+
+    ```python
+    from capsgan_keras import CapsuleGAN
+    from capsgan_keras.evaluation import Remembered
+    gan = Remembered(CapsuleGAN(image_shape=(16, 16, 1), latent_dim=4))
+    print(gan.generate(2, seed=0) is gan.generate(2, seed=0))  # True
+    ```
     """
 
-    def __init__(self, model):
-        """Remembers nothing yet."""
+    def __init__(self, model: ComparableGAN) -> None:
         self.model = model
         self.loss = getattr(model, "loss", None)
-        self._images = {}
-        self._scores = {}
+        self._images: dict[tuple[int, int], np.ndarray] = {}
+        self._scores: dict[Any, np.ndarray] = {}
 
-    def generate(self, n, seed=None):
-        """Generates images as the model does; for a seed that came before, the same array.
-
-        Args:
-            n: int. Number of images.
-            seed: int, or None for new images each time.
-
-        Returns:
-            The model's images.
-        """
+    def generate(self, n: int, seed: int | None = None) -> np.ndarray:
+        """Return the model's images; for a seed that came before, the same array."""
         if seed is None:
             return self.model.generate(n)
         if (n, seed) not in self._images:
             self._images[n, seed] = self.model.generate(n, seed=seed)
         return self._images[n, seed]
 
-    def discriminate(self, images):
-        """Scores images as the model does, looking up those that came before.
-
-        Args:
-            images: array of images.
-
-        Returns:
-            The model's scores.
-        """
-        content = hashlib.sha256(np.ascontiguousarray(images)).digest()
+    def discriminate(self, images: np.ndarray) -> np.ndarray:
+        """Return the model's scores; those of images that came before are looked up."""
+        content = hashlib.sha256(np.ascontiguousarray(images).data).digest()
         key = images.shape, images.dtype.str, content
         if key not in self._scores:
             self._scores[key] = self.model.discriminate(images)

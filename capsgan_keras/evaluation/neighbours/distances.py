@@ -1,15 +1,16 @@
-"""Images as points, and the squared distances between them, by blocks of matrix products.
+"""Squared distances between images, by blocks of matrix products.
 
 `||x - y||^2 = ||x||^2 + ||y||^2 - 2 x.y`, so that nearly all the work is one matrix product per
-block. The products of 8-bit images run in float32 and are exact nevertheless: with the pixels
+block. The products of 8-bit images run in float32 and are exact nevertheless. With the pixels
 centred (-128 to 127), a product over at most 1,024 features is an integer of at most 2^24, which
-float32 holds without rounding, and the blocks are summed as 32-bit integers. Other images are
+float32 holds without rounding; the blocks are summed as 32-bit integers. Other images are
 compared in float64.
 """
 
 import functools
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -18,52 +19,44 @@ from threadpoolctl import ThreadpoolController
 from capsgan_keras.evaluation.images import flatten, unit_floats
 
 BLOCK = 2048
-"""Points on each side of a block: 16 MiB of distances."""
+"""Images on each side of a block: 16 MiB of distances."""
 
 _EXACT_FEATURES = 1024  # 1,024 * 128^2 = 2^24, the last integer up to which float32 is exact
 _MAX_INT_FEATURES = (2**31 - 1) // 255**2  # beyond, a squared distance may not fit int32
 _MAX_THREADS = 16  # each holds about 40 MiB
 
 
-class Points:
+class PixelVectors:
     """Flattened images, ready to be compared.
 
     Args:
-        values: array of shape `(n, features)`, uint8 or float64.
+        values: `(n, features)`, uint8 or float64.
 
     Attributes:
         distance_dtype: dtype of squared distances: int32, in grey levels, or float64.
-        unit: float. Length of one unit of distance for pixels in [0, 1].
+        unit: Length of one unit of distance for pixels in [0, 1].
     """
 
-    def __init__(self, values):
-        """Computes the points' norms."""
+    def __init__(self, values: np.ndarray) -> None:
         exact = values.dtype == np.uint8 and values.shape[1] <= _MAX_INT_FEATURES
         self.values = values
         self.distance_dtype = np.dtype(np.int32 if exact else np.float64)
         self.unit = 1 / 255 if values.dtype == np.uint8 else 1.0
         self.norms = np.empty(len(values), self.distance_dtype)
-        for rows in slices(len(values)):
+        for rows in block_slices(len(values)):
             block = self.centred(rows).astype(np.float64)  # holds all these integers exactly
             self.norms[rows] = np.einsum("ij,ij->i", block, block)
 
-    def __len__(self):
-        """Gives the number of points."""
+    def __len__(self) -> int:
+        """Return the number of images."""
         return len(self.values)
 
-    def __getitem__(self, rows):
-        """Gives the points of these rows (a slice or an array of indices)."""
-        return Points(self.values[rows])
+    def __getitem__(self, rows: slice | np.ndarray) -> "PixelVectors":
+        """Return the images of these rows."""
+        return PixelVectors(self.values[rows])
 
-    def centred(self, rows):
-        """Gives some points' values in the form that the matrix product takes.
-
-        Args:
-            rows: slice.
-
-        Returns:
-            Array of shape `(rows, features)`: float32 from -128 to 127, or float64.
-        """
+    def centred(self, rows: slice) -> np.ndarray:
+        """Return rows as the matrix product takes them: float32 from -128 to 127, or float64."""
         if self.distance_dtype == np.float64:
             return self.values[rows].astype(np.float64)
         values = self.values[rows].astype(np.float32)
@@ -71,30 +64,27 @@ class Points:
         return values
 
 
-def to_points(*image_sets):
-    """Flattens sets of images into points that can be compared with each other.
+def pixel_vectors(*image_sets: np.ndarray) -> list[PixelVectors]:
+    """Flatten sets of images so that they can be compared with each other.
 
     Floats that are 8-bit values divided by 255 (to within 1e-3 of a grey level) become uint8
     again, for the exact and faster products.
 
     Args:
-        *image_sets: arrays `(n, height, width, channels)`, uint8 or float in [0, 1], all images
-            of the same shape.
-
-    Returns:
-        A list of `Points`, all of the same kind.
+        *image_sets: `(n, height, width, channels)`, uint8 or float in [0, 1], all images of the
+            same shape.
     """
     rows = [_as_grey_levels(flatten(images)) for images in image_sets]
     if any(values is None for values in rows):
-        rows = [unit_floats(images) for images in image_sets]
-    return [Points(values) for values in rows]
+        return [PixelVectors(unit_floats(images)) for images in image_sets]
+    return [PixelVectors(values) for values in rows if values is not None]
 
 
-def _as_grey_levels(values):
+def _as_grey_levels(values: np.ndarray) -> np.ndarray | None:
     if values.dtype == np.uint8:
         return values
     levels = np.empty(values.shape, np.uint8)
-    for rows in slices(len(values)):
+    for rows in block_slices(len(values)):
         scaled = values[rows].astype(np.float64) * 255
         rounded = np.rint(scaled)
         if np.abs(scaled - rounded).max() > 1e-3:
@@ -103,18 +93,20 @@ def _as_grey_levels(values):
     return levels
 
 
-def slices(n):
-    """Gives the slices that cut n points into blocks."""
+def block_slices(n: int) -> list[slice]:
+    """Return the slices that cut n images into blocks."""
     return [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
 
 
-def distance_blocks(a, b, pairs):
-    """Computes blocks of squared distances, some ahead of their use, one on each core.
+def distance_blocks(
+    a: PixelVectors, b: PixelVectors, pairs: list[tuple[slice, slice]]
+) -> Iterator[np.ndarray]:
+    """Compute blocks of squared distances, some ahead of their use, one on each core.
 
     Args:
-        a: `Points`.
-        b: `Points` of the same kind.
-        pairs: list of pairs of slices, of a and of b.
+        a: Images.
+        b: Images of the same kind.
+        pairs: Pairs of slices, of a and of b.
 
     Yields:
         For each pair, in order, the squared distances: int32, exact, or float64, of shape
@@ -124,11 +116,11 @@ def distance_blocks(a, b, pairs):
     if threads < 2:
         yield from (_squared_distances(a, rows, b, columns) for rows, columns in pairs)
         return
-    waiting = deque()
+    waiting: deque[Future[np.ndarray]] = deque()
     # One thread a product: many small products side by side need no barriers between threads.
-    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
         for rows, columns in pairs:
-            waiting.append(pool.submit(_squared_distances, a, rows, b, columns))
+            waiting.append(executor.submit(_squared_distances, a, rows, b, columns))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
@@ -136,11 +128,11 @@ def distance_blocks(a, b, pairs):
 
 
 @functools.cache
-def _blas():
+def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _squared_distances(a, rows, b, columns):
+def _squared_distances(a: PixelVectors, rows: slice, b: PixelVectors, columns: slice) -> np.ndarray:
     block = np.add.outer(a.norms[rows], b.norms[columns])
     left, right = a.centred(rows), b.centred(columns)
     left *= 2  # in float32, too: even integers are exact up to 2^25

@@ -1,52 +1,59 @@
 """Exact nearest neighbours among images.
 
-Neighbours are sorted by distance, and equal distances by the points' own order: the point that
+Neighbours are sorted by distance, and equal distances by the images' own order: the image that
 comes first wins. This makes the answer for repeated images definite, which a sort by a rounded
 distance is not.
 """
 
 import numpy as np
+import numpy.typing as npt
 
-from capsgan_keras.evaluation.neighbours.distances import distance_blocks, slices
+from capsgan_keras.evaluation.neighbours.distances import (
+    PixelVectors,
+    block_slices,
+    distance_blocks,
+)
 
 
 class NeighbourLists:
-    """The nearest points found so far for each of some queries, nearest first.
+    """The nearest images found so far for each of some queries, nearest first.
 
     Args:
-        n_queries: int. Number of queries.
-        k: int. Length of each list.
+        n_queries: Number of queries.
+        k: Length of each list.
         dtype: dtype of the squared distances, int32 or float64.
 
     Attributes:
-        squared_distances: array of shape `(n_queries, k)`; the largest value of its dtype where
-            nothing has been found yet.
-        indices: int64 array of shape `(n_queries, k)`; -1 where nothing has been found yet.
+        squared_distances: `(n_queries, k)`; `far`, the largest value of its dtype, where nothing
+            has been found yet.
+        indices: int64 `(n_queries, k)`; -1 where nothing has been found yet.
     """
 
-    def __init__(self, n_queries, k, dtype):
-        """Makes lists in which nothing has been found yet."""
-        self.far = np.inf if np.issubdtype(dtype, np.floating) else np.iinfo(dtype).max
+    def __init__(self, n_queries: int, k: int, dtype: npt.DTypeLike) -> None:
+        self.far = np.inf if np.issubdtype(dtype, np.floating) else np.iinfo(np.dtype(dtype)).max
         self.squared_distances = np.full((n_queries, k), self.far, dtype)
         self.indices = np.full((n_queries, k), -1, np.int64)
 
-    def shifted(self, offset):
-        """Gives a copy in which every point's index is `offset` higher."""
-        other = NeighbourLists(*self.indices.shape, self.squared_distances.dtype)
+    def shifted(self, offset: int) -> "NeighbourLists":
+        """Return a copy in which every index is `offset` higher."""
+        n_queries, k = self.indices.shape
+        other = NeighbourLists(n_queries, k, self.squared_distances.dtype)
         other.squared_distances[:] = self.squared_distances
         other.indices[:] = np.where(self.indices < 0, -1, self.indices + offset)
         return other
 
-    def offer(self, rows, block, first_point, points_precede=False):
-        """Merges a block of squared distances into the lists of some queries.
+    def offer(
+        self, rows: slice, block: np.ndarray, first_index: int, precede: bool = False
+    ) -> None:
+        """Merge a block of squared distances into the lists of some queries.
 
         Args:
-            rows: slice. The queries.
-            block: array of shape `(rows, points)`. Their squared distances to the points
-                `first_point`, `first_point + 1`, and so on, none of them offered before.
-            first_point: int. Index of the block's first point.
-            points_precede: bool. Whether the points come before those in the lists, and so win
-                ties against them. All of them must come before or all after.
+            rows: The queries.
+            block: `(rows, images)`, their squared distances to the images `first_index`,
+                `first_index + 1`, and so on, none of them offered before.
+            first_index: Index of the block's first image.
+            precede: Whether the images come before those in the lists, and so win ties against
+                them. All of them must come before or all after.
         """
         starts = [0]
         if (self.indices[rows, -1] < 0).any():
@@ -56,12 +63,11 @@ class NeighbourLists:
                 starts.append(starts[-1] + step)
                 step *= 4
         for start, stop in zip(starts, [*starts[1:], block.shape[1]], strict=True):
-            self._merge(rows, block[:, start:stop], first_point + start, points_precede)
+            self._merge(rows, block[:, start:stop], first_index + start, precede)
 
-    def _merge(self, rows, block, first_point, points_precede):
+    def _merge(self, rows: slice, block: np.ndarray, first_index: int, precede: bool) -> None:
         bound = self.squared_distances[rows, -1][:, np.newaxis]
-        compare = np.less_equal if points_precede else np.less
-        row, column = _nonzero(compare(block, bound))
+        row, column = _nonzero(block <= bound if precede else block < bound)
         if not len(row):
             return
         k = self.indices.shape[1]
@@ -69,80 +75,74 @@ class NeighbourLists:
         query = changed + rows.start
         owner = np.concatenate([np.repeat(np.arange(len(changed)), k), owner])
         distance = np.concatenate([self.squared_distances[query].ravel(), block[row, column]])
-        point = np.concatenate([self.indices[query].ravel(), first_point + column])
+        index = np.concatenate([self.indices[query].ravel(), first_index + column])
 
-        order = np.lexsort((point, distance, owner))
+        order = np.lexsort((index, distance, owner))
         candidates = np.bincount(owner)
         rank = np.arange(len(order)) - np.repeat(np.cumsum(candidates) - candidates, candidates)
         best = order[rank < k].reshape(-1, k)
         self.squared_distances[query] = distance[best]
-        self.indices[query] = point[best]
+        self.indices[query] = index[best]
 
 
-def _nonzero(mask):
-    """Does what `np.nonzero` does in two dimensions; several times faster where few are true."""
+def _nonzero(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `np.nonzero` does in two dimensions; several times faster where few are true."""
     if mask.flags.c_contiguous:
         return np.divmod(np.flatnonzero(mask), mask.shape[1])
     column, row = np.divmod(np.flatnonzero(mask.T), mask.shape[0])
     return row, column
 
 
-def search(queries, points, lists, first_point=0, points_precede=False, reverse=None):
-    """Offers all points to all queries, and the queries to the points if asked to.
+def search(
+    queries: PixelVectors,
+    images: PixelVectors,
+    lists: NeighbourLists,
+    first_index: int = 0,
+    precede: bool = False,
+    reverse: NeighbourLists | None = None,
+) -> None:
+    """Offer all images to all queries, and the queries to the images if asked to.
 
     Args:
-        queries: `Points`.
-        points: `Points` of the same kind, none of them in the lists yet.
-        lists: `NeighbourLists` of the queries; changed in place.
-        first_point: int. Index under which the first point enters the lists.
-        points_precede: bool. Whether the points come before those already in `lists`, and so win
-            ties against them.
-        reverse: optional `NeighbourLists` of the points, into which the queries are merged from
-            the same products, under the indices 0, 1, and so on, as preceding what they hold.
+        queries: What the lists are of.
+        images: Images of the same kind, none of them in the lists yet.
+        lists: The lists of the queries; changed in place.
+        first_index: Index under which the first image enters the lists.
+        precede: Whether the images come before those already in `lists`, and so win ties.
+        reverse: The lists of the images. The queries are merged into them from the same products,
+            under the indices 0, 1, and so on, as preceding what they hold.
     """
-    pairs = [(rows, columns) for rows in slices(len(queries)) for columns in slices(len(points))]
-    blocks = distance_blocks(queries, points, pairs)
+    pairs = [
+        (rows, columns)
+        for rows in block_slices(len(queries))
+        for columns in block_slices(len(images))
+    ]
+    blocks = distance_blocks(queries, images, pairs)
     for (rows, columns), block in zip(pairs, blocks, strict=True):
-        lists.offer(rows, block, first_point + columns.start, points_precede)
+        lists.offer(rows, block, first_index + columns.start, precede)
         if reverse is not None:
-            reverse.offer(columns, block.T, rows.start, points_precede=True)
+            reverse.offer(columns, block.T, rows.start, precede=True)
 
 
-def nearest_within(points, k):
-    """Finds the k nearest points of every point, itself among them.
+def nearest_within(images: PixelVectors, k: int) -> NeighbourLists:
+    """Return the k nearest images of every image, itself among them.
 
-    A point is at distance 0 from itself, but of many equal points only the first k are listed.
-
-    Args:
-        points: `Points`.
-        k: int. Length of the lists.
-
-    Returns:
-        `NeighbourLists` of the points.
+    An image is at distance 0 from itself, but of many equal images only the first k are listed.
     """
-    lists = NeighbourLists(len(points), k, points.distance_dtype)
-    # Each product serves both sides. Every point still meets the others in ascending order: those
+    lists = NeighbourLists(len(images), k, images.distance_dtype)
+    # Each product serves both sides. Every image still meets the others in ascending order: those
     # of earlier blocks from the right-hand side, then those of its own and of later ones.
-    cuts = slices(len(points))
+    cuts = block_slices(len(images))
     pairs = [(rows, columns) for i, rows in enumerate(cuts) for columns in cuts[i:]]
-    for (rows, columns), block in zip(pairs, distance_blocks(points, points, pairs), strict=True):
+    for (rows, columns), block in zip(pairs, distance_blocks(images, images, pairs), strict=True):
         lists.offer(rows, block, columns.start)
         if columns is not rows:
             lists.offer(columns, block.T, rows.start)
     return lists
 
 
-def nearest(queries, points, k):
-    """Finds the k nearest points of every query.
-
-    Args:
-        queries: `Points`.
-        points: `Points` of the same kind.
-        k: int. Length of the lists.
-
-    Returns:
-        `NeighbourLists` of the queries.
-    """
-    lists = NeighbourLists(len(queries), k, points.distance_dtype)
-    search(queries, points, lists)
+def nearest(queries: PixelVectors, images: PixelVectors, k: int) -> NeighbourLists:
+    """Return the k nearest images of every query."""
+    lists = NeighbourLists(len(queries), k, images.distance_dtype)
+    search(queries, images, lists)
     return lists

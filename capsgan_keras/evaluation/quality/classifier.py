@@ -5,7 +5,9 @@ Inception network, no score in them is a "FID" or an "Inception score".
 """
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,13 +25,20 @@ class ClassifierSettings:
     """How the classifier is built and trained.
 
     Attributes:
-        width: int. Channels of the first block; the second has twice and the third four times as
-            many, which is the number of features.
-        epochs: int. Passes over the training images.
-        batch_size: int. Images in a training step.
-        learning_rate: float. Adam's rate at the start; it falls to 0 along a cosine.
-        flip: bool. Whether training images are mirrored at random.
-        seed: int. Seed of the weights and of the training images' order and changes.
+        width: Channels of the first block; the second has twice and the third four times as many,
+            which is the number of features.
+        epochs: Passes over the training images.
+        batch_size: Images in a training step.
+        learning_rate: Adam's rate at the start; it falls to 0 along a cosine.
+        flip: Whether training images are mirrored at random.
+        seed: Seed of the weights and of the training images' order and changes.
+
+    Example:
+
+    ```python
+    from capsgan_keras.evaluation import ClassifierSettings
+    print(ClassifierSettings.for_images((28, 28, 1), n_images=60_000, epochs=2))
+    ```
     """
 
     width: int
@@ -40,19 +49,18 @@ class ClassifierSettings:
     seed: int = 0
 
     @classmethod
-    def for_images(cls, image_shape, n_images, **changes):
-        """Gives settings that suit grey images (digits) or colour images (photographs).
+    def for_images(
+        cls, image_shape: tuple[int, int, int], n_images: int, **changes: Any
+    ) -> "ClassifierSettings":
+        """Return settings that suit grey images (digits) or colour images (photographs).
 
         Grey ones reach 99 % on MNIST; colour ones are meant for CIFAR-10. Small sets are passed
         over more often, for 600 training steps at least.
 
         Args:
             image_shape: `(height, width, channels)`.
-            n_images: int. Number of training images.
-            **changes: settings to be set otherwise.
-
-        Returns:
-            The settings.
+            n_images: Number of training images.
+            **changes: Settings to be set otherwise.
         """
         if image_shape[-1] == 1:
             settings = cls(width=16, epochs=3, batch_size=64, learning_rate=5e-3)
@@ -63,17 +71,19 @@ class ClassifierSettings:
         return replace(settings, **changes)
 
 
-def build_classifier(image_shape, num_classes, width=16, seed=0):
-    """Builds a small convolutional classifier.
+def build_classifier(
+    image_shape: tuple[int, int, int], num_classes: int, width: int = 16, seed: int = 0
+) -> keras.Model:
+    """Build a small convolutional classifier.
 
     Three blocks of two 3x3 convolutions with batch normalisation, halving the image twice, and the
     mean over the image of the last block's channels as features.
 
     Args:
         image_shape: `(height, width, channels)`.
-        num_classes: int. Number of classes.
-        width: int. Channels of the first block.
-        seed: int. Seed of the weights.
+        num_classes: Number of classes.
+        width: Channels of the first block.
+        seed: Seed of the weights.
 
     Returns:
         A `keras.Model` in float32 from images with pixels in 0 to 255, `(n, height, width,
@@ -82,6 +92,13 @@ def build_classifier(image_shape, num_classes, width=16, seed=0):
 
     Raises:
         ValueError: If a number is not a positive integer.
+
+    Example:
+
+    ```python
+    from capsgan_keras.evaluation import build_classifier
+    print(build_classifier((28, 28, 1), num_classes=10).output_shape)  # (None, 10)
+    ```
     """
     check_positive(num_classes=num_classes, width=width)
     # The dtype is said everywhere, so that a mixed precision chosen for a GAN does not reach the
@@ -112,24 +129,40 @@ def build_classifier(image_shape, num_classes, width=16, seed=0):
     return keras.Model(images, outputs, name="classifier")
 
 
-def train_classifier(model, x_train, y_train, settings, callbacks=()):
-    """Trains a classifier with plain `compile` and `fit`.
+def train_classifier(
+    model: keras.Model,
+    x_train: np.ndarray,
+    y_train: np.ndarray,
+    settings: ClassifierSettings,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+) -> keras.callbacks.History:
+    """Train a classifier with plain `compile` and `fit`, and return the history of `fit`.
 
     The images are shifted at random by up to an eighth of their sides, and mirrored if the
     settings say so. The result depends on the settings and the arrays alone.
 
     Args:
-        model: the model of `build_classifier`; its weights are changed.
+        model: The model of `build_classifier`; its weights are changed.
         x_train: uint8 images `(n, height, width, channels)`.
-        y_train: int classes `(n,)`, from 0 to below the number of the model's outputs.
-        settings: `ClassifierSettings`.
-        callbacks: Keras callbacks for `fit`, for instance one that shows the progress.
-
-    Returns:
-        The `keras.callbacks.History` of `fit`.
+        y_train: Integer classes `(n,)`, below the number of the model's outputs.
+        settings: How to train.
+        callbacks: For `fit`, for instance one that shows the progress.
 
     Raises:
         ValueError: If the images or classes do not fit each other or the model.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.evaluation import ClassifierSettings, build_classifier, train_classifier
+    images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1), np.uint8)
+    model = build_classifier((8, 8, 1), num_classes=2, width=2)
+    history = train_classifier(
+        model, images, np.arange(16) % 2, ClassifierSettings(width=2, epochs=1)
+    )
+    print(history.history["accuracy"])
+    ```
     """
     x_train = check_uint8_images("x_train", x_train)
     y_train = check_labels("y_train", y_train, len(x_train))
@@ -156,29 +189,29 @@ def train_classifier(model, x_train, y_train, settings, callbacks=()):
 class _TrainingBatches(keras.utils.PyDataset):
     """Shuffled, shifted and mirrored training images, from a generator of its own."""
 
-    def __init__(self, x, y, settings):
+    def __init__(self, x: np.ndarray, y: np.ndarray, settings: ClassifierSettings) -> None:
         super().__init__()
         self.x, self.y, self.settings = x, y, settings
         self.shifts = [side // 8 for side in x.shape[1:3]]
         self.epoch = -1
         self.on_epoch_end()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-len(self.x) // self.settings.batch_size)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         start = index * self.settings.batch_size
         chosen = self.order[start : start + self.settings.batch_size]
         # Seeded by its place, a batch does not depend on the order in which batches are fetched.
         rng = np.random.default_rng([self.settings.seed, self.epoch, index])
         return self._vary(self.x[chosen], rng), self.y[chosen]
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         self.epoch += 1
         rng = np.random.default_rng([self.settings.seed, self.epoch])
         self.order = rng.permutation(len(self.x))
 
-    def _vary(self, images, rng):
+    def _vary(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         down, right = self.shifts
         height, width = images.shape[1:3]
         padded = np.pad(images, ((0, 0), (down, down), (right, right), (0, 0)), mode="edge")
@@ -196,28 +229,33 @@ class ImageClassifier:
     """A trained classifier, as the measures of sample quality use it.
 
     Args:
-        model: the trained model of `build_classifier`, or any Keras model from images with
+        model: The trained model of `build_classifier`, or any Keras model from images with
             pixels in 0 to 255 to class probabilities that has a layer named `"features"` with
             outputs `(n, features)`.
-        info: optional dict of what is known of it: its data set, accuracy, settings.
+        info: What is known of it: its data set, accuracy, settings.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.evaluation import ImageClassifier, build_classifier
+    classifier = ImageClassifier(build_classifier((8, 8, 1), num_classes=2, width=2))
+    probabilities, features = classifier(np.zeros((5, 8, 8, 1), np.uint8))
+    print(probabilities.shape, features.shape)  # (5, 2) (5, 8)
+    ```
     """
 
-    def __init__(self, model, info=None):
-        """Joins the model's two outputs into one pass."""
+    def __init__(self, model: keras.Model, info: Mapping[str, Any] | None = None) -> None:
         self.model = model
         self.info = dict(info or {})
         self._both = keras.Model(model.inputs, [model.outputs[0], model.get_layer(FEATURES).output])
 
-    def __call__(self, images, batch_size=500):
-        """Classifies images.
+    def __call__(self, images: np.ndarray, batch_size: int = 500) -> tuple[np.ndarray, np.ndarray]:
+        """Return class probabilities `(n, num_classes)` and features `(n, features)`, float32.
 
         Args:
-            images: uint8 array `(n, height, width, channels)`.
-            batch_size: int. Images in a forward pass; changes the result by rounding only.
-
-        Returns:
-            Two float32 arrays: class probabilities `(n, num_classes)` and features
-            `(n, features)`.
+            images: uint8 `(n, height, width, channels)`.
+            batch_size: Images in a forward pass; changes the result by rounding only.
 
         Raises:
             ValueError: If the images are not uint8 images of the model's shape.
@@ -239,15 +277,7 @@ class ImageClassifier:
         probabilities, features = (np.concatenate(part) for part in zip(*parts, strict=True))
         return probabilities, features
 
-    def accuracy(self, images, labels):
-        """Measures the share of images that are classified rightly.
-
-        Args:
-            images: uint8 array `(n, height, width, channels)`.
-            labels: int array `(n,)`.
-
-        Returns:
-            float in [0, 1].
-        """
+    def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
+        """Return the share of uint8 images that are classified correctly."""
         probabilities, _ = self(images)
         return float(np.mean(probabilities.argmax(axis=1) == np.asarray(labels)))

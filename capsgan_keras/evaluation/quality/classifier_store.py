@@ -2,12 +2,17 @@
 
 import hashlib
 import json
+import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
+from capsgan_keras.datasets.dataset import Dataset
+from capsgan_keras.datasets.registry import REGISTERED
 from capsgan_keras.evaluation.quality.classifier import (
     ClassifierSettings,
     ImageClassifier,
@@ -17,18 +22,37 @@ from capsgan_keras.evaluation.quality.classifier import (
 from capsgan_keras.files import replacing, write_json
 from capsgan_keras.runs.provenance import versions
 
-MINIMUM_ACCURACY = {"mnist": 0.985, "cifar10": 0.80}
-"""Test accuracy below which a data set's classifier is refused."""
-
 
 class PoorClassifierError(ValueError):
-    """A classifier whose test accuracy is too low to measure samples with."""
+    """A classifier whose test accuracy is too low to measure samples with.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.datasets import Dataset
+    from capsgan_keras.evaluation import (
+        ClassifierSettings, PoorClassifierError, load_or_train_classifier
+    )
+    images, labels = np.zeros((16, 8, 8, 1), np.uint8), np.arange(16) % 2
+    dataset = Dataset("zeros", images, labels, images, labels)
+    quick = ClassifierSettings(width=2, epochs=1)
+    try:
+        load_or_train_classifier(dataset, "classifiers", quick, minimum_accuracy=0.9)
+    except PoorClassifierError as error:
+        print(error)
+    ```
+    """
 
 
 def load_or_train_classifier(
-    dataset, cache_dir, settings=None, minimum_accuracy=None, callbacks=()
-):
-    """Loads the classifier of a data set, or trains and keeps it where there is none yet.
+    dataset: Dataset,
+    cache_dir: str | os.PathLike,
+    settings: ClassifierSettings | None = None,
+    minimum_accuracy: float | None = None,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+) -> ImageClassifier:
+    """Load the classifier of a data set, or train and keep it where there is none yet.
 
     `cache_dir` gets `classifier-<name>-<checksum>.keras` and a `.json` beside it with the data
     set's checksum, the settings, the test accuracy and the model file's own checksum; each is
@@ -36,33 +60,39 @@ def load_or_train_classifier(
     is trained anew.
 
     Args:
-        dataset: object with `x_train`, `y_train`, `x_test`, `y_test` (uint8 images
-            `(n, height, width, channels)`, int classes `(n,)`), `name` and `checksum` (str), as
-            `load_dataset` gives it.
-        cache_dir: folder for the files; made if there is none.
-        settings: `ClassifierSettings`. Defaults to `ClassifierSettings.for_images`.
-        minimum_accuracy: float in [0, 1]. Test accuracy below which the classifier is refused.
-            Defaults to 0.985 for MNIST, 0.80 for CIFAR-10 and 0 for others.
-        callbacks: Keras callbacks for `fit`, for instance one that shows the progress.
+        dataset: A data set with labels and test images.
+        cache_dir: Folder for the files; made if there is none.
+        settings: How to train; by default `ClassifierSettings.for_images`.
+        minimum_accuracy: Test accuracy, in [0, 1], below which the classifier is refused; by
+            default that of the data set's definition, or 0 where it has none.
+        callbacks: For `fit`, for instance one that shows the progress.
 
     Returns:
-        An `ImageClassifier`, whose `info` is what the JSON file holds, `test_accuracy` included.
+        The classifier. Its `info` is what the JSON file holds, `test_accuracy` included.
 
     Raises:
         PoorClassifierError: (a `ValueError`) If the test accuracy is below the minimum; such a
             classifier is not kept.
         ValueError: If the data set has no labels or no test images.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.datasets import Dataset
+    from capsgan_keras.evaluation import ClassifierSettings, load_or_train_classifier
+    images, labels = np.zeros((16, 8, 8, 1), np.uint8), np.arange(16) % 2
+    dataset = Dataset("zeros", images, labels, images, labels)
+    settings = ClassifierSettings(width=2, epochs=1)
+    print(load_or_train_classifier(dataset, "classifiers", settings).info["test_accuracy"])
+    ```
     """
-    for name in ("y_train", "y_test"):
-        if getattr(dataset, name) is None or len(getattr(dataset, name)) == 0:
-            raise ValueError(
-                f"`dataset` must have labels for training and testing. "
-                f"Received: {dataset.name!r} without `{name}`"
-            )
-    image_shape = tuple(int(side) for side in dataset.x_train.shape[1:])
-    settings = settings or ClassifierSettings.for_images(image_shape, len(dataset.x_train))
+    y_train, y_test = _labels(dataset, "y_train"), _labels(dataset, "y_test")
+    n_images, *image_shape = dataset.x_train.shape
+    settings = settings or ClassifierSettings.for_images(tuple(image_shape), n_images)
     if minimum_accuracy is None:
-        minimum_accuracy = MINIMUM_ACCURACY.get(dataset.name, 0.0)
+        known = REGISTERED.get(dataset.name)
+        minimum_accuracy = known.minimum_accuracy if known else 0.0
     described = {
         "dataset": dataset.name,
         "dataset_checksum": dataset.checksum,
@@ -71,8 +101,13 @@ def load_or_train_classifier(
     path = Path(cache_dir) / f"classifier-{dataset.name}-{dataset.checksum[:12]}.keras"
     classifier = _load(path, described)
     is_new = classifier is None
-    if is_new:
-        classifier = _train(dataset, image_shape, settings, described, callbacks)
+    if classifier is None:
+        num_classes = int(max(y_train.max(), y_test.max())) + 1
+        model = build_classifier(tuple(image_shape), num_classes, settings.width, settings.seed)
+        train_classifier(model, dataset.x_train, y_train, settings, callbacks)
+        classifier = ImageClassifier(model, described)
+        classifier.info["test_accuracy"] = classifier.accuracy(dataset.x_test, y_test)
+        classifier.info["versions"] = versions()
     accuracy = classifier.info["test_accuracy"]
     if accuracy < minimum_accuracy:
         raise PoorClassifierError(
@@ -85,7 +120,17 @@ def load_or_train_classifier(
     return classifier
 
 
-def _load(path, described):
+def _labels(dataset: Dataset, name: str) -> np.ndarray:
+    labels = getattr(dataset, name)
+    if labels is None or len(labels) == 0:
+        raise ValueError(
+            f"`dataset` must have labels for training and testing. "
+            f"Received: {dataset.name!r} without `{name}`"
+        )
+    return labels
+
+
+def _load(path: Path, described: dict[str, Any]) -> ImageClassifier | None:
     try:
         info = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         content = path.read_bytes()
@@ -99,19 +144,7 @@ def _load(path, described):
     return ImageClassifier(keras.saving.load_model(path, compile=False), info)
 
 
-def _train(dataset, image_shape, settings, described, callbacks):
-    num_classes = int(max(np.max(dataset.y_train), np.max(dataset.y_test))) + 1
-    model = build_classifier(image_shape, num_classes, settings.width, settings.seed)
-    train_classifier(model, dataset.x_train, dataset.y_train, settings, callbacks)
-    classifier = ImageClassifier(model, described)
-    classifier.info |= {
-        "test_accuracy": classifier.accuracy(dataset.x_test, dataset.y_test),
-        "versions": versions(),
-    }
-    return classifier
-
-
-def _save(path, classifier):
+def _save(path: Path, classifier: ImageClassifier) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         classifier.model.save(partial)

@@ -1,28 +1,38 @@
 """Whether generated images are copies of training images."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from capsgan_keras.evaluation.images import check_images
-from capsgan_keras.evaluation.neighbours.distances import to_points
+from capsgan_keras.evaluation.neighbours.distances import pixel_vectors
 from capsgan_keras.evaluation.neighbours.nearest import nearest
+from capsgan_keras.evaluation.record import Record
 
 
 @dataclass(frozen=True)
-class Memorising:
+class Memorising(Record):
     """Distances to the nearest training image, of generated and of held-out real images.
 
     A generator that copies its training images comes nearer to them than real images do that were
     held out: `ratio` is then well below 1 and `closer_than_held_out` well above its nominal 5 %.
 
     Attributes:
-        generated_median: float. Median distance of the generated images.
-        held_out_median: float. Median distance of the held-out real images.
-        ratio: float or None. The former over the latter; None where the latter is 0.
-        closer_than_held_out: float in [0, 1]. Share of the generated images nearer to a training
-            image than all but 5 % of the held-out ones are.
-        copies: int. Number of generated images that equal a training image exactly.
+        generated_median: Median distance of the generated images.
+        held_out_median: Median distance of the held-out real images.
+        ratio: The former over the latter; None where the latter is 0.
+        closer_than_held_out: Share of the generated images nearer to a training image than all
+            but 5 % of the held-out ones are.
+        copies: Number of generated images that equal a training image exactly.
+
+    Example:
+
+    ```python
+    from capsgan_keras.evaluation import memorising
+    result = memorising(generated_distances=[0.0, 1.0, 2.0], held_out_distances=[1.0, 2.0, 3.0])
+    print(result.ratio, result.copies)  # 0.5 1
+    ```
     """
 
     generated_median: float
@@ -31,17 +41,15 @@ class Memorising:
     closer_than_held_out: float
     copies: int
 
-    def to_dict(self):
-        """Gives the figures as a dict that JSON can hold."""
-        return asdict(self)
 
-
-def nearest_training_distances(images, x_train):
-    """Finds how far each image is from the nearest training image, and which one that is.
+def nearest_training_distances(
+    images: npt.ArrayLike, x_train: npt.ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far each image is from the nearest training image, and which one that is.
 
     Args:
-        images: images `(n, height, width, channels)`, uint8 or float in [0, 1].
-        x_train: training images of the same shape.
+        images: `(n, height, width, channels)`, uint8 or float in [0, 1].
+        x_train: Training images of the same shape.
 
     Returns:
         Euclidean distances of the pixels in [0, 1], float64 `(n,)`, exact for 8-bit images, and
@@ -49,28 +57,41 @@ def nearest_training_distances(images, x_train):
 
     Raises:
         ValueError: If the images do not fit each other.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.evaluation import nearest_training_distances
+    x_train = np.random.default_rng(0).integers(0, 256, (10, 4, 4, 1), np.uint8)
+    print(nearest_training_distances(x_train[3:5], x_train))  # distances 0, indices 3 and 4
+    ```
     """
     x_train = check_images("x_train", x_train)
     images = check_images("images", images, like=x_train)
-    queries, points = to_points(images, x_train)
-    lists = nearest(queries, points, 1)
-    distances = np.sqrt(lists.squared_distances[:, 0].astype(np.float64)) * points.unit
+    queries, training = pixel_vectors(images, x_train)
+    lists = nearest(queries, training, 1)
+    distances = np.sqrt(lists.squared_distances[:, 0].astype(np.float64)) * training.unit
     return distances, lists.indices[:, 0]
 
 
-def memorising(generated_distances, held_out_distances):
-    """Compares distances to the nearest training image.
+def memorising(generated_distances: npt.ArrayLike, held_out_distances: npt.ArrayLike) -> Memorising:
+    """Compare distances to the nearest training image.
 
     Args:
-        generated_distances: float array `(n,)`, as `nearest_training_distances` gives them for
-            generated images.
-        held_out_distances: float array `(m,)`, the same for real images that were not trained on.
-
-    Returns:
-        `Memorising`.
+        generated_distances: `(n,)`, as `nearest_training_distances` returns them for generated
+            images.
+        held_out_distances: `(m,)`, the same for real images that were not trained on.
 
     Raises:
         ValueError: If either is empty, or not of one dimension.
+
+    Example:
+
+    ```python
+    from capsgan_keras.evaluation import memorising
+    print(memorising(generated_distances=[1.0, 2.0], held_out_distances=[3.0]).ratio)  # 0.5
+    ```
     """
     sets = {"generated_distances": generated_distances, "held_out_distances": held_out_distances}
     for name, distances in sets.items():

@@ -1,29 +1,38 @@
 """Precision, recall, density and coverage: samples against the neighbourhoods of real ones."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from capsgan_keras.checks import check_positive
 from capsgan_keras.evaluation.quality.feature_distances import check_features
+from capsgan_keras.evaluation.record import Record
 
 _SAME = 1e-9  # relative; distances below are rounding errors of equal features
 
 
 @dataclass(frozen=True)
-class ManifoldScores:
+class ManifoldScores(Record):
     """How generated samples lie among real ones, in some feature space.
 
     Attributes:
-        precision: float in [0, 1]. Share of the generated samples within the neighbourhood of
-            some real one (crispness, in the paper's word).
-        recall: float in [0, 1]. Share of the real samples within the neighbourhood of some
-            generated one (diversity).
-        density: float, at least 0. In how many real neighbourhoods a generated sample lies, on
-            average, over the number of neighbours; about 1 for equal distributions.
-        coverage: float in [0, 1]. Share of the real samples whose neighbourhood has a generated
-            sample in it.
-        n_neighbors: int. Number of neighbours that define a neighbourhood.
+        precision: Share of the generated samples within the neighbourhood of some real one
+            (crispness, in the paper's word).
+        recall: Share of the real samples within the neighbourhood of some generated one
+            (diversity).
+        density: In how many real neighbourhoods a generated sample lies, on average, over the
+            number of neighbours; about 1 for equal distributions.
+        coverage: Share of the real samples whose neighbourhood has a generated sample in it.
+        n_neighbors: Number of neighbours that define a neighbourhood.
+
+    Example:
+
+    ```python
+    from capsgan_keras.evaluation import manifold_scores
+    scores = manifold_scores([[0.0], [1.0], [9.0]], [[0.1], [0.2], [0.3]], n_neighbors=1)
+    print(scores.precision, scores.coverage)
+    ```
     """
 
     precision: float
@@ -32,29 +41,33 @@ class ManifoldScores:
     coverage: float
     n_neighbors: int
 
-    def to_dict(self):
-        """Gives the scores as a dict that JSON can hold."""
-        return asdict(self)
 
-
-def manifold_scores(real, generated, n_neighbors=5, block=2_000):
-    """Computes precision, recall, density and coverage.
+def manifold_scores(
+    real: npt.ArrayLike, generated: npt.ArrayLike, n_neighbors: int = 5, block: int = 2_000
+) -> ManifoldScores:
+    """Compute precision, recall, density and coverage.
 
     A sample's neighbourhood is the closed ball that reaches its `n_neighbors`-th nearest other
     sample of the same set. Precision and recall: Kynkäänniemi et al., arXiv 1904.06991, equations
     1 and 2; density and coverage: Naeem et al., arXiv 2002.09797, equations 4 and 5.
 
     Args:
-        real: float array `(n, dimensions)`. Features of real samples.
-        generated: float array `(m, dimensions)`. Features of generated samples.
-        n_neighbors: int, below both n and m.
-        block: int. Rows handled at a time; does not change the result.
-
-    Returns:
-        `ManifoldScores`.
+        real: Features of real samples, `(n, dimensions)`.
+        generated: Features of generated samples, `(m, dimensions)`.
+        n_neighbors: Below both n and m.
+        block: Rows handled at a time; does not change the result.
 
     Raises:
         ValueError: If they are no features, of different dimensions, or too few.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.evaluation import manifold_scores
+    real = np.random.default_rng(0).normal(size=(50, 3))
+    print(manifold_scores(real, real[:20]))  # precision 1.0
+    ```
     """
     real = check_features("real", real)
     generated = check_features("generated", generated, like=real)
@@ -87,8 +100,8 @@ def manifold_scores(real, generated, n_neighbors=5, block=2_000):
     )
 
 
-def _radii(samples, n_neighbors, block):
-    """Squared distance of each sample to its n-th nearest other sample."""
+def _radii(samples: np.ndarray, n_neighbors: int, block: int) -> np.ndarray:
+    """Return the squared distance of each sample to its n-th nearest other sample."""
     radii = []
     for start in range(0, len(samples), block):
         distances = _squared_distances(samples[start : start + block], samples)
@@ -97,7 +110,7 @@ def _radii(samples, n_neighbors, block):
     return np.concatenate(radii)
 
 
-def _squared_distances(x, y):
+def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     x_norms, y_norms = (np.einsum("ij,ij->i", z, z) for z in (x, y))
     scale = np.add.outer(x_norms, y_norms)
     distances = scale - 2 * (x @ y.T)

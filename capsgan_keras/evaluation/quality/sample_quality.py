@@ -4,7 +4,11 @@ The features are those of the package's own classifier (`load_or_train_classifie
 figures compare with each other, but not with an Inception network's scores.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from capsgan_keras.checks import check_positive
 from capsgan_keras.evaluation.images import check_uint8_images
@@ -22,28 +26,40 @@ from capsgan_keras.evaluation.quality.memorising import (
     nearest_training_distances,
 )
 from capsgan_keras.evaluation.quality.precision_recall import ManifoldScores, manifold_scores
+from capsgan_keras.evaluation.record import Record
 
 
 @dataclass(frozen=True)
-class SampleQuality:
+class SampleQuality(Record):
     """The measures of one set of samples.
 
     Attributes:
-        class_shares: tuple of floats. Share of the samples that each class gets.
-        class_entropy: float. Entropy of these shares in nats; the logarithm of the number of
-            classes at most.
-        classifier_score: float. From 1 to the number of classes; the higher, the better.
-        confident: `ConfidentShares`. Samples that the classifier is sure of.
-        frechet_distance: float. In feature space, to the held-out real images.
-        kernel_distance: float. In feature space, to the held-out real images.
-        manifold: `ManifoldScores`. Against the held-out real images, in feature space.
-        memorising: `Memorising`. Distances to the training images, in pixels.
-        n_samples: int. Number of samples.
-        n_real: int. Number of held-out real images.
-        classifier: dict. What is known of the classifier, its test accuracy included.
+        class_shares: Share of the samples that each class gets.
+        class_entropy: Entropy of these shares in nats; the logarithm of the number of classes at
+            most.
+        classifier_score: From 1 to the number of classes; the higher, the better.
+        confident: Samples that the classifier is sure of.
+        frechet_distance: In feature space, to the held-out real images.
+        kernel_distance: In feature space, to the held-out real images.
+        manifold: Against the held-out real images, in feature space.
+        memorising: Distances to the training images, in pixels.
+        n_samples: Number of samples.
+        n_real: Number of held-out real images.
+        classifier: What is known of the classifier, its test accuracy included.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.evaluation import ImageClassifier, build_classifier, sample_quality
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), np.uint8)
+    classifier = ImageClassifier(build_classifier((8, 8, 1), num_classes=2, width=2))
+    quality = sample_quality(images[:10], images[10:20], images[20:], classifier)
+    print(quality.memorising.copies, quality.to_dict()["n_samples"])  # 0 10
+    ```
     """
 
-    class_shares: tuple
+    class_shares: tuple[float, ...]
     class_entropy: float
     classifier_score: float
     confident: ConfidentShares
@@ -53,23 +69,20 @@ class SampleQuality:
     memorising: Memorising
     n_samples: int
     n_real: int
-    classifier: dict
-
-    def to_dict(self):
-        """Gives the measures as a dict that JSON can hold."""
-        return {
-            **vars(self),
-            "class_shares": list(self.class_shares),
-            "confident": self.confident.to_dict(),
-            "manifold": self.manifold.to_dict(),
-            "memorising": self.memorising.to_dict(),
-        }
+    classifier: dict[str, Any]
 
 
 def sample_quality(
-    samples, x_train, x_held_out, classifier, *, threshold=0.9, n_neighbors=5, batch_size=500
-):
-    """Measures a set of generated images against real ones.
+    samples: np.ndarray,
+    x_train: np.ndarray,
+    x_held_out: np.ndarray,
+    classifier: Callable[..., tuple[np.ndarray, np.ndarray]],
+    *,
+    threshold: float = 0.9,
+    n_neighbors: int = 5,
+    batch_size: int = 500,
+) -> SampleQuality:
+    """Measure a set of generated images against real ones.
 
     Distances and manifold scores are taken to the held-out images, on the first images of the
     larger set where the two differ in number (Fréchet and kernel distance depend on it).
@@ -78,18 +91,25 @@ def sample_quality(
         samples: uint8 generated images `(n, height, width, channels)`.
         x_train: uint8 real images that the generator was trained on, of the same shape.
         x_held_out: uint8 real images that it was not trained on, of the same shape.
-        classifier: an `ImageClassifier`, or any function of uint8 images and `batch_size` that
-            gives class probabilities `(n, num_classes)` and features `(n, dimensions)`.
-        threshold: float. Probability above which the classifier counts as sure.
-        n_neighbors: int. Neighbours that define a neighbourhood in feature space.
-        batch_size: int. Images classified at a time; changes the figures by rounding only.
-
-    Returns:
-        `SampleQuality`.
+        classifier: An `ImageClassifier`, or any function of uint8 images and `batch_size` that
+            returns class probabilities `(n, num_classes)` and features `(n, dimensions)`.
+        threshold: Probability above which the classifier counts as sure.
+        n_neighbors: Neighbours that define a neighbourhood in feature space.
+        batch_size: Images classified at a time; changes the figures by rounding only.
 
     Raises:
         ValueError: If the images do not fit each other or the classifier, or are fewer than
             `n_neighbors + 1`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from capsgan_keras.evaluation import ImageClassifier, build_classifier, sample_quality
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), np.uint8)
+    classifier = ImageClassifier(build_classifier((8, 8, 1), num_classes=2, width=2))
+    print(sample_quality(images[:10], images[10:20], images[20:], classifier).frechet_distance)
+    ```
     """
     check_positive(batch_size=batch_size)
     x_train = check_uint8_images("x_train", x_train)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import warnings
 
@@ -15,6 +16,7 @@ from capsgan_keras.evaluation.label_spreading.error_table import (
 )
 from capsgan_keras.evaluation.label_spreading.labelled_sets import draw_labelled
 from capsgan_keras.evaluation.label_spreading.result import SemiSupervisedCell
+from capsgan_keras.evaluation.label_spreading.settings import SemiSupervisedSettings
 from capsgan_keras.evaluation.label_spreading.settings_choice import choose_settings
 
 SHAPE = (6, 5, 1)
@@ -260,7 +262,14 @@ def test_choice_of_settings_is_the_best_of_its_grid_and_sees_no_test_image(data)
     split = draw_labelled(pool[1], 200, draw=2, seed=0)
     validation, rest = ((pool[0][part], pool[1][part]) for part in (split[:40], split[40:]))
     result = semi_supervised_error(
-        unlabelled, rest, validation, 20, draws=2, n_neighbors=7, alpha=0.9, max_iter=1_000
+        unlabelled,
+        rest,
+        validation,
+        n_labelled=20,
+        draws=2,
+        n_neighbors=7,
+        alpha=0.9,
+        max_iter=1_000,
     )
     np.testing.assert_allclose(choice.errors[1, 1], result.mean[0], rtol=1e-12)
     assert json.loads(json.dumps(choice.to_dict()))["errors"] == choice.errors.tolist()
@@ -277,10 +286,10 @@ def test_each_number_of_labels_may_have_settings_of_its_own(data, source):
     unlabelled = {"given": data[0], "rbf": data[0], "pool": "pool", "none": None}[source]
     options = {"draws": 2, "n_unlabelled": 90, "kernel": "rbf" if source == "rbf" else "knn"}
     several = {"n_neighbors": np.array([12, 4]), "alpha": [np.float32(0.8), 0.3]}
-    result = semi_supervised_error(unlabelled, *data[1:], (20, 8), **options, **several)
+    result = semi_supervised_error(unlabelled, *data[1:], n_labelled=(20, 8), **options, **several)
     for row, n in enumerate((20, 8)):
         own = {name: values[row] for name, values in several.items()}
-        alone = semi_supervised_error(unlabelled, *data[1:], n, **options, **own)
+        alone = semi_supervised_error(unlabelled, *data[1:], n_labelled=n, **options, **own)
         np.testing.assert_array_equal(result.errors[row], alone.errors[0])
     saved = result.to_dict()
     assert json.loads(json.dumps(saved)) == saved
@@ -319,6 +328,21 @@ def test_bad_input_is_named(data, change, message):
     arguments |= {"n_labelled": (8,), "draws": 1} | change
     with pytest.raises(ValueError, match=message):
         semi_supervised_error(**arguments)
+
+
+def test_settings_are_given_as_one_object_or_by_name(data):
+    settings = SemiSupervisedSettings(n_labelled=(8, 30), draws=1, n_neighbors=3, alpha=0.7)
+    result = semi_supervised_error(*data, settings, draws=2)
+    assert result.settings == dataclasses.replace(settings, draws=2)
+    by_name = semi_supervised_error(*data, n_labelled=(8, 30), draws=2, n_neighbors=3, alpha=0.7)
+    assert result.cells == by_name.cells
+    # The settings of label spreading say nothing about the nearest labelled image.
+    nearest = nearest_neighbour_error(*data[1:], settings).settings
+    assert nearest == SemiSupervisedSettings(n_labelled=(8, 30), draws=1)
+    with pytest.raises(TypeError, match="'labels'"):
+        semi_supervised_error(*data, settings, labels=8)
+    with pytest.raises(ValueError, match=r"by name, such as n_labelled=.*settings=\(8, 30\)"):
+        semi_supervised_controls(*data[1:], (8, 30))
 
 
 def test_dense_kernel_is_refused_for_many_points(data, monkeypatch):

@@ -3,8 +3,8 @@ import pytest
 
 from capsgan_keras.evaluation.label_spreading import graphs as label_graph
 from capsgan_keras.evaluation.label_spreading.graphs import ExtendedGraph, PoolGraph
-from capsgan_keras.evaluation.neighbours import distances as points_module
-from capsgan_keras.evaluation.neighbours.distances import Points
+from capsgan_keras.evaluation.neighbours import distances
+from capsgan_keras.evaluation.neighbours.distances import PixelVectors
 from capsgan_keras.evaluation.neighbours.nearest import nearest, nearest_within
 
 K = 4
@@ -12,7 +12,7 @@ K = 4
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
-    monkeypatch.setattr(points_module, "BLOCK", 16)
+    monkeypatch.setattr(distances, "BLOCK", 16)
 
 
 def images(n, levels, seed):
@@ -23,16 +23,16 @@ def images(n, levels, seed):
 
 def assert_neighbours(found, training_set, test):
     training, from_test = found
-    reference = nearest_within(Points(training_set), K)
+    reference = nearest_within(PixelVectors(training_set), K)
     np.testing.assert_array_equal(training, reference.indices)
-    reference = nearest(Points(test), Points(training_set), K)
+    reference = nearest(PixelVectors(test), PixelVectors(training_set), K)
     np.testing.assert_array_equal(from_test, reference.indices)
 
 
 @pytest.mark.parametrize("levels", [2, 256])
 def test_extended_graph_equals_a_search_over_the_whole_training_set(levels):
     unlabelled, pool, test = images(70, levels, 0), images(50, levels, 1), images(30, levels, 2)
-    graph = ExtendedGraph(Points(unlabelled), Points(pool), Points(test), K)
+    graph = ExtendedGraph(PixelVectors(unlabelled), PixelVectors(pool), PixelVectors(test), K)
     for labelled in (np.array([3, 1]), np.arange(40, 0, -1)):
         found = graph.neighbours(labelled)
         assert_neighbours(found, np.concatenate([pool[labelled], unlabelled]), test)
@@ -40,7 +40,7 @@ def test_extended_graph_equals_a_search_over_the_whole_training_set(levels):
 
 def test_extended_graph_without_unlabelled_images():
     pool, test = images(50, 256, 1), images(30, 256, 2)
-    graph = ExtendedGraph(Points(pool[:0]), Points(pool), Points(test), K)
+    graph = ExtendedGraph(PixelVectors(pool[:0]), PixelVectors(pool), PixelVectors(test), K)
     labelled = np.array([7, 30, 2, 11, 12])
     assert_neighbours(graph.neighbours(labelled), pool[labelled], test)
 
@@ -51,7 +51,7 @@ def test_extended_graph_without_unlabelled_images():
 def test_pool_graph_equals_a_search_over_the_members(monkeypatch, levels, spare, n_members):
     monkeypatch.setattr(label_graph, "_SPARE", spare)
     pool, test = images(90, levels, 3), images(30, levels, 4)
-    graph = PoolGraph(Points(pool), Points(test), K)
+    graph = PoolGraph(PixelVectors(pool), PixelVectors(test), K)
     members = np.random.default_rng(5).permutation(90)[:n_members]
     found = graph.neighbours(members[:3], members[3:])
     assert_neighbours(found, pool[members], test)

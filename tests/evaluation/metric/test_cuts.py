@@ -12,7 +12,9 @@ from capsgan_keras.losses import MarginLoss
 def test_margin_loss_has_the_cut_of_its_closed_form(m_plus, m_minus, weight):
     loss = MarginLoss(m_plus=m_plus, m_minus=m_minus, down_weighting=weight)
     expected = (m_plus + weight * m_minus) / (1 + weight)
-    assert calibrated_cut(loss) == pytest.approx(expected, abs=1e-4)
+    assert calibrated_cut(loss) == pytest.approx(expected, abs=1e-12)
+    # The search, which knows nothing of the loss, finds it too.
+    assert calibrated_cut(lambda t, y: loss.call(t, y)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_default_margin_loss_is_cut_at_19_thirtieths():
@@ -23,6 +25,11 @@ def test_default_margin_loss_is_cut_at_19_thirtieths():
 def test_cross_entropy_is_cut_at_one_half(options):
     loss = keras.losses.BinaryCrossentropy(**options)
     assert calibrated_cut(loss) == pytest.approx(0.5, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["BinaryCrossentropy", "MeanSquaredError"])
+def test_symmetric_losses_are_cut_at_one_half_exactly(kind):
+    assert calibrated_cut(getattr(keras.losses, kind)()) == 0.5
 
 
 def test_names_of_losses_will_do():

@@ -9,9 +9,9 @@ from capsgan_keras.evaluation import (
     ImageClassifier,
     PoorClassifierError,
     build_classifier,
-    classifier_store,
     load_or_train_classifier,
 )
+from capsgan_keras.evaluation.quality import classifier_store
 
 SETTINGS = ClassifierSettings(width=4, epochs=1, batch_size=16)
 

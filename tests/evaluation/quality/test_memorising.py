@@ -3,8 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from capsgan_keras.evaluation import nearest_training_distances
-from capsgan_keras.evaluation.quality import memorising
+from capsgan_keras.evaluation import memorising, nearest_training_distances
 
 
 def photographs(n, seed):

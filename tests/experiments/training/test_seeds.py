@@ -4,8 +4,8 @@ import dataclasses
 import json
 
 from capsgan_keras import load_run
+from capsgan_keras.datasets.registry import DIGITS, REGISTERED
 from capsgan_keras.evaluation import ClassifierSettings
-from capsgan_keras.evaluation.quality import classifier_store
 from capsgan_keras.runs.directory import RunDirectory
 from experiments import digits
 from experiments.evaluations.finished_runs import load_finished_runs
@@ -98,7 +98,7 @@ def test_the_evaluation_ends_with_sample_quality_where_it_is_asked_for(
     evaluation = dataclasses.replace(small_evaluation, quality=quality)
     monkeypatch.setattr(digits, "EVALUATION", evaluation)
     with monkeypatch.context() as patch:
-        patch.setitem(classifier_store.MINIMUM_ACCURACY, "digits", 1.0)
+        patch.setitem(REGISTERED, "digits", dataclasses.replace(DIGITS, minimum_accuracy=1.0))
         assert train("--evaluate", "--epochs", "1") == 2
     error = capsys.readouterr().err
     assert "error: The classifier of digits must reach a test accuracy of 100.00%" in error
