@@ -7,12 +7,10 @@ from typing import Any
 from capsgan_keras.evaluation import (
     GamResult,
     SampleQuality,
-    SemiSupervisedCell,
     SemiSupervisedResult,
-    SemiSupervisedSettings,
     TournamentResult,
-    TournamentRow,
 )
+from experiments.errors import EvaluationError
 from experiments.evaluations.from_json import restore
 from experiments.settings.evaluations import (
     GAM,
@@ -24,16 +22,7 @@ from experiments.settings.evaluations import (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """What a result file says of a run.
-
-    Attributes:
-        name: Its name in the tables.
-        model: `"capsule"` or `"convolutional"`.
-        seed, epochs, batch_size, precision: As in its settings.
-        gan_checksum: SHA-256 of its networks.
-        parameters: Dictionary from `"generator"` and `"discriminator"` to their numbers of
-            parameters; None in files of older versions.
-    """
+    """What a result file says of a run; files of older versions do not know `parameters`."""
 
     name: str
     model: str
@@ -47,7 +36,7 @@ class RunRecord:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetRecord:
-    """What a result file says of the images: name, checksum, how many were held out."""
+    """What a result file says of the images, and how many training images were held out."""
 
     name: str
     checksum: str
@@ -56,14 +45,7 @@ class DatasetRecord:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Results:
-    """The results of one evaluation.
-
-    Attributes:
-        path: The file.
-        dataset: `DatasetRecord`.
-        runs: Tuple of `RunRecord`.
-        settings: Dictionary of the evaluation's settings.
-    """
+    """The results of one evaluation: the images, the runs, the evaluation's settings."""
 
     path: Path
     dataset: DatasetRecord
@@ -82,13 +64,7 @@ class Results:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pair:
-    """The metric of two runs.
-
-    Attributes:
-        a, b: Names of the runs.
-        cut: `"paper"`, `"calibrated"` or a number.
-        result: `capsgan_keras.evaluation.GamResult`.
-    """
+    """The metric of the runs `a` and `b`, with the cut that was asked for."""
 
     a: str
     b: str
@@ -106,13 +82,7 @@ class Grid:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MetricResults(Results):
-    """The generative adversarial metric.
-
-    Attributes:
-        pairs: Tuple of `Pair`.
-        tournaments: Dictionary from a cut to its `capsgan_keras.evaluation.TournamentResult`.
-        grids: Dictionary from a run's name to its `Grid`.
-    """
+    """The generative adversarial metric: pairs, a tournament for each cut, images of each run."""
 
     pairs: tuple[Pair, ...]
     tournaments: dict[str, TournamentResult]
@@ -121,26 +91,18 @@ class MetricResults(Results):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ErrorResults(Results):
-    """The semi-supervised table.
+    """The semi-supervised table: errors of each run and control.
 
-    Attributes:
-        tables: Dictionary from a run or control to its
-            `capsgan_keras.evaluation.SemiSupervisedResult`.
-        choices: Dictionaries of the settings that were chosen for each number of labelled
-            images; none where they were given.
+    `choices` has the settings that were chosen for each number of labelled images, if any.
     """
 
     tables: dict[str, SemiSupervisedResult]
-    choices: tuple[dict[str, Any], ...]
+    choices: tuple[dict[str, Any], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class QualityResults(Results):
-    """Sample quality.
-
-    Attributes:
-        quality: Dictionary from a run's name to its `capsgan_keras.evaluation.SampleQuality`.
-    """
+    """The quality of each run's images."""
 
     quality: dict[str, SampleQuality]
 
@@ -159,81 +121,37 @@ def results_from(path, name, content):
     Raises:
         EvaluationError: Where the file holds something else than such results.
     """
-    identity = restore(_Identity, content["identity"], f"{path}: identity")
-    common = {
-        "path": Path(path),
-        "dataset": identity.dataset,
-        "runs": identity.runs,
-        "settings": identity.settings,
-    }
-    values = restore(_CONTENTS[name], content["results"], f"{path}: results")
-    return values.results(common)
+    kind, parts_of = _KINDS[name]
+    try:
+        parts = content["identity"] | parts_of(content["results"])
+    except (TypeError, KeyError, IndexError, AttributeError) as error:
+        raise EvaluationError(
+            f"{path}: holds no results of {name} as this version writes them: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return restore(kind, parts | {"path": path}, f"{path}")
 
 
-@dataclasses.dataclass(frozen=True)
-class _Identity:
-    dataset: DatasetRecord
-    runs: tuple[RunRecord, ...]
-    settings: dict[str, Any]
+def _metric(results):
+    # The result itself calls a cut "given" where it was a number.
+    named = [pair["cut"] if isinstance(pair["cut"], str) else "given" for pair in results["pairs"]]
+    pairs = [
+        {"a": pair["a"], "b": pair["b"], "cut": pair["cut"], "result": pair | {"cut": cut}}
+        for pair, cut in zip(results["pairs"], named, strict=True)
+    ]
+    common = {key: results["pairs"][0][key] for key in ("tolerance", "n_samples", "n_test", "seed")}
+    tournaments = {cut: common | {"rows": rows} for cut, rows in results["rows"].items()}
+    return {"pairs": pairs, "tournaments": tournaments, "grids": results["grids"]}
 
 
-@dataclasses.dataclass(frozen=True)
-class _MetricContent:
-    grids: dict[str, Grid]
-    pairs: tuple[dict[str, Any], ...]
-    rows: dict[str, tuple[TournamentRow, ...]]
-
-    def results(self, common):
-        pairs = tuple(_pair(pair, f"{common['path']}: pairs") for pair in self.pairs)
-        first = pairs[0].result
-        tournaments = {
-            cut: TournamentResult(rows, first.tolerance, first.n_samples, first.n_test, first.seed)
-            for cut, rows in self.rows.items()
-        }
-        return MetricResults(**common, pairs=pairs, tournaments=tournaments, grids=self.grids)
+def _errors(results):
+    tables = {name: each | {"labelled_indices": []} for name, each in results["tables"].items()}
+    return results | {"tables": tables}
 
 
-def _pair(pair, where):
-    names = {"a", "b"}
-    result = {name: value for name, value in pair.items() if name not in names}
-    cut = result.get("cut")
-    # What the metric was asked for; a number is called "given" by the result itself.
-    restored = restore(GamResult, result | {"cut": cut if isinstance(cut, str) else "given"}, where)
-    return Pair(
-        **{name: restore(str, pair.get(name), f"{where}.{name}") for name in names},
-        cut=restore(str | float, cut, f"{where}.cut"),
-        result=restored,
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Table:
-    method: str
-    unlabelled: str
-    settings: SemiSupervisedSettings
-    n_test: int
-    cells: tuple[SemiSupervisedCell, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class _ErrorContent:
-    tables: dict[str, _Table]
-    choices: tuple[dict[str, Any], ...] = ()
-
-    def results(self, common):
-        tables = {
-            name: SemiSupervisedResult(**vars(table), labelled_indices=())
-            for name, table in self.tables.items()
-        }
-        return ErrorResults(**common, tables=tables, choices=self.choices)
-
-
-@dataclasses.dataclass(frozen=True)
-class _QualityContent:
-    quality: dict[str, SampleQuality]
-
-    def results(self, common):
-        return QualityResults(**common, quality=self.quality)
-
-
-_CONTENTS = {GAM: _MetricContent, SEMI_SUPERVISED: _ErrorContent, SAMPLE_QUALITY: _QualityContent}
+_KINDS = {
+    GAM: (MetricResults, _metric),
+    SEMI_SUPERVISED: (ErrorResults, _errors),
+    SAMPLE_QUALITY: (QualityResults, dict),
+}
+"""The object of each evaluation, and the function that gives its parts from what JSON holds."""
