@@ -8,7 +8,7 @@ import keras
 from capsgan_keras.training import adversarial
 
 
-class AdversarialTrainer:
+class AdversarialTrainer(keras.Model):
     """Overrides the steps of `keras.Model` on the JAX backend."""
 
     def train_step(self, state, data):

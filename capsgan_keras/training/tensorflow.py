@@ -1,11 +1,12 @@
 """The train step on TensorFlow."""
 
+import keras
 import tensorflow as tf
 
 from capsgan_keras.training import adversarial, replicas
 
 
-class AdversarialTrainer:
+class AdversarialTrainer(keras.Model):
     """Overrides the steps of `keras.Model` on the TensorFlow backend."""
 
     def train_step(self, data):

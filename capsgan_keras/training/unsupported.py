@@ -3,7 +3,7 @@
 import keras
 
 
-class AdversarialTrainer:
+class AdversarialTrainer(keras.Model):
     """Refuses to train: layers, losses, saving and generating work on every backend."""
 
     def fit(self, *args, **kwargs):
