@@ -9,7 +9,7 @@ evaluations of `experiments` take its path as that of a run.
 from pathlib import Path
 
 from capsgan_keras.files import PARTIAL
-from capsgan_keras.runs.directory import load_run
+from capsgan_keras.runs.reading import load_run
 
 FOLDER = Path(__file__).parent
 

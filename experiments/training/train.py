@@ -7,16 +7,11 @@ import keras
 from capsgan_keras.datasets import DatasetError
 from capsgan_keras.evaluation import PoorClassifierError
 from capsgan_keras.plotting import training_curves
-from capsgan_keras.runs.directory import RunError, sample_images
+from capsgan_keras.runs import RunError, WriteRun, sample_images
 from capsgan_keras.runs.model_card import model_card
 from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
-from capsgan_keras.training.callbacks import (
-    FollowEpoch,
-    NonFiniteError,
-    StopOnNonFinite,
-    WriteRun,
-)
+from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError, StopOnNonFinite
 from experiments.errors import EvaluationError, SettingsError
 from experiments.evaluations.both_models import check_evaluation, evaluate
 from experiments.evaluations.finished_runs import load_images
