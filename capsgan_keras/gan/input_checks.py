@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from capsgan_keras.training import count_parts
+from capsgan_keras.training import devices_per_batch
 from capsgan_keras.types import Shape, Tensor
 
 
@@ -88,7 +88,7 @@ def check_fit_arguments(
 def _check_batches(
     gan: keras.Model, x: Any, batch_size: int | None, validation_split: float = 0.0
 ) -> None:
-    if count_parts(gan) == 1 or not isinstance(x, np.ndarray):
+    if devices_per_batch(gan) == 1 or not isinstance(x, np.ndarray):
         return
     batch_size = batch_size or 32  # as in Keras
     train_size = math.floor(len(x) * (1.0 - validation_split))

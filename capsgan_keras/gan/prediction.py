@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from capsgan_keras.training import count_parts
+from capsgan_keras.training import devices_per_batch
 
 CHUNK = 4096
 """Images held as floats at a time while many are generated or scored."""
@@ -28,14 +28,14 @@ def predict_in_chunks(
         before: Turns a chunk of inputs into what the network takes.
         after: Turns a chunk of the network's outputs into what is kept.
     """
-    parts = count_parts(model)
+    devices = devices_per_batch(model)
     kept = []
     for start in range(0, len(inputs), CHUNK):
         chunk = before(inputs[start : start + CHUNK])
-        fillers = np.repeat(chunk[-1:], -len(chunk) % parts, axis=0)
+        fillers = np.repeat(chunk[-1:], -len(chunk) % devices, axis=0)
         outputs = model.predict(
             np.concatenate([chunk, fillers]) if len(fillers) else chunk,
-            batch_size=-(-batch_size // parts) * parts,
+            batch_size=-(-batch_size // devices) * devices,
             verbose=0,
         )
         kept.append(after(outputs[: len(chunk)]))
