@@ -146,7 +146,7 @@ def check_routings(routings: int) -> None:
         raise ValueError(f"`routings` must be an integer of at least 1. Received: {routings=}")
 
 
-def _couplings(logits, leaky):
+def _couplings(logits: Tensor, leaky: bool) -> Tensor:
     """Take the softmax over the output capsules (axis 1), with an orphan category if `leaky`."""
     if not leaky:
         return ops.softmax(logits, axis=1) if logits.shape[1] > 1 else ops.ones_like(logits)
@@ -154,5 +154,5 @@ def _couplings(logits, leaky):
     return ops.softmax(ops.concatenate([orphans, logits], axis=1), axis=1)[:, 1:]
 
 
-def _squash_with_bias(sums, bias):
+def _squash_with_bias(sums: Tensor, bias: Tensor | None) -> Tensor:
     return squash(sums if bias is None else sums + ops.cast(bias, sums.dtype))

@@ -17,6 +17,8 @@ Other backends than TensorFlow compute the predictions. JAX's compiler forms blo
 there, predictions took half the memory and less time than these blocks, and compiled much faster.
 """
 
+from collections.abc import Callable, Sequence
+
 import keras
 from keras import ops
 
@@ -78,7 +80,7 @@ def route_inputs(
     if bias is not None:
         bias = ops.cast(bias, capsules.dtype)[..., None]
 
-    def output(sums):
+    def output(sums: Tensor) -> Tensor:
         return squash(sums if bias is None else sums + bias, axis=1)
 
     # Zero logits share each vote out evenly: the first couplings need no softmax.
@@ -98,7 +100,7 @@ def route_inputs(
     return ops.cast(ops.transpose(outputs, (2, 0, 1)), inputs.dtype)
 
 
-def _blocks(capsules, weights):
+def _blocks(capsules: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
     """Cut inputs and weights along the input capsules; the batch comes last.
 
     Returns:
@@ -110,7 +112,7 @@ def _blocks(capsules, weights):
     n_blocks = min(num_input, MOST_BLOCKS, max(1, round(numbers / BLOCK)))
     bounds = [num_input * index // n_blocks for index in range(1, n_blocks)]
 
-    def cut(tensor, axis):
+    def cut(tensor: Tensor, axis: int) -> list[Tensor]:
         return ops.split(tensor, bounds, axis=axis) if bounds else [tensor]
 
     capsules = cut(ops.transpose(capsules, (2, 1, 0)), axis=1)
@@ -121,7 +123,7 @@ def _blocks(capsules, weights):
     )
 
 
-def _iteration(leaky, stop_gradients):
+def _iteration(leaky: bool, stop_gradients: bool) -> Callable[..., Tensor]:
     """Return a function that turns summed outputs `V` into the next weighted sums `s`.
 
     Its arguments are `V`, `(num_capsule, dim_capsule, batch)`, and all blocks; it returns the
@@ -149,7 +151,9 @@ def _iteration(leaky, stop_gradients):
     return iteration
 
 
-def _forward(total, capsules, weights, leaky):
+def _forward(
+    total: Tensor, capsules: Tensor, weights: Tensor, leaky: bool
+) -> tuple[Tensor, Tensor]:
     """Return a block's couplings, `(num_capsule, 1, size * batch)`, and its part of the sums."""
     logits = ops.sum(_project(weights, total, capsules) * capsules, axis=1, keepdims=True)
     highest = ops.max(logits, axis=0, keepdims=True)
@@ -163,13 +167,21 @@ def _forward(total, capsules, weights, leaky):
     return couplings, _weighted_sum(weights, couplings * capsules)
 
 
-def _backward(total, change, capsules, weights, couplings, stop_gradients):
+def _backward(
+    total: Tensor,
+    change: Tensor,
+    capsules: Tensor,
+    weights: Tensor,
+    couplings: Tensor,
+    stop_gradients: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return a block's gradients with respect to `V`, its inputs and its weights.
 
     Args:
         total: `V`.
         change: The gradient of the sums `s`, in their shape.
-        capsules, weights: The block.
+        capsules: The block of inputs.
+        weights: The block of weights.
         couplings: As `_forward` returned them.
         stop_gradients: Whether the couplings are constants.
     """
@@ -192,23 +204,23 @@ def _backward(total, change, capsules, weights, couplings, stop_gradients):
     )
 
 
-def _project(weights, outputs, capsules):
+def _project(weights: Tensor, outputs: Tensor, capsules: Tensor) -> Tensor:
     """Return `W_ij v_j` for all pairs: `(num_capsule, input_dim, size * batch)`."""
     return ops.reshape(ops.matmul(weights, outputs), (weights.shape[0], capsules.shape[0], -1))
 
 
-def _weighted_sum(weights, weighted):
+def _weighted_sum(weights: Tensor, weighted: Tensor) -> Tensor:
     """Return `sum_i W_ij^T x_ij`: `(num_capsule, dim_capsule, batch)`."""
     return ops.matmul(ops.swapaxes(weights, 1, 2), ops.reshape(weighted, (*weights.shape[:2], -1)))
 
 
-def _outer(weighted, outputs, weights):
+def _outer(weighted: Tensor, outputs: Tensor, weights: Tensor) -> Tensor:
     """Return `x_ij v_j^T`, summed over the batch, in the shape of a block of weights."""
     flat = ops.reshape(weighted, (*weights.shape[:2], -1))
     return ops.matmul(flat, ops.swapaxes(outputs, 1, 2))
 
 
-def _sum(tensors):
+def _sum(tensors: Sequence[Tensor]) -> Tensor:
     total = tensors[0]
     for tensor in tensors[1:]:
         total = total + tensor
