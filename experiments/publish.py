@@ -148,7 +148,7 @@ def evaluation_of(run, files):
     """Return what result files say of a run, a dictionary of texts.
 
     Args:
-        run: A `capsgan_keras.runs.Run`.
+        run: A `capsgan_keras.runs.directory.Run`.
         files: Dictionary from the evaluation to the content of its file.
 
     Raises:
@@ -178,7 +178,7 @@ def store(run, evaluation, path, images):
     """Store one run's networks, measure them, and write the card.
 
     Args:
-        run: A finished `capsgan_keras.runs.Run`.
+        run: A finished `capsgan_keras.runs.directory.Run`.
         evaluation: Dictionary of texts for the card.
         path: The folder to be.
         images: How many images are compared.

@@ -15,7 +15,7 @@ class FinishedRuns:
     """Runs that were trained on the same images.
 
     Attributes:
-        runs: Dictionary from a short name to a `capsgan_keras.runs.Run`.
+        runs: Dictionary from a short name to a `capsgan_keras.runs.directory.Run`.
         dataset: Their images.
     """
 
