@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from capsgan_keras.types import Tensor
+from capsgan_keras.types import DType, Tensor
 
 __all__ = ["MarginLoss"]
 
@@ -56,7 +56,7 @@ class MarginLoss(keras.losses.Loss):
         down_weighting: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str = "margin_loss",
-        dtype: str | keras.DTypePolicy | None = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         if not 0.0 <= m_minus < m_plus <= 1.0:

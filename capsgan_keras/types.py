@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import keras
+
 Tensor = Any
 """A tensor of the Keras backend in use, or an array that Keras turns into one.
 
@@ -11,6 +13,9 @@ are taken or returned, hints say `np.ndarray`.
 
 Shape = tuple[int | None, ...]
 """A tensor's shape; None stands for a size that is not known yet, such as the batch's."""
+
+DType = str | keras.DTypePolicy | None
+"""A dtype policy or its name; None stands for Keras's global policy."""
 
 History = dict[str, list[float]]
 """The logs of training, one number for each epoch, as `keras.callbacks.History.history`."""

@@ -274,9 +274,9 @@ class GAN(AdversarialTrainer, SeedsInFiles):
     ) -> keras.callbacks.History:
         """Train both players; arguments as in `keras.Model.fit`.
 
-        The logs are `d_loss` and `g_loss` (the players' losses), `d_real` and `d_fake` (D's mean
-        probability on real and on generated images) and `d_accuracy` (the mean of D's accuracies
-        on real and on generated images, cut at 0.5).
+        The logs are the players' losses `d_loss` and `g_loss`, and D's mean outputs `d_real` and
+        `d_fake` on real and on generated images. `d_accuracy` is the mean of D's accuracies on
+        both kinds, with a cut at 0.5.
 
         Args:
             x: Images `(n, height, width, channels)`: floats in [-1, 1], or uint8, which the

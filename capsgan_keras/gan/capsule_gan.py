@@ -13,6 +13,7 @@ from capsgan_keras.models import (
     build_convolutional_discriminator,
     build_generator,
 )
+from capsgan_keras.types import DType
 
 
 class _GANWithDefaults(GAN):
@@ -29,7 +30,7 @@ class _GANWithDefaults(GAN):
         discriminator: keras.Model | None = None,
         loss: keras.losses.Loss | Callable | str | None = None,
         seed: int | None = None,
-        dtype: str | keras.DTypePolicy | None = None,
+        dtype: DType = None,
         **kwargs: Any,
     ) -> None:
         if generator is None:

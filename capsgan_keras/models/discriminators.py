@@ -1,6 +1,6 @@
 """The two discriminators: capsules, and convolutions only."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,7 +15,7 @@ from capsgan_keras.checks import (
 )
 from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap
 from capsgan_keras.models.initial_weights import NormalWeights
-from capsgan_keras.types import Tensor
+from capsgan_keras.types import DType, Tensor
 
 _NINES_FIT = 24
 """Smallest side at which two valid 9x9 convolutions leave primary capsules to choose from."""
@@ -36,7 +36,7 @@ def build_capsule_discriminator(
     routing: str = "dynamic",
     routings: int = 3,
     dropout: float = 0.0,
-    dtype: str | keras.DTypePolicy | None = None,
+    dtype: DType = None,
     seed: int | None = None,
     name: str = "capsule_discriminator",
 ) -> keras.Model:
@@ -48,12 +48,12 @@ def build_capsule_discriminator(
 
     The defaults follow `image_shape`:
 
-    - Grey images with sides of at least 24 get the paper's layout with fewer filters: one valid
-      9x9 convolution (32 filters, normalized), then 9x9 primary capsules of 4 types with stride 2.
-      The paper's own width is `filters=256, n_channels=32, batch_norm=False`.
+    - Grey images with sides of at least 24 get the paper's layout with fewer filters. A valid 9x9
+      convolution (32 filters, normalized) comes before 9x9 primary capsules of 4 types with
+      stride 2. The paper's own width is `filters=256, n_channels=32, batch_norm=False`.
     - Other images get two 5x5 convolutions with stride 2 (64 and 128 filters, same padding, not
-      normalized), then 5x5 primary capsules of 16 types with stride 2. Two valid 9x9 convolutions
-      would not fit them, or would hardly see their border.
+      normalized) before 5x5 primary capsules of 16 types with stride 2. Two valid 9x9
+      convolutions would not fit them, or would hardly see their border.
 
     Args:
         image_shape: `(height, width, channels)`: sides multiples of 4 and at least 16, 1 to 4
@@ -166,7 +166,7 @@ def build_convolutional_discriminator(
     momentum: float = 0.9,
     activation: str = "sigmoid",
     dropout: float = 0.0,
-    dtype: str | keras.DTypePolicy | None = None,
+    dtype: DType = None,
     seed: int | None = None,
     name: str = "convolutional_discriminator",
 ) -> keras.Model:
@@ -227,14 +227,7 @@ def build_convolutional_discriminator(
     return keras.Model(images, output, name=name)
 
 
-def _convolutions(
-    images: Tensor,
-    layout: dict[str, Any],
-    normalized: Collection[int],
-    momentum: float,
-    dtype: str | keras.DTypePolicy | None,
-    next_initializer: Callable[[], keras.initializers.Initializer],
-) -> Tensor:
+def _convolutions(images, layout, normalized, momentum, dtype, next_initializer):
     """Convolve with LeakyReLU(0.2); normalize the convolutions whose indices are given."""
     features = images
     for index, filters in enumerate(layout["filters"]):
@@ -254,12 +247,7 @@ def _convolutions(
     return features
 
 
-def _dropout(
-    features: Tensor,
-    rate: float,
-    dtype: str | keras.DTypePolicy | None,
-    weights: NormalWeights,
-) -> Tensor:
+def _dropout(features: Tensor, rate: float, dtype: DType, weights: NormalWeights) -> Tensor:
     if rate == 0.0:
         return features
     return layers.Dropout(rate, seed=weights.next_seed(), dtype=dtype)(features)

@@ -15,7 +15,7 @@ from capsgan_keras.checks import (
     check_share,
 )
 from capsgan_keras.models.initial_weights import NormalWeights
-from capsgan_keras.types import Tensor
+from capsgan_keras.types import DType, Tensor
 
 
 def build_generator(
@@ -27,7 +27,7 @@ def build_generator(
     batch_norm: bool = True,
     momentum: float = 0.9,
     latent_categories: int = 0,
-    dtype: str | keras.DTypePolicy | None = None,
+    dtype: DType = None,
     seed: int | None = None,
     name: str = "generator",
 ) -> keras.Model:

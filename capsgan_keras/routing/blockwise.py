@@ -151,9 +151,7 @@ def _iteration(leaky: bool, stop_gradients: bool) -> Callable[..., Tensor]:
     return iteration
 
 
-def _forward(
-    total: Tensor, capsules: Tensor, weights: Tensor, leaky: bool
-) -> tuple[Tensor, Tensor]:
+def _forward(total, capsules, weights, leaky):
     """Return a block's couplings, `(num_capsule, 1, size * batch)`, and its part of the sums."""
     logits = ops.sum(_project(weights, total, capsules) * capsules, axis=1, keepdims=True)
     highest = ops.max(logits, axis=0, keepdims=True)
@@ -167,14 +165,7 @@ def _forward(
     return couplings, _weighted_sum(weights, couplings * capsules)
 
 
-def _backward(
-    total: Tensor,
-    change: Tensor,
-    capsules: Tensor,
-    weights: Tensor,
-    couplings: Tensor,
-    stop_gradients: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
+def _backward(total, change, capsules, weights, couplings, stop_gradients):
     """Return a block's gradients with respect to `V`, its inputs and its weights.
 
     Args:

@@ -11,8 +11,8 @@
 | `metrics.json` | final values, time, sizes of the networks; written last: the run is finished |
 | `README.md` | a model card |
 
-Every file is written under another name and renamed, and a checkpoint is renamed as a folder, so
-that a kill at any moment leaves a directory that can be read and resumed.
+Every file is written under another name and then renamed, and a checkpoint is renamed as a folder.
+So a kill at any moment leaves a directory that can be read and resumed.
 """
 
 import csv

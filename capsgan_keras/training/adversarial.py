@@ -4,8 +4,8 @@ A backend's trainer gives it two functions:
 
 `differentiate(gan, forward, groups)` calls `forward() -> (losses, outputs)` and returns
 `(losses, outputs, gradients)`, where `gradients[k]` holds the gradients of `losses[k]` with
-respect to the variables in `groups[k]`. What `forward` does to moving averages and seeds stays
-done.
+respect to the variables in `groups[k]`. What `forward` changes in moving averages and seeds is
+kept.
 
 `apply_gradients(gan, optimizer, gradients, variables)` updates the variables.
 
@@ -14,7 +14,6 @@ those of D's outputs on the global batch, which `Batch.gather` puts together.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 from keras import ops
@@ -67,13 +66,11 @@ def test_step(gan: keras.Model, batch: Batch) -> dict[str, Tensor]:
     return gan.update_metrics(*losses, on_real, on_generated)
 
 
-def _simultaneous(
-    gan: keras.Model, batch: Batch, differentiate: Callable, apply_gradients: Callable
-) -> Any:
+def _simultaneous(gan, batch, differentiate, apply_gradients):
     """Let both players learn from the same forward pass, as in the paper's stack."""
     players = gan.generator.trainable_variables, gan.discriminator.trainable_variables
 
-    def forward() -> tuple:
+    def forward():
         latents = batch.local_rows(gan.sample_latents(batch.size))
         generated = gan.generator(latents, training=True)
         on_generated = batch.gather(gan.discriminator(generated, training=True))
@@ -91,12 +88,10 @@ def _simultaneous(
     return results
 
 
-def _alternating(
-    gan: keras.Model, batch: Batch, differentiate: Callable, apply_gradients: Callable
-) -> Any:
+def _alternating(gan, batch, differentiate, apply_gradients):
     """Update the discriminator, then the generator against it, with new noise."""
 
-    def discriminator_forward() -> tuple:
+    def discriminator_forward():
         latents = batch.local_rows(gan.sample_latents(batch.size))
         generated = ops.stop_gradient(gan.generator(latents, training=True))
         on_generated = batch.gather(gan.discriminator(generated, training=True))
@@ -104,7 +99,7 @@ def _alternating(
         loss = gan.discriminator_loss(on_real, on_generated)
         return (gan.scale_loss(loss),), (loss, on_real, on_generated)
 
-    def generator_forward() -> tuple:
+    def generator_forward():
         latents = batch.local_rows(gan.sample_latents(batch.size))
         generated = gan.generator(latents, training=True)
         loss = gan.generator_loss(batch.gather(gan.discriminator(generated, training=True)))
