@@ -13,7 +13,7 @@ PARTIAL = ".writing-"
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Give a path to write to, which replaces `path` when the block ends without an error.
 
     Args:
@@ -41,24 +41,24 @@ def replacing(path: str | Path) -> Iterator[Path]:
     _sync(path.parent)  # the new name itself
 
 
-def write_text(path: str | Path, text: str) -> None:
+def write_text(path: str | os.PathLike, text: str) -> None:
     """Write a text file (UTF-8)."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def write_json(path: str | Path, value: Any) -> None:
+def write_json(path: str | os.PathLike, value: Any) -> None:
     """Write a JSON file; numbers must be finite."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def file_in_the_way(folder: str | Path) -> Path | None:
+def file_in_the_way(folder: str | os.PathLike) -> Path | None:
     """Return the part of a folder's path that is a file; None where a folder can be made."""
     folder = Path(folder)
     return next((p for p in (folder, *folder.parents) if p.exists() and not p.is_dir()), None)
 
 
-def remove_partial(folder: str | Path) -> None:
+def remove_partial(folder: str | os.PathLike) -> None:
     """Remove from a folder what killed writers left behind."""
     for leftover in Path(folder).glob(PARTIAL + "*"):
         _remove(leftover)

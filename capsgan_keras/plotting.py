@@ -2,8 +2,8 @@
 
 import base64
 import io
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ def image_grid(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.
     return grid[: grid.shape[0] - gap, : grid.shape[1] - gap]
 
 
-def save_image(path: str | Path, image: np.ndarray) -> None:
+def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
     """Write an image as PNG.
 
     Args:
@@ -222,7 +222,7 @@ def training_curves(
     return figure
 
 
-def save_figure(path: str | Path, figure: Figure, dpi: int = 120) -> None:
+def save_figure(path: str | os.PathLike, figure: Figure, dpi: int = 120) -> None:
     """Write a matplotlib figure as PNG.
 
     Args:

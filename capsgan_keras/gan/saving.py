@@ -1,6 +1,6 @@
 """Saving models so that training goes on from a file as if it had never stopped."""
 
-from pathlib import Path
+import os
 from typing import Any
 
 import keras
@@ -12,7 +12,7 @@ class SeedsInFiles(keras.Model):
 
     def save(
         self,
-        filepath: str | Path,
+        filepath: str | os.PathLike,
         overwrite: bool = True,
         zipped: bool | None = None,
         **kwargs: Any,

@@ -19,6 +19,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -92,7 +93,7 @@ class RunDirectory:
         path: The folder, which need not exist.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
 
     # ---- reading

@@ -1,7 +1,7 @@
 """Model cards: the README of a run, written from the run's own records."""
 
+import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 _TERMS = {
@@ -23,7 +23,7 @@ _KINDS = {
 _USE = "Trained by capsgan_keras for research and teaching; no claim is made for any other use."
 
 
-def model_card(path: str | Path, config: dict[str, Any], metrics: dict[str, Any]) -> str:
+def model_card(path: str | os.PathLike, config: dict[str, Any], metrics: dict[str, Any]) -> str:
     """Return a run's model card, a Markdown text.
 
     Args:

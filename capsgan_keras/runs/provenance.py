@@ -1,6 +1,7 @@
 """What a run was made with: versions and the commit."""
 
 import importlib
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -23,7 +24,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def git_commit(file: str | Path = __file__) -> str | None:
+def git_commit(file: str | os.PathLike = __file__) -> str | None:
     """Return the commit of the working tree that tracks this package.
 
     Args:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Run:
         return gan
 
 
-def load_run(path: str | Path) -> Run:
+def load_run(path: str | os.PathLike) -> Run:
     """Read a run directory.
 
     Args:
