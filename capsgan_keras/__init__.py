@@ -1,9 +1,9 @@
 """Capsule layers and generative adversarial capsule networks for Keras 3."""
 
 from capsgan_keras.datasets import load_dataset
-from capsgan_keras.gan.base import GAN, CapsuleGAN, ConvolutionalGAN
+from capsgan_keras.gan import GAN, CapsuleGAN, ConvolutionalGAN
 from capsgan_keras.pretrained import load_pretrained
-from capsgan_keras.runs.directory import load_run
+from capsgan_keras.runs import load_run
 from capsgan_keras.version import __version__
 
 __all__ = [

@@ -1,9 +1,13 @@
 """Checks of arguments that layers and models share."""
 
+from collections.abc import Iterable
 from numbers import Integral, Real
+from typing import Any
+
+from capsgan_keras.types import Shape
 
 
-def check_capsules(layer, input_shape):
+def check_capsules(layer: Any, input_shape: Shape) -> None:
     """Raise a `ValueError` unless `input_shape` is `(batch, num_capsules, dim_capsule)`."""
     if len(input_shape) != 3:
         raise ValueError(
@@ -12,19 +16,19 @@ def check_capsules(layer, input_shape):
         )
 
 
-def is_whole(value):
-    """Return whether `value` is an integer, Python's or NumPy's, and no bool."""
+def is_whole(value: Any) -> bool:
+    """Return whether `value` is an integer of Python or NumPy; a bool is not."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def check_positive(**arguments):
+def check_positive(**arguments: Any) -> None:
     """Raise a `ValueError` that names the first argument that is not a positive integer."""
     for name, value in arguments.items():
         if not is_whole(value) or value < 1:
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
 
 
-def check_seed(seed):
+def check_seed(seed: Any) -> int | None:
     """Return `seed` as an int or None; raise a `ValueError` where it is neither or negative."""
     if seed is None:
         return None
@@ -35,7 +39,7 @@ def check_seed(seed):
     return int(seed)
 
 
-def check_filters(filters, count=None):
+def check_filters(filters: Any, count: int | None = None) -> tuple[int, ...]:
     """Return `filters`, a positive integer or several, as a tuple of ints.
 
     Args:
@@ -43,7 +47,7 @@ def check_filters(filters, count=None):
         count: How many there must be; None for one or more.
 
     Raises:
-        ValueError: Where they are not.
+        ValueError: Where `filters` is something else.
     """
     given = (filters,) if is_whole(filters) else filters
     wanted = "one or more positive integers" if count is None else f"{count} positive integers"
@@ -54,14 +58,14 @@ def check_filters(filters, count=None):
     return tuple(map(int, given))
 
 
-def check_share(**arguments):
+def check_share(**arguments: Any) -> None:
     """Raise a `ValueError` that names the first argument that is not a number in [0, 1)."""
     for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= value < 1.0:
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) < 1.0:
             raise ValueError(f"`{name}` must be a number in [0, 1). Received: {name}={value!r}")
 
 
-def check_latent_categories(latent_categories, latent_dim):
+def check_latent_categories(latent_categories: Any, latent_dim: int) -> None:
     """Raise a `ValueError` unless `latent_categories` is 0 or from 2 to `latent_dim`."""
     value = latent_categories
     if not is_whole(value) or (value != 0 and not 2 <= value <= latent_dim):
@@ -71,14 +75,14 @@ def check_latent_categories(latent_categories, latent_dim):
         )
 
 
-def check_choice(name, value, choices):
+def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
     """Raise a `ValueError` unless `value` is one of `choices`."""
     if value not in choices:
         allowed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"`{name}` must be one of {allowed}. Received: {name}={value!r}")
 
 
-def check_image_shape(image_shape):
+def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
     """Return `image_shape` as a tuple; raise a `ValueError` where no network here can make it."""
     shape = tuple(image_shape) if isinstance(image_shape, (tuple, list)) else ()
     fits = (
@@ -92,4 +96,5 @@ def check_image_shape(image_shape):
             "`image_shape` must be (height, width, channels) with sides that are multiples of 4 "
             f"and at least 16, and 1 to 4 channels. Received: image_shape={image_shape!r}"
         )
-    return tuple(map(int, shape))
+    height, width, channels = map(int, shape)
+    return height, width, channels

@@ -1,27 +1,29 @@
-"""Writing files so that a kill, or a full disk, leaves the old one or the new one whole."""
+"""Writing files so that a kill, or a full disk, leaves the complete old or new file."""
 
 import contextlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 PARTIAL = ".writing-"
-"""Prefix of what is not whole yet; a leftover of it means nothing."""
+"""Prefix of files and folders that are still being written. A leftover of a kill can be removed."""
 
 
 @contextlib.contextmanager
-def replacing(path):
-    """Give a path to write to, which takes the place of `path` once the block has ended well.
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a path to write to, which replaces `path` when the block ends without an error.
 
     Args:
-        path: The file or folder to be. Where it is a folder, no folder of its name may exist.
+        path: The file or folder to write. A folder of this name must not exist yet.
 
     Yields:
-        A `Path` in the same folder, of the same suffix, to write a file or make a folder at.
+        A `Path` in the same folder, of the same suffix, for a file or folder to be written.
 
     Raises:
-        OSError: Where writing fails; what was written so far is removed.
+        OSError: Where writing fails. What was written so far is removed.
     """
     path = Path(path)
     partial = path.with_name(PARTIAL + path.name)
@@ -39,37 +41,37 @@ def replacing(path):
     _sync(path.parent)  # the new name itself
 
 
-def write_text(path, text):
+def write_text(path: str | os.PathLike, text: str) -> None:
     """Write a text file (UTF-8)."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def write_json(path, value):
+def write_json(path: str | os.PathLike, value: Any) -> None:
     """Write a JSON file; numbers must be finite."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def file_in_the_way(folder):
-    """Return the part of a path that is a file, where a folder has to be; None where none is."""
+def file_in_the_way(folder: str | os.PathLike) -> Path | None:
+    """Return the part of a folder's path that is a file; None where a folder can be made."""
     folder = Path(folder)
     return next((p for p in (folder, *folder.parents) if p.exists() and not p.is_dir()), None)
 
 
-def remove_partial(folder):
-    """Remove what killed writers left in a folder."""
+def remove_partial(folder: str | os.PathLike) -> None:
+    """Remove from a folder what killed writers left behind."""
     for leftover in Path(folder).glob(PARTIAL + "*"):
         _remove(leftover)
 
 
-def _remove(path):
+def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
 
 
-def _sync(path):
+def _sync(path: Path) -> None:
     if os.name == "nt" and path.is_dir():  # Windows opens no folders
         return
     descriptor = os.open(path, os.O_RDONLY)

@@ -1,7 +1,13 @@
 """The margin loss of capsule networks."""
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from capsgan_keras.types import DType, Tensor
+
+__all__ = ["MarginLoss"]
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -12,8 +18,9 @@ class MarginLoss(keras.losses.Loss):
     where `l_k` is the length of capsule k and `T_k` is 1 if the entity of capsule k is there.
 
     With one capsule it is a least-squares GAN loss with clipped targets. Where real and generated
-    densities are equal, the best discriminator answers `(m_plus + m_minus down_weighting) /
-    (1 + down_weighting)`: 0.6333 with the default margins, not 0.5.
+    images are equally probable, the best discriminator's output is
+    `(m_plus + m_minus down_weighting) / (1 + down_weighting)`. With the default margins this is
+    0.6333, not 0.5.
 
     Args:
         m_plus: Length above which a capsule whose entity is there costs nothing, in (0, 1].
@@ -24,33 +31,33 @@ class MarginLoss(keras.losses.Loss):
         name: Optional name.
         dtype: Optional dtype of the loss.
 
-    Call arguments:
-        y_true: Shape `(batch, num_capsule)` with values in [0, 1]: one-hot classes, or 1 for real
-            and 0 for generated images.
-        y_pred: Lengths in [0, 1), of the same shape.
+    Input shape: `y_true` and `y_pred` are both `(batch, num_capsule)`. Targets lie in [0, 1]:
+    one-hot classes, or 1 for real and 0 for generated images. Lengths lie in [0, 1).
 
-    Returns:
-        One value per sample, `(batch,)`, before the reduction.
+    Output shape: `(batch,)` before the reduction.
 
     Raises:
         ValueError: On margins or weights out of range, or shapes that differ.
 
     Example:
 
-    >>> loss = MarginLoss()
-    >>> float(loss([[1.0]], [[0.4]]))
-    0.25
+    ```python
+    from capsgan_keras.losses import MarginLoss
+
+    loss = MarginLoss()
+    float(loss([[1.0]], [[0.4]]))  # (0.9 - 0.4) ** 2 = 0.25
+    ```
     """
 
     def __init__(
         self,
-        m_plus=0.9,
-        m_minus=0.1,
-        down_weighting=0.5,
-        reduction="sum_over_batch_size",
-        name="margin_loss",
-        dtype=None,
-    ):
+        m_plus: float = 0.9,
+        m_minus: float = 0.1,
+        down_weighting: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "margin_loss",
+        dtype: DType = None,
+    ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         if not 0.0 <= m_minus < m_plus <= 1.0:
             raise ValueError(
@@ -63,7 +70,7 @@ class MarginLoss(keras.losses.Loss):
         self.m_minus = m_minus
         self.down_weighting = down_weighting
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return the loss of each sample, shape `(batch,)`."""
         y_pred = ops.convert_to_tensor(y_pred)
         y_true = ops.cast(y_true, y_pred.dtype)
@@ -79,7 +86,7 @@ class MarginLoss(keras.losses.Loss):
         absent = (1.0 - y_true) * ops.square(ops.relu(y_pred - self.m_minus))
         return ops.sum(present + self.down_weighting * absent, axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return all constructor arguments."""
         return super().get_config() | {
             "m_plus": self.m_plus,

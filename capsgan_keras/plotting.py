@@ -2,20 +2,28 @@
 
 import base64
 import io
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
 
 from capsgan_keras.checks import check_positive
 from capsgan_keras.files import replacing
 
+__all__ = ["image_figure", "image_grid", "png", "save_figure", "save_image", "training_curves"]
 
-def image_grid(images, rows, columns, gap=2):
+
+def image_grid(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.ndarray:
     """Lay images out in a grid, row by row, on white.
 
     Args:
         images: uint8 `(n, height, width, channels)`, 1, 3 or 4 channels; the first
             `rows * columns` are used.
-        rows, columns: Positive integers.
+        rows: Positive integer.
+        columns: Positive integer.
         gap: Pixels between two images, 0 or more.
 
     Returns:
@@ -23,6 +31,16 @@ def image_grid(images, rows, columns, gap=2):
 
     Raises:
         ValueError: On images of another kind, or too few of them.
+
+    Example:
+
+    ```python
+    from capsgan_keras import load_dataset
+    from capsgan_keras.plotting import image_grid
+
+    digits = load_dataset("digits", image_size=16)
+    grid = image_grid(digits.x_train, rows=2, columns=5)  # uint8 (34, 88, 1)
+    ```
     """
     check_positive(rows=rows, columns=columns)
     if isinstance(gap, bool) or not isinstance(gap, int) or gap < 0:
@@ -43,7 +61,7 @@ def image_grid(images, rows, columns, gap=2):
     return grid[: grid.shape[0] - gap, : grid.shape[1] - gap]
 
 
-def save_image(path, image):
+def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
     """Write an image as PNG.
 
     Args:
@@ -52,33 +70,63 @@ def save_image(path, image):
 
     Raises:
         OSError: Where the file cannot be written.
+
+    Example:
+
+    ```python
+    import numpy as np
+
+    from capsgan_keras.plotting import save_image
+
+    save_image("black.png", np.zeros((16, 16, 1), "uint8"))
+    ```
     """
     with replacing(path) as partial:
         _picture(image).save(partial, format="PNG")
 
 
-def png(image):
-    """Return an image as the text of a PNG file in base64, to be kept in JSON.
+def png(image: np.ndarray) -> str:
+    """Return an image as a PNG file in base64, a text that JSON can hold.
 
     Args:
         image: uint8 `(height, width, channels)`, 1, 3 or 4 channels.
+
+    Example:
+
+    ```python
+    import base64
+
+    import numpy as np
+
+    from capsgan_keras.plotting import png
+
+    text = png(np.zeros((16, 16, 1), "uint8"))
+    base64.b64decode(text)[1:4]  # b"PNG"
+    ```
     """
     stream = io.BytesIO()
     _picture(image).save(stream, format="PNG", optimize=True)
     return base64.b64encode(stream.getvalue()).decode("ascii")
 
 
-def _picture(image):
-    from PIL import Image
-
+def _picture(image: np.ndarray) -> Image.Image:
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def image_figure(images, rows, columns, row_labels=None, column_labels=None, inches=0.7):
+def image_figure(
+    images: np.ndarray,
+    rows: int,
+    columns: int,
+    row_labels: Sequence[Any] | None = None,
+    column_labels: Sequence[Any] | None = None,
+    inches: float = 0.7,
+) -> Figure:
     """Draw images in a grid, enlarged, with words or numbers at its rows and columns.
 
     Args:
-        images, rows, columns: As in `image_grid`.
+        images: As in `image_grid`.
+        rows: As in `image_grid`.
+        columns: As in `image_grid`.
         row_labels: `rows` objects, written at the left; None writes nothing.
         column_labels: `columns` objects, written above; None writes nothing.
         inches: Positive number: the height of one image.
@@ -88,9 +136,17 @@ def image_figure(images, rows, columns, row_labels=None, column_labels=None, inc
 
     Raises:
         ValueError: As `image_grid`, and where there are more or fewer labels.
-    """
-    from matplotlib.figure import Figure
 
+    Example:
+
+    ```python
+    from capsgan_keras import load_dataset
+    from capsgan_keras.plotting import image_figure
+
+    digits = load_dataset("digits", image_size=16)
+    figure = image_figure(digits.x_train, 1, 4, column_labels=digits.y_train[:4])
+    ```
+    """
     gap = 2
     grid = image_grid(images, rows, columns, gap)
     height, width = np.shape(images)[1:3]
@@ -115,25 +171,34 @@ def image_figure(images, rows, columns, row_labels=None, column_labels=None, inc
     return figure
 
 
-def training_curves(history, equilibrium=None):
+def training_curves(
+    history: Mapping[str, Sequence[float]], equilibrium: float | None = None
+) -> Figure:
     """Draw the losses, the discriminator's mean outputs and its accuracy over the epochs.
 
     Args:
-        history: Dictionary of the logs of `GAN.fit`: `d_loss`, `g_loss`, `d_real`, `d_fake` and
-            `d_accuracy`, one number an epoch each, as in `keras.callbacks.History.history`.
-        equilibrium: The best discriminator's output where generated images are distributed as
-            real ones, in [0, 1], drawn as a line; 0.6333 for the margin loss, 0.5 for
-            cross-entropy. None draws none.
+        history: The logs of `GAN.fit`, as in `keras.callbacks.History.history`: `d_loss`,
+            `g_loss`, `d_real`, `d_fake` and `d_accuracy`, each with one number an epoch.
+        equilibrium: Number in [0, 1], drawn as a line: the best discriminator's output where
+            generated images are distributed as real ones. 0.6333 for the margin loss, 0.5 for
+            cross-entropy; None draws no line.
 
     Returns:
         A `matplotlib.figure.Figure` that belongs to no window.
 
     Raises:
         ValueError: Where a log is missing.
-    """
-    from matplotlib.figure import Figure
 
-    panels = {
+    Example:
+
+    ```python
+    from capsgan_keras.plotting import training_curves
+
+    names = ("d_loss", "g_loss", "d_real", "d_fake", "d_accuracy")
+    figure = training_curves({name: [0.6, 0.5] for name in names}, equilibrium=0.6333)
+    ```
+    """
+    panels: dict[str, dict[str, str]] = {
         "loss": {"d_loss": "discriminator", "g_loss": "generator"},
         "discriminator's output": {"d_real": "real images", "d_fake": "generated images"},
         "discriminator's accuracy": {"d_accuracy": "cut at 0.5"},
@@ -157,11 +222,26 @@ def training_curves(history, equilibrium=None):
     return figure
 
 
-def save_figure(path, figure, dpi=120):
+def save_figure(path: str | os.PathLike, figure: Figure, dpi: int = 120) -> None:
     """Write a matplotlib figure as PNG.
+
+    Args:
+        path: The file to write.
+        figure: The figure.
+        dpi: Positive integer: dots per inch.
 
     Raises:
         OSError: Where the file cannot be written.
+
+    Example:
+
+    ```python
+    from matplotlib.figure import Figure
+
+    from capsgan_keras.plotting import save_figure
+
+    save_figure("empty.png", Figure())
+    ```
     """
     with replacing(path) as partial:
         figure.savefig(partial, format="png", dpi=dpi)

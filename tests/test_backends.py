@@ -110,8 +110,8 @@ def test_layers_and_losses_on_jax(run_python):
     run_python(
         """
 import sys, pytest
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/test_routing.py",
-    "tests/test_blockwise.py",
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/routing/test_agreement.py",
+    "tests/routing/test_blockwise.py",
     "tests/test_losses.py", "tests/layers", "-k", "not check and not capsule_layer["]))
 """,
         KERAS_BACKEND="jax",

@@ -20,7 +20,7 @@ from capsgan_keras.plotting import image_grid
 from capsgan_keras.pretrained import pretrained_models
 from capsgan_keras.pretrained.half_precision import in_float32, save_half_precision
 from capsgan_keras.pretrained.loading import FOLDER, pretrained_path
-from capsgan_keras.runs.directory import RunError, load_run, sample_images
+from capsgan_keras.runs import RunError, load_run, sample_images
 
 ROOT = Path(capsgan_keras.__file__).parents[1]
 SHIPPED = pretrained_models()

@@ -1,5 +1,6 @@
 """Generative adversarial networks: CapsuleGAN and its convolutional opponent."""
 
-from capsgan_keras.gan.base import GAN, CapsuleGAN, ConvolutionalGAN, check_images
+from capsgan_keras.gan.base import GAN
+from capsgan_keras.gan.capsule_gan import CapsuleGAN, ConvolutionalGAN
 
-__all__ = ["GAN", "CapsuleGAN", "ConvolutionalGAN", "check_images"]
+__all__ = ["GAN", "CapsuleGAN", "ConvolutionalGAN"]

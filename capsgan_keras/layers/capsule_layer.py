@@ -1,37 +1,48 @@
 """A fully connected layer of capsules with routing by agreement."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from capsgan_keras.checks import check_capsules, check_choice, check_positive
-from capsgan_keras.layers.weight_options import serialize_weight_options
+from capsgan_keras.layers.weight_options import (
+    Constraint,
+    Initializer,
+    Regularizer,
+    serialize_weight_options,
+)
 from capsgan_keras.routing.agreement import check_routings, squash
 from capsgan_keras.routing.blockwise import route_inputs
+from capsgan_keras.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
 class CapsuleLayer(keras.layers.Layer):
     """Fully connected capsules: each input capsule predicts each output capsule, then routing.
 
-    With `num_capsule=1` and dynamic routing the softmax over the output capsules runs over one
-    element, so that every coupling is exactly 1 at every iteration. The layer then computes
-    `squash(sum_i W_i u_i)` as one matrix product, without the predictions; values and gradients
-    are those of the general path, whatever `routings` is.
+    With `num_capsule=1` and dynamic routing every coupling is exactly 1 at every iteration, since
+    the softmax over the output capsules has one element. The layer then computes
+    `squash(sum_i W_i u_i)` as one matrix product. Values and gradients are the same, whatever
+    `routings` is.
 
     Args:
         num_capsule: Positive integer: the number of output capsules.
         dim_capsule: Positive integer: the components of each output vector.
         routings: Integer, at least 1: routing iterations.
         routing: `"dynamic"` (Sabour et al., procedure 1), or `"leaky"`: with an orphan category
-            in the softmax, as in the released code of Sabour et al., so that routing acts with
-            one output capsule too.
+            in the softmax, as in the released code of Sabour et al. Leaky routing has an effect
+            with one output capsule too.
         use_bias: Whether a bias of shape `(num_capsule, dim_capsule)` is added before squashing.
-        stop_gradients: Treat the couplings of all iterations before the last as constants.
-        kernel_initializer, bias_initializer: Initializers of the weights. The kernel has the
-            shape `(num_input_capsules * input_dim, num_capsule * dim_capsule)`, so that an
-            initializer that scales sees all the terms of the sum that is squashed.
-        kernel_regularizer, bias_regularizer: Regularizers of the weights.
-        kernel_constraint, bias_constraint: Constraints of the weights.
+        stop_gradients: Whether the couplings count as constants in the gradient.
+        kernel_initializer: Initializer of the kernel. The kernel has the shape
+            `(num_input_capsules * input_dim, num_capsule * dim_capsule)`, so that initializers
+            that scale by the shape count all terms of the sum that is squashed.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel.
+        bias_regularizer: Regularizer of the bias.
+        kernel_constraint: Constraint of the kernel.
+        bias_constraint: Constraint of the bias.
         **kwargs: `name`, `dtype` and `trainable`, as in every Keras layer.
 
     Input shape: `(batch, num_input_capsules, input_dim)`; the last two must be known.
@@ -46,27 +57,32 @@ class CapsuleLayer(keras.layers.Layer):
 
     Example:
 
-    >>> primary_capsules = np.zeros((2, 1152, 8))
-    >>> CapsuleLayer(num_capsule=10, dim_capsule=16)(primary_capsules).shape
-    (2, 10, 16)
+    ```python
+    import numpy as np
+
+    from capsgan_keras.layers import CapsuleLayer
+
+    primary_capsules = np.zeros((2, 1152, 8), "float32")
+    capsules = CapsuleLayer(num_capsule=10, dim_capsule=16)(primary_capsules)  # (2, 10, 16)
+    ```
     """
 
     def __init__(
         self,
-        num_capsule,
-        dim_capsule,
-        routings=3,
-        routing="dynamic",
-        use_bias=False,
-        stop_gradients=False,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
+        num_capsule: int,
+        dim_capsule: int,
+        routings: int = 3,
+        routing: str = "dynamic",
+        use_bias: bool = False,
+        stop_gradients: bool = False,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_positive(num_capsule=num_capsule, dim_capsule=dim_capsule)
         check_routings(routings)
@@ -84,7 +100,7 @@ class CapsuleLayer(keras.layers.Layer):
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Create the kernel and, if `use_bias`, the bias."""
         num_input, input_dim = self._known_capsules(input_shape)
         self.kernel = self.add_weight(
@@ -104,7 +120,7 @@ class CapsuleLayer(keras.layers.Layer):
                 constraint=self.bias_constraint,
             )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """Return the output capsules of `inputs`."""
         if self.num_capsule == 1 and self.routing == "dynamic":
             return self._one_capsule(inputs)
@@ -121,7 +137,7 @@ class CapsuleLayer(keras.layers.Layer):
             stop_gradients=self.stop_gradients,
         )
 
-    def _one_capsule(self, inputs):
+    def _one_capsule(self, inputs: Tensor) -> Tensor:
         num_input, input_dim = inputs.shape[1:]
         flat = ops.reshape(inputs, (-1, num_input * input_dim))
         total = ops.matmul(flat, self.kernel)
@@ -129,22 +145,23 @@ class CapsuleLayer(keras.layers.Layer):
             total = total + self.bias
         return squash(ops.reshape(total, (-1, 1, self.dim_capsule)))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return `(batch, num_capsule, dim_capsule)`."""
         self._known_capsules(input_shape)
         return input_shape[0], self.num_capsule, self.dim_capsule
 
-    def _known_capsules(self, input_shape):
+    def _known_capsules(self, input_shape: Shape) -> tuple[int, int]:
         check_capsules(self, input_shape)
-        if None in tuple(input_shape[1:]):
+        _, num_input, input_dim = input_shape
+        if num_input is None or input_dim is None:
             raise ValueError(
                 "CapsuleLayer needs a known number and dimension of input capsules, because each "
                 "has weights of its own: fix the images' height and width. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
-        return input_shape[1:]
+        return num_input, input_dim
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return all constructor arguments."""
         return super().get_config() | {
             "num_capsule": self.num_capsule,

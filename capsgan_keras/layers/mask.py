@@ -1,10 +1,13 @@
 """Masking all capsules but one."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from capsgan_keras.checks import check_capsules
 from capsgan_keras.routing.agreement import vector_length
+from capsgan_keras.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -23,16 +26,22 @@ class Mask(keras.layers.Layer):
 
     Example:
 
-    >>> capsules = np.array([[[3.0, 4.0], [1.0, 1.0]]])
-    >>> Mask()(capsules)  # [[3, 4, 0, 0]]
-    >>> Mask()([capsules, np.array([[0.0, 1.0]])])  # [[0, 0, 1, 1]]
+    ```python
+    import numpy as np
+
+    from capsgan_keras.layers import Mask
+
+    capsules = np.array([[[3.0, 4.0], [1.0, 1.0]]])
+    Mask()(capsules)  # [[3, 4, 0, 0]]: the longest
+    Mask()([capsules, np.array([[0.0, 1.0]])])  # [[0, 0, 1, 1]]: the second
+    ```
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         """Check the input's rank; there are no weights."""
         self._capsules_shape(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor | list[Tensor]) -> Tensor:
         """Return the masked capsules, flattened."""
         if isinstance(inputs, list | tuple):
             capsules, mask = inputs
@@ -43,12 +52,12 @@ class Mask(keras.layers.Layer):
         masked = capsules * ops.cast(mask, capsules.dtype)[..., None]
         return ops.reshape(masked, (-1, capsules.shape[1] * capsules.shape[2]))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return `(batch, num_capsule * dim_capsule)`."""
         batch, num_capsule, dim_capsule = self._capsules_shape(input_shape)
         return batch, num_capsule * dim_capsule
 
-    def _capsules_shape(self, input_shape):
+    def _capsules_shape(self, input_shape: Any) -> tuple:
         shape, mask_shape = input_shape, None
         if isinstance(input_shape[0], list | tuple):
             if len(input_shape) != 2:

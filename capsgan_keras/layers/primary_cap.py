@@ -1,11 +1,19 @@
 """Primary capsules: a convolution whose channels are grouped into squashed vectors."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from capsgan_keras.checks import check_positive
-from capsgan_keras.layers.weight_options import serialize_weight_options
+from capsgan_keras.layers.weight_options import (
+    Constraint,
+    Initializer,
+    Regularizer,
+    serialize_weight_options,
+)
 from capsgan_keras.routing.agreement import squash
+from capsgan_keras.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -19,12 +27,15 @@ class PrimaryCap(keras.layers.Layer):
         strides: Strides of the convolution, an integer or two.
         padding: `"valid"` or `"same"`.
         use_bias: Whether the convolution adds a bias.
-        kernel_initializer, bias_initializer: Initializers of the convolution.
-        kernel_regularizer, bias_regularizer: Regularizers of the convolution.
-        kernel_constraint, bias_constraint: Constraints of the convolution.
+        kernel_initializer: Initializer of the convolution's kernel.
+        bias_initializer: Initializer of its bias.
+        kernel_regularizer: Regularizer of its kernel.
+        bias_regularizer: Regularizer of its bias.
+        kernel_constraint: Constraint of its kernel.
+        bias_constraint: Constraint of its bias.
         **kwargs: `name`, `dtype` and `trainable`, as in every Keras layer.
 
-    Input shape: `(batch, height, width, channels)`, channels last whatever Keras's global image
+    Input shape: `(batch, height, width, channels)`, in this order whatever Keras's global image
     data format is.
 
     Output shape: `(batch, new_height * new_width * n_channels, dim_capsule)`, lengths in [0, 1).
@@ -37,27 +48,33 @@ class PrimaryCap(keras.layers.Layer):
 
     Example:
 
-    >>> images = np.zeros((2, 20, 20, 256))
-    >>> PrimaryCap(dim_capsule=8, n_channels=32, kernel_size=9, strides=2)(images).shape
-    (2, 1152, 8)
+    ```python
+    import numpy as np
+
+    from capsgan_keras.layers import PrimaryCap
+
+    features = np.zeros((2, 20, 20, 256), "float32")
+    layer = PrimaryCap(dim_capsule=8, n_channels=32, kernel_size=9, strides=2)
+    capsules = layer(features)  # (2, 1152, 8)
+    ```
     """
 
     def __init__(
         self,
-        dim_capsule,
-        n_channels,
-        kernel_size,
-        strides=1,
-        padding="valid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
+        dim_capsule: int,
+        n_channels: int,
+        kernel_size: int | tuple[int, int],
+        strides: int | tuple[int, int] = 1,
+        padding: str = "valid",
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_positive(dim_capsule=dim_capsule, n_channels=n_channels)
         self.dim_capsule = int(dim_capsule)
@@ -89,11 +106,11 @@ class PrimaryCap(keras.layers.Layer):
         self.kernel_constraint = self.convolution.kernel_constraint
         self.bias_constraint = self.convolution.bias_constraint
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Create the convolution's weights."""
         self.convolution.build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """Return the primary capsules of `inputs`."""
         features = self.convolution(inputs)
         _, height, width, _ = features.shape
@@ -103,13 +120,13 @@ class PrimaryCap(keras.layers.Layer):
             shape = (-1, height * width * self.n_channels, self.dim_capsule)
         return squash(ops.reshape(features, shape))
 
-    def compute_output_shape(self, input_shape):
-        """Return `(batch, num_capsules, dim_capsule)`; unknown sides give an unknown number."""
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return `(batch, num_capsules, dim_capsule)`, None for what the input leaves open."""
         batch, height, width, _ = self.convolution.compute_output_shape(input_shape)
         known = height is not None and width is not None
         return batch, height * width * self.n_channels if known else None, self.dim_capsule
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return all constructor arguments."""
         return super().get_config() | {
             "dim_capsule": self.dim_capsule,

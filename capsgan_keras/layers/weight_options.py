@@ -2,6 +2,10 @@
 
 import keras
 
+Initializer = str | keras.initializers.Initializer
+Regularizer = str | keras.regularizers.Regularizer | None
+Constraint = str | keras.constraints.Constraint | None
+
 _MODULES = {
     "initializer": keras.initializers,
     "regularizer": keras.regularizers,
@@ -9,7 +13,7 @@ _MODULES = {
 }
 
 
-def serialize_weight_options(layer):
+def serialize_weight_options(layer: keras.Layer) -> dict[str, dict | None]:
     """Return the config of `layer.kernel_initializer`, `layer.bias_constraint` and so on."""
     return {
         f"{weight}_{kind}": module.serialize(getattr(layer, f"{weight}_{kind}"))

@@ -1,21 +1,25 @@
 """The capsule classifier of Sabour et al."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers, ops
 
 from capsgan_keras.checks import check_positive
 from capsgan_keras.layers import CapsuleLayer, Length, Mask, PrimaryCap
+from capsgan_keras.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
 class CapsNet(keras.Model):
     """CapsNet: a capsule classifier with a decoder that redraws the image from one capsule.
 
-    In training the decoder sees the capsule of the true class, so the labels are an input too;
-    with images alone it sees the longest capsule.
+    In training the decoder sees the capsule of the true class, so the labels are an input too.
+    With images alone it sees the longest capsule.
 
     Args:
-        image_shape: `(height, width, channels)`, any size that two 9x9 valid convolutions fit.
+        image_shape: `(height, width, channels)`, large enough for the two valid convolutions.
         num_classes: Positive integer: one final capsule each.
         filters: Positive integer: filters of the first convolution.
         n_channels: Positive integer: types of primary capsules.
@@ -26,13 +30,11 @@ class CapsNet(keras.Model):
         decoder_units: Sequence of positive integers: the decoder's hidden layers.
         **kwargs: `name` and `dtype`, as in every Keras model.
 
-    Call arguments:
-        inputs: Images `(batch, *image_shape)` in [0, 1], or a pair of these and one-hot labels
-            `(batch, num_classes)`.
+    Input shape: images `(batch, *image_shape)` in [0, 1], or a pair of these and one-hot labels
+    `(batch, num_classes)`.
 
-    Returns:
-        A dictionary: `"lengths"` `(batch, num_classes)` in [0, 1), and `"reconstruction"`
-        `(batch, *image_shape)` in [0, 1].
+    Output shape: a dictionary of `"lengths"` `(batch, num_classes)` in [0, 1), and
+    `"reconstruction"` `(batch, *image_shape)` in [0, 1].
 
     Source: Sabour et al. 2017 (arXiv 1710.09829), section 4. Its reconstruction loss, 0.0005
     times the sum of squared errors, is 0.392 times Keras's mean squared error for 28x28 images.
@@ -40,7 +42,16 @@ class CapsNet(keras.Model):
     Example:
 
     ```python
-    capsnet = CapsNet((28, 28, 1), num_classes=10)
+    import keras
+
+    from capsgan_keras import load_dataset
+    from capsgan_keras.losses import MarginLoss
+    from capsgan_keras.models import CapsNet
+
+    digits = load_dataset("digits", image_size=20)
+    images = digits.x_train[:64] / 255.0
+    labels = keras.utils.to_categorical(digits.y_train[:64], 10)
+    capsnet = CapsNet(digits.image_shape, 10, filters=8, n_channels=2, decoder_units=(32,))
     capsnet.compile(
         optimizer="adam",
         loss={"lengths": MarginLoss(), "reconstruction": "mse"},
@@ -48,23 +59,23 @@ class CapsNet(keras.Model):
         metrics={"lengths": "categorical_accuracy"},
     )
     capsnet.fit((images, labels), {"lengths": labels, "reconstruction": images})
-    classes = capsnet.predict(test_images)["lengths"].argmax(axis=-1)
+    classes = capsnet.predict(images)["lengths"].argmax(axis=-1)
     ```
     """
 
     def __init__(
         self,
-        image_shape,
-        num_classes,
-        filters=256,
-        n_channels=32,
-        primary_dim_capsule=8,
-        dim_capsule=16,
-        routings=3,
-        kernel_size=9,
-        decoder_units=(512, 1024),
-        **kwargs,
-    ):
+        image_shape: tuple[int, int, int],
+        num_classes: int,
+        filters: int = 256,
+        n_channels: int = 32,
+        primary_dim_capsule: int = 8,
+        dim_capsule: int = 16,
+        routings: int = 3,
+        kernel_size: int = 9,
+        decoder_units: Sequence[int] = (512, 1024),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_positive(num_classes=num_classes, filters=filters)
         self.image_shape = tuple(image_shape)
@@ -103,14 +114,14 @@ class CapsNet(keras.Model):
         self.length = Length(dtype="float32", name="lengths")
         self.build((None, *self.image_shape))
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Build the two layers without weights; encoder and decoder are built already."""
         capsules = (None, self.num_classes, self.dim_capsule)
         self.mask.build(capsules)
         self.length.build(capsules)
         self.built = True
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> dict[str, Tensor]:
         """Return the lengths and the reconstruction."""
         images, labels = inputs if isinstance(inputs, list | tuple) else (inputs, None)
         capsules = self.encoder(images, training=training)
@@ -120,7 +131,7 @@ class CapsNet(keras.Model):
             "reconstruction": self.decoder(self.mask(chosen), training=training),
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return all constructor arguments."""
         return {
             "name": self.name,
@@ -137,6 +148,6 @@ class CapsNet(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "CapsNet":
         """Return the model that `get_config` describes."""
         return cls(**config)

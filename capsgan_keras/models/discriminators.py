@@ -1,5 +1,8 @@
 """The two discriminators: capsules, and convolutions only."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -12,41 +15,45 @@ from capsgan_keras.checks import (
 )
 from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap
 from capsgan_keras.models.initial_weights import NormalWeights
+from capsgan_keras.types import DType, Tensor
 
 _NINES_FIT = 24
 """Smallest side at which two valid 9x9 convolutions leave primary capsules to choose from."""
 
 
 def build_capsule_discriminator(
-    image_shape,
-    filters=None,
-    kernel_size=None,
-    strides=None,
-    padding=None,
-    batch_norm=None,
-    momentum=0.9,
-    n_channels=None,
-    primary_dim_capsule=8,
-    num_capsule=1,
-    dim_capsule=16,
-    routing="dynamic",
-    routings=3,
-    dropout=0.0,
-    dtype=None,
-    seed=None,
-    name="capsule_discriminator",
-):
+    image_shape: tuple[int, int, int],
+    filters: int | Sequence[int] | None = None,
+    kernel_size: int | None = None,
+    strides: int | None = None,
+    padding: str | None = None,
+    batch_norm: bool | None = None,
+    momentum: float = 0.9,
+    n_channels: int | None = None,
+    primary_dim_capsule: int = 8,
+    num_capsule: int = 1,
+    dim_capsule: int = 16,
+    routing: str = "dynamic",
+    routings: int = 3,
+    dropout: float = 0.0,
+    dtype: DType = None,
+    seed: int | None = None,
+    name: str = "capsule_discriminator",
+) -> keras.Model:
     """Build the capsule discriminator of CapsuleGAN (arXiv 1802.06167, section 3).
 
-    Convolutions, primary capsules, and one final capsule whose length is the probability that
-    the image is real. With one final capsule dynamic routing has no effect (see `CapsuleLayer`).
+    It has convolutions, primary capsules, and one final capsule. The length of the final capsule
+    is the probability that the image is real. With one final capsule dynamic routing has no effect
+    (see `CapsuleLayer`).
 
-    What is not given follows `image_shape`. Grey images with sides of at least 24 get the layout
-    of the paper in a narrow form: one valid 9x9 convolution (32 filters, normalized), then 9x9
-    primary capsules of 4 types with stride 2. All others, where two valid 9x9 convolutions do not
-    fit or hardly see the border, get two strided 5x5 convolutions (64 and 128 filters, same
-    padding, not normalized) before 16 types of primary capsules (5x5, stride 2). The paper's full
-    width is `filters=256, n_channels=32, batch_norm=False`.
+    The defaults follow `image_shape`:
+
+    - Grey images with sides of at least 24 get the paper's layout with fewer filters. A valid 9x9
+      convolution (32 filters, normalized) comes before 9x9 primary capsules of 4 types with
+      stride 2. The paper's own width is `filters=256, n_channels=32, batch_norm=False`.
+    - Other images get two 5x5 convolutions with stride 2 (64 and 128 filters, same padding, not
+      normalized) before 5x5 primary capsules of 16 types with stride 2. Two valid 9x9
+      convolutions would not fit them, or would hardly see their border.
 
     Args:
         image_shape: `(height, width, channels)`: sides multiples of 4 and at least 16, 1 to 4
@@ -55,15 +62,16 @@ def build_capsule_discriminator(
         kernel_size: Positive integer: kernels of the convolutions and the primary capsules.
         strides: Positive integer: strides of the convolutions. Primary capsules have stride 2.
         padding: `"valid"` or `"same"`, for the convolutions and the primary capsules.
-        batch_norm: Whether the last convolution is normalized. Never the primary capsules. Real
-            and generated images are normalized apart, which hides their contrast.
+        batch_norm: Whether the last convolution is normalized; primary capsules never are. Real
+            and generated images are normalized in separate batches, which hides their contrast.
         momentum: Of the moving averages in batch normalization, in [0, 1).
         n_channels: Positive integer: types of primary capsules.
         primary_dim_capsule: Positive integer: components of a primary capsule.
         num_capsule: 1 (the paper), or 2: one for real and one for generated images, so that
             routing has something to decide.
         dim_capsule: Positive integer: components of a final capsule.
-        routing, routings: As in `CapsuleLayer`.
+        routing: As in `CapsuleLayer`.
+        routings: As in `CapsuleLayer`.
         dropout: Rate of dropout before the primary capsules, in [0, 1).
         dtype: Dtype policy of all layers but the last two, which stay in float32; by default
             Keras's global policy.
@@ -77,11 +85,22 @@ def build_capsule_discriminator(
 
     Raises:
         ValueError: On arguments out of range, or where the kernels do not fit the image.
+
+    Example:
+
+    ```python
+    import numpy as np
+
+    from capsgan_keras.models import build_capsule_discriminator
+
+    discriminator = build_capsule_discriminator((28, 28, 1), filters=8, n_channels=1, seed=0)
+    scores = discriminator(np.zeros((2, 28, 28, 1), "float32"))  # (2, 1), in [0, 1)
+    ```
     """
     shape = check_image_shape(image_shape)
     check_choice("num_capsule", num_capsule, (1, 2))
     if shape[2] == 1 and min(shape[:2]) >= _NINES_FIT:
-        layout = {
+        layout: dict[str, Any] = {
             "filters": (32,),
             "kernel_size": 9,
             "strides": 1,
@@ -112,8 +131,8 @@ def build_capsule_discriminator(
 
     images = keras.Input(shape, name="images")
     normalized = (len(layout["filters"]) - 1,) if layout["batch_norm"] else ()
-    # Squash shrinks short vectors most: without normalization, weights that keep the scale of the
-    # features let the lengths start where it has a slope. With it, larger weights learn less.
+    # Squash is flat for short vectors. Without normalization, weights that keep the scale of the
+    # features start the lengths where squash has a slope. With it, larger weights learn less.
     initializer = weights if layout["batch_norm"] else weights.he
     features = _convolutions(images, layout, normalized, momentum, dtype, initializer)
     features = _dropout(features, dropout, dtype, weights)
@@ -140,17 +159,17 @@ def build_capsule_discriminator(
 
 
 def build_convolutional_discriminator(
-    image_shape,
-    filters=(64, 128),
-    kernel_size=5,
-    batch_norm=True,
-    momentum=0.9,
-    activation="sigmoid",
-    dropout=0.0,
-    dtype=None,
-    seed=None,
-    name="convolutional_discriminator",
-):
+    image_shape: tuple[int, int, int],
+    filters: int | Sequence[int] = (64, 128),
+    kernel_size: int = 5,
+    batch_norm: bool = True,
+    momentum: float = 0.9,
+    activation: str = "sigmoid",
+    dropout: float = 0.0,
+    dtype: DType = None,
+    seed: int | None = None,
+    name: str = "convolutional_discriminator",
+) -> keras.Model:
     """Build a discriminator after the DCGAN guidelines (Radford et al., arXiv 1511.06434).
 
     Convolutions with stride 2 and LeakyReLU(0.2), batch normalization on all but the first, one
@@ -161,10 +180,10 @@ def build_convolutional_discriminator(
             channels.
         filters: Positive integer or a sequence of them: one convolution each.
         kernel_size: Positive integer: the side of the kernels.
-        batch_norm: Whether all convolutions but the first are normalized. In training real and
-            generated images are normalized apart, when judging by averages over both, so that
-            the scores of `GAN.discriminate` are not those of training. Without it, initial
-            weights are He's.
+        batch_norm: Whether all convolutions but the first are normalized. Training normalizes
+            real and generated images in separate batches; scoring uses moving averages over both.
+            So the scores of `GAN.discriminate` differ from those in training. Without
+            normalization the initial weights are He's.
         momentum: Of the moving averages in batch normalization, in [0, 1).
         activation: Of the output: `"sigmoid"`, or `"linear"` for losses on logits.
         dropout: Rate of dropout before the output, in [0, 1).
@@ -179,6 +198,17 @@ def build_convolutional_discriminator(
 
     Raises:
         ValueError: On arguments out of range.
+
+    Example:
+
+    ```python
+    import numpy as np
+
+    from capsgan_keras.models import build_convolutional_discriminator
+
+    discriminator = build_convolutional_discriminator((16, 16, 1), filters=(4, 8), seed=0)
+    scores = discriminator(np.zeros((2, 16, 16, 1), "float32"))  # (2, 1), in (0, 1)
+    ```
     """
     shape = check_image_shape(image_shape)
     check_positive(kernel_size=kernel_size)
@@ -187,8 +217,8 @@ def build_convolutional_discriminator(
     layout = {"filters": filters, "kernel_size": kernel_size, "strides": 2, "padding": "same"}
     weights = NormalWeights(seed)
     images = keras.Input(shape, name="images")
-    normalized = range(1, len(filters)) if batch_norm else ()
-    # As in the capsule discriminator: what is not normalized has to keep the scale.
+    normalized = range(1, len(filters)) if batch_norm else range(0)
+    # As in the capsule discriminator: without normalization, weights have to keep the scale.
     initializer = weights if batch_norm else weights.he
     features = _convolutions(images, layout, normalized, momentum, dtype, initializer)
     features = _dropout(layers.Flatten(dtype=dtype)(features), dropout, dtype, weights)
@@ -198,7 +228,7 @@ def build_convolutional_discriminator(
 
 
 def _convolutions(images, layout, normalized, momentum, dtype, next_initializer):
-    """Convolve with LeakyReLU(0.2), normalizing the convolutions whose indices are given."""
+    """Convolve with LeakyReLU(0.2); normalize the convolutions whose indices are given."""
     features = images
     for index, filters in enumerate(layout["filters"]):
         features = layers.Conv2D(
@@ -217,7 +247,7 @@ def _convolutions(images, layout, normalized, momentum, dtype, next_initializer)
     return features
 
 
-def _dropout(features, rate, dtype, weights):
+def _dropout(features: Tensor, rate: float, dtype: DType, weights: NormalWeights) -> Tensor:
     if rate == 0.0:
         return features
     return layers.Dropout(rate, seed=weights.next_seed(), dtype=dtype)(features)

@@ -1,6 +1,7 @@
 """The generator that both GANs share."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers, ops
@@ -14,45 +15,47 @@ from capsgan_keras.checks import (
     check_share,
 )
 from capsgan_keras.models.initial_weights import NormalWeights
+from capsgan_keras.types import DType, Tensor
 
 
 def build_generator(
-    image_shape,
-    latent_dim=100,
-    filters=(128, 64),
-    kernel_size=None,
-    upsampling=None,
-    batch_norm=True,
-    momentum=0.9,
-    latent_categories=0,
-    dtype=None,
-    seed=None,
-    name="generator",
-):
+    image_shape: tuple[int, int, int],
+    latent_dim: int = 100,
+    filters: Sequence[int] = (128, 64),
+    kernel_size: int | None = None,
+    upsampling: str | None = None,
+    batch_norm: bool = True,
+    momentum: float = 0.9,
+    latent_categories: int = 0,
+    dtype: DType = None,
+    seed: int | None = None,
+    name: str = "generator",
+) -> keras.Model:
     """Build a generator after the DCGAN guidelines (Radford et al., arXiv 1511.06434).
 
-    A dense layer makes a quarter-sized grid, and two upsampling steps bring it to the image's
-    size; batch normalization and ReLU after all but the last, which ends in tanh.
+    A dense layer makes a grid of a quarter of the image's height and width, and two upsampling
+    steps double it. Batch normalization and ReLU follow all of them but the last, which ends in
+    tanh.
 
     Args:
         image_shape: `(height, width, channels)`: sides multiples of 4 and at least 16, 1 to 4
             channels.
         latent_dim: Positive integer: the components of a latent vector.
         filters: Two positive integers: channels at a quarter and at half of the image's size.
-        kernel_size: Positive integer: the side of the kernels. By default 4 for transposed
-            convolutions (a multiple of the stride, so that no checkerboard is built in) and 5
-            after nearest-neighbour upsampling.
+        kernel_size: Positive integer: the side of the kernels. By default 5 after
+            nearest-neighbour upsampling, and 4 for transposed convolutions: a multiple of the
+            stride makes no checkerboard pattern.
         upsampling: `"transposed"` convolutions with stride 2, or `"nearest"`: repeat pixels,
             then convolve. By default transposed for grey images and nearest for others.
         batch_norm: Whether to normalize after the dense layer and the first convolution.
         momentum: Of the moving averages in batch normalization, in [0, 1).
-        latent_categories: Integer: how many of the latent components, the last ones, choose a
-            category: the largest of them becomes a constant, the others 0. 0 for none, else 2 to
-            `latent_dim`. Normal latents choose each equally often. A generator without them is
-            continuous, and where the images fall into groups, such as digits, some latents must
-            lead to what lies between two groups (Khayatkhoei et al., arXiv 1806.00880). They are
-            the categories of InfoGAN (Chen et al., arXiv 1606.03657) without its loss: what they
-            come to stand for is left to training.
+        latent_categories: Integer, 0 or from 2 to `latent_dim`: how many of the latent
+            components, the last ones, choose a category. The largest of them becomes a constant,
+            the others 0; normal latents choose each category equally often. Without categories
+            the generator is continuous. Where the images fall into groups, such as digits, some
+            latents must then lead to images between two groups (Khayatkhoei et al., arXiv
+            1806.00880). These are the categories of InfoGAN (Chen et al., arXiv 1606.03657)
+            without its loss, so that training decides what they stand for.
         dtype: Dtype policy of all layers; by default Keras's global policy.
         seed: Integer that sets the initial weights.
         name: Name of the model.
@@ -63,6 +66,17 @@ def build_generator(
 
     Raises:
         ValueError: On arguments out of range.
+
+    Example:
+
+    ```python
+    import numpy as np
+
+    from capsgan_keras.models import build_generator
+
+    generator = build_generator((16, 16, 1), latent_dim=8, filters=(8, 4), seed=0)
+    images = generator(np.zeros((2, 8), "float32"))  # (2, 16, 16, 1)
+    ```
     """
     height, width, channels = check_image_shape(image_shape)
     grey = channels == 1
@@ -75,12 +89,12 @@ def build_generator(
     check_latent_categories(latent_categories, latent_dim)
     weights = NormalWeights(seed)
 
-    def normalize(features):
+    def normalize(features: Tensor) -> Tensor:
         if batch_norm:
             features = layers.BatchNormalization(momentum=momentum, dtype=dtype)(features)
         return layers.ReLU(dtype=dtype)(features)
 
-    def double(features, filters, use_bias):
+    def double(features: Tensor, filters: int, use_bias: bool) -> Tensor:
         options = {
             "padding": "same",
             "use_bias": use_bias,
@@ -110,12 +124,12 @@ def build_generator(
     return keras.Model(inputs, images, name=name)
 
 
-def _choose_categories(latents, count):
+def _choose_categories(latents: Tensor, count: int) -> Tensor:
     """Turn the last `count` components into the one-hot vector of their largest.
 
-    The 1 is scaled, so that its components have a mean square of 1, as normal ones. By operations
-    of Keras, in the float32 of the inputs, so that the model loads without this package, and a
-    latent vector has the same category under every dtype policy.
+    The vector is scaled so that its components have a mean square of 1, as normal ones do. Keras's
+    own operations do this, so that the model loads without this package. They compute in the
+    float32 of the inputs, so that a latent vector has the same category under every dtype policy.
     """
     kept, choosing = ops.split(latents, [latents.shape[-1] - count], axis=-1)
     chosen = ops.one_hot(ops.argmax(choosing, axis=-1), count) * math.sqrt(count)

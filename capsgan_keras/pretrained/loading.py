@@ -11,7 +11,7 @@ from pathlib import Path
 
 from capsgan_keras.files import PARTIAL
 from capsgan_keras.gan.base import GAN
-from capsgan_keras.runs.directory import load_run
+from capsgan_keras.runs.reading import load_run
 
 FOLDER = Path(__file__).parent
 

@@ -2,13 +2,12 @@
 
 from capsgan_keras.routing.agreement import (
     EPSILON,
-    at_least_float32,
     check_routings,
     dynamic_routing,
-    in_graph,
     squash,
     vector_length,
 )
+from capsgan_keras.routing.graph import at_least_float32, in_graph
 
 __all__ = [
     "EPSILON",

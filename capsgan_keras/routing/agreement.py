@@ -4,16 +4,17 @@ Source: S. Sabour, N. Frosst, G. E. Hinton, "Dynamic Routing Between Capsules", 
 1710.09829), called Sabour et al. below. Half-precision inputs are computed in float32.
 """
 
-import keras
 from keras import ops
 
 from capsgan_keras.checks import is_whole
+from capsgan_keras.routing.graph import at_least_float32, in_graph
+from capsgan_keras.types import Tensor
 
 EPSILON = 1e-12
 """Added to squared lengths inside the square root: its slope at zero is infinite without it."""
 
 
-def squash(vectors, axis=-1):
+def squash(vectors: Tensor, axis: int = -1) -> Tensor:
     """Shrink vectors to lengths in [0, 1) and keep their directions (Sabour et al., equation 1).
 
     `v = s |s| / (1 + |s|^2)`. Values and gradients are finite at the zero vector, where the
@@ -25,6 +26,14 @@ def squash(vectors, axis=-1):
 
     Returns:
         Tensor of the shape and dtype of `vectors`.
+
+    Example:
+
+    ```python
+    from capsgan_keras.routing import squash
+
+    squash([[3.0, 4.0]])  # [[0.577, 0.769]]: of length 25 / 26, in the same direction
+    ```
     """
     vectors = ops.convert_to_tensor(vectors)
     single = at_least_float32(vectors)
@@ -33,8 +42,8 @@ def squash(vectors, axis=-1):
     return ops.cast(single * scale, vectors.dtype)
 
 
-def vector_length(vectors, axis=-1):
-    """Euclidean length, with a finite gradient at the zero vector.
+def vector_length(vectors: Tensor, axis: int = -1) -> Tensor:
+    """Return Euclidean lengths, with a finite gradient at the zero vector.
 
     Args:
         vectors: Floating-point tensor of any shape.
@@ -43,13 +52,28 @@ def vector_length(vectors, axis=-1):
     Returns:
         Tensor of the shape of `vectors` without `axis`; float32, or float64 for float64 input.
         The length of a zero vector comes out as 1e-6.
+
+    Example:
+
+    ```python
+    from capsgan_keras.routing import vector_length
+
+    vector_length([[3.0, 4.0], [0.0, 1.0]])  # [5.0, 1.0]
+    ```
     """
     single = at_least_float32(ops.convert_to_tensor(vectors))
     return ops.sqrt(ops.sum(ops.square(single), axis=axis) + EPSILON)
 
 
-def dynamic_routing(predictions, routings=3, leaky=False, bias=None, stop_gradients=False):
-    """Routing by agreement (Sabour et al., procedure 1).
+@in_graph
+def dynamic_routing(
+    predictions: Tensor,
+    routings: int = 3,
+    leaky: bool = False,
+    bias: Tensor | None = None,
+    stop_gradients: bool = False,
+) -> Tensor:
+    """Route by agreement (Sabour et al., procedure 1).
 
     The coupling coefficients are a softmax over the OUTPUT capsules, starting from zero logits,
     so each input capsule shares its vote out among them. With one output capsule and without
@@ -61,12 +85,13 @@ def dynamic_routing(predictions, routings=3, leaky=False, bias=None, stop_gradie
             `(batch, num_capsule, num_input_capsules, dim_capsule)`: what input capsule i predicts
             for output capsule j.
         routings: Python integer, at least 1: how many times the couplings are computed.
-        leaky: Give the softmax one more category with a logit of zero, to which input capsules
-            that fit nowhere can be routed ("orphans"; the released code of Sabour et al.).
+        leaky: Whether the softmax has one more category with a logit of zero. Input capsules
+            that fit nowhere ("orphans") can be routed to it, as in the released code of Sabour
+            et al.
         bias: Optional tensor or variable of shape `(num_capsule, dim_capsule)`, added before
             squashing.
-        stop_gradients: Stop the gradients of all iterations before the last, so that couplings
-            count as constants. By default gradients flow through all iterations.
+        stop_gradients: Whether the couplings count as constants in the gradient. By default
+            gradients flow through all iterations.
 
     Returns:
         Tensor of shape `(batch, num_capsule, dim_capsule)` in the dtype of `predictions`: vectors
@@ -75,6 +100,17 @@ def dynamic_routing(predictions, routings=3, leaky=False, bias=None, stop_gradie
     Raises:
         ValueError: If `routings` is not an integer of at least 1, or `predictions` has not four
             dimensions.
+
+    Example:
+
+    ```python
+    import numpy as np
+
+    from capsgan_keras.routing import dynamic_routing
+
+    predictions = np.random.default_rng(0).normal(size=(2, 10, 32, 16)).astype("float32")
+    capsules = dynamic_routing(predictions, routings=3)  # (2, 10, 16)
+    ```
     """
     check_routings(routings)
     predictions = ops.convert_to_tensor(predictions)
@@ -104,57 +140,19 @@ def dynamic_routing(predictions, routings=3, leaky=False, bias=None, stop_gradie
     return ops.cast(capsules, predictions.dtype)
 
 
-def check_routings(routings):
+def check_routings(routings: int) -> None:
     """Raise a `ValueError` unless `routings` is an integer of at least 1."""
     if not is_whole(routings) or routings < 1:
         raise ValueError(f"`routings` must be an integer of at least 1. Received: {routings=}")
 
 
-def _couplings(logits, leaky):
-    """Softmax over the output capsules (axis 1), with an orphan category if `leaky`."""
+def _couplings(logits: Tensor, leaky: bool) -> Tensor:
+    """Take the softmax over the output capsules (axis 1), with an orphan category if `leaky`."""
     if not leaky:
         return ops.softmax(logits, axis=1) if logits.shape[1] > 1 else ops.ones_like(logits)
     orphans = ops.zeros_like(logits[:, :1])
     return ops.softmax(ops.concatenate([orphans, logits], axis=1), axis=1)[:, 1:]
 
 
-def _squash_with_bias(sums, bias):
+def _squash_with_bias(sums: Tensor, bias: Tensor | None) -> Tensor:
     return squash(sums if bias is None else sums + ops.cast(bias, sums.dtype))
-
-
-def at_least_float32(tensor):
-    """Cast half-precision tensors to float32 and leave others as they are."""
-    if keras.backend.standardize_dtype(tensor.dtype) in ("float16", "bfloat16"):
-        return ops.cast(tensor, "float32")
-    return tensor
-
-
-def in_graph(function):
-    """Return a function of tensors as a `tf.function` on TensorFlow, and as it is elsewhere.
-
-    The `tf.function` takes Keras variables too, also while another one is traced, and symbolic
-    tensors, with which functional models are put together.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return function
-    import tensorflow as tf
-
-    compiled = tf.function(function, autograph=False)
-
-    class TakesKeras(type(compiled)):
-        def __call__(self, *args, **kwargs):
-            args, kwargs = keras.tree.map_structure(_value, (args, kwargs))
-            leaves = keras.tree.flatten((args, kwargs))
-            if any(isinstance(leaf, keras.KerasTensor) for leaf in leaves):
-                return self.python_function(*args, **kwargs)
-            return super().__call__(*args, **kwargs)
-
-    compiled.__class__ = TakesKeras
-    return compiled
-
-
-def _value(argument):
-    return argument.value if isinstance(argument, keras.Variable) else argument
-
-
-dynamic_routing = in_graph(dynamic_routing)

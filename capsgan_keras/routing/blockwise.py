@@ -1,49 +1,55 @@
 """Routing by agreement without holding the predictions.
 
 The predictions `u_hat_ij = W_ij^T u_i` of Sabour et al. are a tensor of batch x input capsules x
-output capsules x dimension: at 1152 -> 10 x 16 it is 20 times the input, and every iteration
-reads it twice. What routing needs of them can be had from `u` and `W`:
+output capsules x dimension. At 1152 -> 10 x 16 it is 20 times the input, and every iteration
+reads it twice. Routing needs only two things of the predictions, and `u` and `W` give both:
 
-- The logits add up agreements with the outputs of all iterations before, `b_ij = u_hat_ij . V_j`
-  with `V_j` the sum of those outputs, so that they need not be kept: `b_ij = u_i . (W_ij V_j)`.
+- The logits are the summed agreements with the outputs of all earlier iterations,
+  `b_ij = u_hat_ij . V_j` with `V_j` the sum of those outputs. This is `u_i . (W_ij V_j)`.
 - The weighted sum is `s_j = sum_i W_ij^T (c_ij u_i)`.
 
-Both are products with `W`, an input capsule's softmax concerns no other input capsule, and so an
-iteration goes through the input capsules block by block, with blocks that fit in the processor's
-cache, and adds up `s_j`; as blockwise attention does with keys and values. The gradient computes a
-block anew instead of keeping it: only the couplings are kept. `docs/design.md` has the times.
+Both are products with `W`, and the softmax of one input capsule needs no other input capsule. So
+an iteration takes the input capsules in blocks that fit in the processor's cache, and adds up
+`s_j`, as blockwise attention does with keys and values. The gradient computes each block again:
+only the couplings are kept. `docs/design.md` has the times.
 
-This is for TensorFlow. On other backends predictions are computed: on JAX, whose compiler forms
-blocks of its own, they took half the memory and less time, and much less to compile.
+Other backends than TensorFlow compute the predictions. JAX's compiler forms blocks of its own:
+there, predictions took half the memory and less time than these blocks, and compiled much faster.
 """
+
+from collections.abc import Callable, Sequence
 
 import keras
 from keras import ops
 
-from capsgan_keras.routing.agreement import (
-    at_least_float32,
-    check_routings,
-    dynamic_routing,
-    in_graph,
-    squash,
-)
+from capsgan_keras.routing.agreement import check_routings, dynamic_routing, squash
+from capsgan_keras.routing.graph import at_least_float32, in_graph
+from capsgan_keras.types import Tensor
 
 BLOCK = 655_360
 """Numbers in a block: output capsules x input capsules x input components x batch; 2.6 MB in
 float32. Smaller blocks cost more calls, larger ones more memory traffic."""
 MOST_BLOCKS = 32
-"""At most so many: each is a part of the graph of its own, whose making takes time."""
+"""The largest number of blocks: building the graph takes time for each of them."""
 UNKNOWN_BATCH = 32
-"""Taken for the batch where a graph is built for any: a tenth slower at 128 than blocks made for
-that size, and as fast as unblocked routing from 8 on."""
+"""The batch that is assumed where a graph is built for any batch. At 128 this is a tenth slower
+than blocks made for 128; from 8 on it is as fast as routing without blocks."""
 
 
-def route_inputs(inputs, kernel, routings=3, leaky=False, bias=None, stop_gradients=False):
-    """Routing by agreement of linear predictions, from the inputs and the weights.
+@in_graph
+def route_inputs(
+    inputs: Tensor,
+    kernel: Tensor,
+    routings: int = 3,
+    leaky: bool = False,
+    bias: Tensor | None = None,
+    stop_gradients: bool = False,
+) -> Tensor:
+    """Route linear predictions by agreement, from the inputs and the weights.
 
-    The value and the gradients are those of `dynamic_routing` on the predictions
-    `einsum("bid,idjk->bjik", inputs, kernel)`, but for rounding. On the TensorFlow backend this is
-    a `tf.function` without predictions, on others that function of them.
+    Apart from rounding, the value and the gradients are those of `dynamic_routing` on the
+    predictions `einsum("bid,idjk->bjik", inputs, kernel)`. On TensorFlow the predictions are never
+    held and this is a `tf.function`; on other backends they are, and go to `dynamic_routing`.
 
     Args:
         inputs: Floating-point tensor of shape `(batch, num_input_capsules, input_dim)`, all but
@@ -51,9 +57,9 @@ def route_inputs(inputs, kernel, routings=3, leaky=False, bias=None, stop_gradie
         kernel: Tensor of shape `(num_input_capsules, input_dim, num_capsule, dim_capsule)` and
             the same dtype.
         routings: Python integer, at least 1: how many times the couplings are computed.
-        leaky: Give the softmax one more category with a logit of zero.
+        leaky: Whether the softmax has one more category with a logit of zero.
         bias: Optional tensor of shape `(num_capsule, dim_capsule)`, added before squashing.
-        stop_gradients: Count the couplings as constants in the gradient.
+        stop_gradients: Whether the couplings count as constants in the gradient.
 
     Returns:
         Tensor of shape `(batch, num_capsule, dim_capsule)` in the dtype of `inputs`. Computed in
@@ -74,7 +80,7 @@ def route_inputs(inputs, kernel, routings=3, leaky=False, bias=None, stop_gradie
     if bias is not None:
         bias = ops.cast(bias, capsules.dtype)[..., None]
 
-    def output(sums):
+    def output(sums: Tensor) -> Tensor:
         return squash(sums if bias is None else sums + bias, axis=1)
 
     # Zero logits share each vote out evenly: the first couplings need no softmax.
@@ -94,7 +100,7 @@ def route_inputs(inputs, kernel, routings=3, leaky=False, bias=None, stop_gradie
     return ops.cast(ops.transpose(outputs, (2, 0, 1)), inputs.dtype)
 
 
-def _blocks(capsules, weights):
+def _blocks(capsules: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
     """Cut inputs and weights along the input capsules; the batch comes last.
 
     Returns:
@@ -106,7 +112,7 @@ def _blocks(capsules, weights):
     n_blocks = min(num_input, MOST_BLOCKS, max(1, round(numbers / BLOCK)))
     bounds = [num_input * index // n_blocks for index in range(1, n_blocks)]
 
-    def cut(tensor, axis):
+    def cut(tensor: Tensor, axis: int) -> list[Tensor]:
         return ops.split(tensor, bounds, axis=axis) if bounds else [tensor]
 
     capsules = cut(ops.transpose(capsules, (2, 1, 0)), axis=1)
@@ -117,7 +123,7 @@ def _blocks(capsules, weights):
     )
 
 
-def _iteration(leaky, stop_gradients):
+def _iteration(leaky: bool, stop_gradients: bool) -> Callable[..., Tensor]:
     """Return a function that turns summed outputs `V` into the next weighted sums `s`.
 
     Its arguments are `V`, `(num_capsule, dim_capsule, batch)`, and all blocks; it returns the
@@ -152,10 +158,10 @@ def _forward(total, capsules, weights, leaky):
     if leaky:
         highest = ops.maximum(highest, 0.0)
     shares = ops.exp(logits - highest)
-    whole = ops.sum(shares, axis=0, keepdims=True)
+    total_share = ops.sum(shares, axis=0, keepdims=True)
     if leaky:
-        whole = whole + ops.exp(-highest)
-    couplings = shares / whole
+        total_share = total_share + ops.exp(-highest)
+    couplings = shares / total_share
     return couplings, _weighted_sum(weights, couplings * capsules)
 
 
@@ -165,7 +171,8 @@ def _backward(total, change, capsules, weights, couplings, stop_gradients):
     Args:
         total: `V`.
         change: The gradient of the sums `s`, in their shape.
-        capsules, weights: The block.
+        capsules: The block of inputs.
+        weights: The block of weights.
         couplings: As `_forward` returned them.
         stop_gradients: Whether the couplings are constants.
     """
@@ -188,27 +195,24 @@ def _backward(total, change, capsules, weights, couplings, stop_gradients):
     )
 
 
-def _project(weights, outputs, capsules):
-    """`W_ij v_j` for all pairs: `(num_capsule, input_dim, size * batch)`."""
+def _project(weights: Tensor, outputs: Tensor, capsules: Tensor) -> Tensor:
+    """Return `W_ij v_j` for all pairs: `(num_capsule, input_dim, size * batch)`."""
     return ops.reshape(ops.matmul(weights, outputs), (weights.shape[0], capsules.shape[0], -1))
 
 
-def _weighted_sum(weights, weighted):
-    """`sum_i W_ij^T x_ij`: `(num_capsule, dim_capsule, batch)`."""
+def _weighted_sum(weights: Tensor, weighted: Tensor) -> Tensor:
+    """Return `sum_i W_ij^T x_ij`: `(num_capsule, dim_capsule, batch)`."""
     return ops.matmul(ops.swapaxes(weights, 1, 2), ops.reshape(weighted, (*weights.shape[:2], -1)))
 
 
-def _outer(weighted, outputs, weights):
-    """`x_ij v_j^T`, summed over the batch, in the shape of a block of weights."""
+def _outer(weighted: Tensor, outputs: Tensor, weights: Tensor) -> Tensor:
+    """Return `x_ij v_j^T`, summed over the batch, in the shape of a block of weights."""
     flat = ops.reshape(weighted, (*weights.shape[:2], -1))
     return ops.matmul(flat, ops.swapaxes(outputs, 1, 2))
 
 
-def _sum(tensors):
+def _sum(tensors: Sequence[Tensor]) -> Tensor:
     total = tensors[0]
     for tensor in tensors[1:]:
         total = total + tensor
     return total
-
-
-route_inputs = in_graph(route_inputs)

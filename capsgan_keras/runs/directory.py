@@ -11,24 +11,37 @@
 | `metrics.json` | final values, time, sizes of the networks; written last: the run is finished |
 | `README.md` | a model card |
 
-Every file is written under another name and renamed, and a checkpoint is renamed as a folder, so
-that a kill at any moment leaves a directory that can be read and resumed.
+Every file is written under another name and then renamed, and a checkpoint is renamed as a folder.
+So a kill at any moment leaves a directory that can be read and resumed.
 """
 
 import csv
 import dataclasses
-import functools
 import io
 import json
+import os
 import re
 import shutil
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
+from matplotlib.figure import Figure
 
-from capsgan_keras import files, plotting
-from capsgan_keras.training.averages import use_averages
+from capsgan_keras.files import (
+    PARTIAL,
+    file_in_the_way,
+    remove_partial,
+    replacing,
+    write_json,
+    write_text,
+)
+from capsgan_keras.gan import GAN
+from capsgan_keras.plotting import image_grid, save_figure, save_image
+from capsgan_keras.types import History
 
 FORMAT = "capsgan_keras run 1"
 SAMPLE_ROWS, SAMPLE_COLUMNS = 10, 10
@@ -40,49 +53,59 @@ class RunError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A whole checkpoint.
+    """A complete checkpoint.
 
     Attributes:
         path: Its folder.
         epoch: Number of epochs done.
-        history: Dictionary of lists: the logs of these epochs.
+        history: The logs of these epochs.
         seconds: Seconds that these epochs took.
     """
 
     path: Path
     epoch: int
-    history: dict
+    history: History
     seconds: float
 
-    def load_gan(self):
+    def load_gan(self) -> GAN:
         """Return the GAN, compiled, with its moments and seeds.
 
         Raises:
             RunError: Where the file is damaged.
         """
-        return _load_model(self.path / "gan.keras")
+        return load_model(self.path / "gan.keras")
+
+
+def sample_images(gan: GAN, seed: int) -> np.ndarray:
+    """Return the images of a run's sample grid, uint8 `(100, height, width, channels)`.
+
+    Args:
+        gan: The GAN that generates them.
+        seed: Integer that sets the latents.
+    """
+    return gan.generate(SAMPLE_ROWS * SAMPLE_COLUMNS, seed=seed)
 
 
 class RunDirectory:
-    """Writes a run directory, and reads what is in it.
+    """A run's folder: its files are written and read here.
 
     Args:
         path: The folder, which need not exist.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
 
     # ---- reading
 
     @property
-    def exists(self):
+    def exists(self) -> bool:
         """Whether the folder holds a run, finished or not.
 
         Raises:
             RunError: Where it is a file, or a folder of other things.
         """
-        blocked = files.file_in_the_way(self.path)
+        blocked = file_in_the_way(self.path)
         if blocked is not None:
             raise RunError(f"{self.path}: is not the folder of a run: {blocked} is a file")
         if not self.path.exists():
@@ -92,7 +115,7 @@ class RunDirectory:
         runs = sorted(config.parent.name for config in self.path.glob("*/config.json"))
         if runs:
             raise RunError(f"{self.path}: is no run, but holds some: {', '.join(runs)}")
-        others = [p.name for p in self.path.iterdir() if not p.name.startswith(files.PARTIAL)]
+        others = [p.name for p in self.path.iterdir() if not p.name.startswith(PARTIAL)]
         if others:
             raise RunError(
                 f"{self.path}: is no run: it holds {', '.join(sorted(others)[:3])}, "
@@ -101,11 +124,11 @@ class RunDirectory:
         return False
 
     @property
-    def finished(self):
+    def finished(self) -> bool:
         """Whether the run has ended."""
         return (self.path / "metrics.json").is_file()
 
-    def read_config(self):
+    def read_config(self) -> dict[str, Any]:
         """Return the dictionary that `create` was given.
 
         Raises:
@@ -121,7 +144,7 @@ class RunDirectory:
             _check_parts(path, config[part], needed)
         return config
 
-    def read_metrics(self):
+    def read_metrics(self) -> dict[str, Any]:
         """Return what `finish` was given.
 
         Raises:
@@ -132,8 +155,8 @@ class RunDirectory:
         _check_parts(path, metrics, ["epochs", "final", "parameters"])
         return metrics
 
-    def read_history(self):
-        """Return the logs as a dictionary of lists, as in `keras.callbacks.History.history`.
+    def read_history(self) -> History:
+        """Return the logs of all epochs, without their numbers.
 
         Raises:
             RunError: Where the file is damaged.
@@ -157,8 +180,8 @@ class RunDirectory:
         except ValueError as error:
             raise RunError(f"{path}: is damaged. {error}") from error
 
-    def newest_checkpoint(self):
-        """Return the last whole `Checkpoint`, or None where no epoch was finished.
+    def newest_checkpoint(self) -> Checkpoint | None:
+        """Return the last complete `Checkpoint`, or None where no epoch was finished.
 
         Raises:
             RunError: Where it is damaged.
@@ -176,7 +199,7 @@ class RunDirectory:
 
     # ---- writing
 
-    def create(self, config):
+    def create(self, config: dict[str, Any]) -> None:
         """Make the folder with its `config.json`.
 
         Args:
@@ -186,53 +209,53 @@ class RunDirectory:
             OSError: Where the folder cannot be made.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        files.remove_partial(self.path)
-        files.write_json(self.path / "config.json", {"format": FORMAT} | config)
+        remove_partial(self.path)
+        write_json(self.path / "config.json", {"format": FORMAT} | config)
 
-    def write_samples(self, epoch, images):
+    def write_samples(self, epoch: int, images: np.ndarray) -> None:
         """Write the grid of an epoch's images, uint8 `(100, height, width, channels)`."""
         folder = self.path / "samples"
         folder.mkdir(exist_ok=True)
-        grid = plotting.image_grid(images, SAMPLE_ROWS, SAMPLE_COLUMNS)
-        plotting.save_image(folder / f"epoch-{epoch:04d}.png", grid)
+        grid = image_grid(images, SAMPLE_ROWS, SAMPLE_COLUMNS)
+        save_image(folder / f"epoch-{epoch:04d}.png", grid)
 
-    def write_history(self, history):
-        """Write the logs of all epochs so far, a dictionary of lists."""
+    def write_history(self, history: History) -> None:
+        """Write the logs of all epochs so far."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["epoch", *history])
         rows = zip(*history.values(), strict=True)
         writer.writerows([epoch, *values] for epoch, values in enumerate(rows, start=1))
-        files.write_text(self.path / "history.csv", text.getvalue())
+        write_text(self.path / "history.csv", text.getvalue())
 
-    def write_checkpoint(self, gan, epoch, history, seconds):
+    def write_checkpoint(self, gan: GAN, epoch: int, history: History, seconds: float) -> None:
         """Write a checkpoint, then remove the older ones.
 
         Args:
-            gan: A compiled `capsgan_keras.GAN`.
+            gan: The GAN, compiled.
             epoch: Number of epochs done.
-            history: Dictionary of lists: the logs of these epochs.
+            history: The logs of these epochs.
             seconds: Seconds that these epochs took.
         """
         folder = self.path / "checkpoint"
         folder.mkdir(exist_ok=True)
         newest = folder / f"epoch-{epoch:04d}"
-        with files.replacing(newest) as partial:
+        with replacing(newest) as partial:
             partial.mkdir()
             gan.save(partial / "gan.keras")
             state = {"epoch": epoch, "seconds": seconds, "history": history}
-            files.write_json(partial / "state.json", state)
+            write_json(partial / "state.json", state)
         self._remove_checkpoints(keep=newest)
 
-    def restore(self, checkpoint, images):
+    def restore(self, checkpoint: Checkpoint, images: np.ndarray) -> None:
         """Bring the other files to the state of a checkpoint, whatever a kill has left.
 
         Args:
-            checkpoint: What the run goes on from.
+            checkpoint: Where the run goes on.
             images: The sample images of that epoch.
         """
         for folder in (self.path, self.path / "samples", self.path / "checkpoint"):
-            files.remove_partial(folder)
+            remove_partial(folder)
         self._remove_checkpoints(keep=checkpoint.path)
         for epoch, path in self._by_epoch("samples").items():
             if epoch > checkpoint.epoch:
@@ -240,23 +263,23 @@ class RunDirectory:
         self.write_samples(checkpoint.epoch, images)
         self.write_history(checkpoint.history)
 
-    def finish(self, gan, metrics, curves, card):
-        """Write what a finished run has besides.
+    def finish(self, gan: GAN, metrics: dict[str, Any], curves: Figure, card: str) -> None:
+        """Write the files that only a finished run has.
 
         Args:
-            gan: The trained `capsgan_keras.GAN`.
+            gan: The trained GAN.
             metrics: Dictionary of what JSON can hold.
-            curves: A `matplotlib.figure.Figure`.
+            curves: The training curves.
             card: The model card, a text.
         """
-        plotting.save_figure(self.path / "curves.png", curves)
+        save_figure(self.path / "curves.png", curves)
         for name, model in (("gan.keras", gan), ("generator.keras", gan.generator)):
-            with files.replacing(self.path / name) as partial:
+            with replacing(self.path / name) as partial:
                 model.save(partial)
-        files.write_text(self.path / "README.md", card)
-        files.write_json(self.path / "metrics.json", metrics)
+        write_text(self.path / "README.md", card)
+        write_json(self.path / "metrics.json", metrics)
 
-    def _by_epoch(self, folder):
+    def _by_epoch(self, folder: str) -> dict[int, Path]:
         """Return the paths in a folder that are named after an epoch, by that epoch."""
         return {
             int(match[1]): path
@@ -264,96 +287,18 @@ class RunDirectory:
             if (match := re.fullmatch(r"epoch-(\d+)", path.stem))
         }
 
-    def _remove_checkpoints(self, keep):
+    def _remove_checkpoints(self, keep: Path) -> None:
         for path in self._by_epoch("checkpoint").values():
             if path != keep:
                 shutil.rmtree(path)
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A run that was read by `load_run`.
-
-    Attributes:
-        path: Its folder.
-        config: Dictionary: `settings`, `dataset` (name, checksum, number of images), `versions`,
-            `commit`, and the learning rates in use.
-        finished: Whether it has ended.
-        history: Dictionary of lists: the logs of each epoch (of those in the last checkpoint,
-            where the run has not ended).
-        metrics: Dictionary: final values, seconds, images per second, sizes of the networks; None
-            where the run has not ended.
-    """
-
-    path: Path
-    config: dict = dataclasses.field(repr=False)
-    finished: bool
-    history: dict = dataclasses.field(repr=False)
-    metrics: dict | None = dataclasses.field(repr=False)
-
-    @functools.cached_property
-    def gan(self):
-        """The GAN, loaded when first asked for: the trained one, or that of the last checkpoint.
-
-        Where the run averages the generator's weights, it has the averages.
-
-        Raises:
-            RunError: Where no epoch was finished, or the file is damaged.
-        """
-        if self.finished:
-            return _load_model(self.path / "gan.keras")
-        checkpoint = RunDirectory(self.path).newest_checkpoint()
-        if checkpoint is None:
-            raise RunError(f"{self.path}: holds no model yet, for no epoch was finished")
-        gan = checkpoint.load_gan()
-        use_averages(gan)
-        return gan
-
-
-def sample_images(gan, seed):
-    """Return the images of a run's sample grid, uint8 `(100, height, width, channels)`.
-
-    Args:
-        gan: A `capsgan_keras.GAN`.
-        seed: Integer that sets the latents.
-    """
-    return gan.generate(SAMPLE_ROWS * SAMPLE_COLUMNS, seed=seed)
-
-
-def load_run(path):
-    """Read a run directory.
-
-    Args:
-        path: The folder of one run, such as `runs/digits/capsule-seed0`, finished or not.
-
-    Returns:
-        A `Run`.
+def load_model(path: Path) -> GAN:
+    """Load a `.keras` file of a run.
 
     Raises:
-        RunError: (a `ValueError`) where there is no run, or a file of it is damaged; the message
-            names the folder or the file.
-
-    Example:
-
-    ```python
-    run = load_run("runs/digits/capsule-seed0")
-    images = run.gan.generate(64, seed=0)
-    ```
+        RunError: Where the file is damaged.
     """
-    directory = RunDirectory(Path(path).expanduser())
-    if not directory.exists:
-        state = "is empty" if directory.path.exists() else "does not exist"
-        raise RunError(f"{directory.path}: is no run: the folder {state}")
-    config = directory.read_config()
-    if directory.finished:
-        history, metrics = directory.read_history(), directory.read_metrics()
-    else:
-        checkpoint = directory.newest_checkpoint()
-        history, metrics = (checkpoint.history if checkpoint else {}), None
-    return Run(directory.path, config, directory.finished, history, metrics)
-
-
-def _load_model(path):
     if path.is_file() and not zipfile.is_zipfile(path):  # Keras would say that there is no file
         raise RunError(f"{path}: could not be loaded. It is no archive as Keras writes it")
     try:
@@ -363,14 +308,14 @@ def _load_model(path):
         raise RunError(f"{path}: could not be loaded. {type(error).__name__}: {error}") from error
 
 
-def _read_json(path):
+def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: could not be read. {error}") from error
 
 
-def _check_parts(path, value, names):
+def _check_parts(path: Path, value: Any, names: Iterable[str]) -> None:
     lacking = [name for name in names if not isinstance(value, dict) or name not in value]
     if lacking:
         raise RunError(f"{path}: is damaged: it lacks {', '.join(map(repr, lacking))}")

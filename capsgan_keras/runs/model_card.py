@@ -1,4 +1,8 @@
-"""Model cards: the README that a program writes from a run's own records."""
+"""Model cards: the README of a run, written from the run's own records."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from capsgan_keras.datasets.registry import find_dataset
 
@@ -12,7 +16,7 @@ _KINDS = {
 _USE = "Trained by capsgan_keras for research and teaching; no claim is made for any other use."
 
 
-def model_card(path, config, metrics):
+def model_card(path: str | os.PathLike, config: dict[str, Any], metrics: dict[str, Any]) -> str:
     """Return a run's model card, a Markdown text.
 
     Args:
@@ -69,7 +73,7 @@ the n labelled images. The other figures are measured by a classifier of real im
 features, which are not an Inception network's."""
 
 
-def pretrained_card(config, metrics):
+def pretrained_card(config: dict[str, Any], metrics: dict[str, Any]) -> str:
     """Return the model card of trained networks that come with the package, a Markdown text.
 
     Args:
@@ -133,16 +137,16 @@ scores = gan.discriminate(images)  # (64,) probabilities of being real
 """
 
 
-def _terms(source):
+def _terms(source: str) -> str:
     definition = find_dataset(source)
     return definition.terms if definition else _OWN_TERMS
 
 
-def _title(settings, dataset):
+def _title(settings: dict[str, Any], dataset: dict[str, Any]) -> str:
     return f"The {settings['model']} GAN on {dataset['name']}, seed {settings['seed']}"
 
 
-def _data(dataset):
+def _data(dataset: dict[str, Any]) -> str:
     return (
         f"{dataset['name']}: {dataset['images']:,} training images of "
         f"{_sides(dataset['image_shape'])}.\n"
@@ -150,7 +154,7 @@ def _data(dataset):
     )
 
 
-def _training(config, metrics):
+def _training(config: dict[str, Any], metrics: dict[str, Any]) -> str:
     counts = _counts(metrics["parameters"])
     return f"""{_table(("log after the last epoch", "value"), _rounded(metrics["final"]))}
 
@@ -158,7 +162,7 @@ def _training(config, metrics):
 images/s{_on_devices(config)}. Parameters: {counts}. `history.csv` has every epoch."""
 
 
-def _stored(stored, precision):
+def _stored(stored: dict[str, Any], precision: str) -> str:
     rows = {
         "largest difference": stored["largest_difference"],
         "share that differs": f"{stored['share_that_differs']:.4%}",
@@ -175,7 +179,7 @@ scores, compared with those of the same networks in float32 with the weights as 
 {_table(("pixels, in grey levels of 255", "value"), rows)}"""
 
 
-def _settings(config):
+def _settings(config: dict[str, Any]) -> str:
     return f"""A dash stands for the package's default.
 
 {_table(("setting", "value"), config["settings"] | config["learning_rates"])}
@@ -183,30 +187,30 @@ def _settings(config):
 {_table(("made with", "version"), config["versions"] | {"commit": config["commit"]})}"""
 
 
-def _table(header, rows):
+def _table(header: tuple[str, str], rows: Mapping[str, Any]) -> str:
     lines = [f"| {header[0]} | {header[1]} |", "|---|---|"]
     lines += [f"| {name} | {_cell(value)} |" for name, value in rows.items()]
     return "\n".join(lines)
 
 
-def _cell(value):
+def _cell(value: Any) -> str:
     if value is None:
         return "-"
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _rounded(logs):
+def _rounded(logs: Mapping[str, float]) -> dict[str, str]:
     return {name: f"{value:.4f}" for name, value in logs.items()}
 
 
-def _on_devices(config):
+def _on_devices(config: dict[str, Any]) -> str:
     devices = config.get("devices", 1)  # runs of older versions do not say it
     return f" on {devices} devices together" if devices > 1 else ""
 
 
-def _counts(parameters):
+def _counts(parameters: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in parameters.items())
 
 
-def _sides(shape, separator=" x "):
+def _sides(shape: Iterable[int], separator: str = " x ") -> str:
     return separator.join(map(str, shape))

@@ -1,6 +1,7 @@
 """What a run was made with: versions and the commit."""
 
 import importlib
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from capsgan_keras.version import __version__
 
 
-def versions():
+def versions() -> dict[str, str]:
     """Return the versions that a run depends on, as a dictionary of texts."""
     backend = keras.backend.backend()
     return {
@@ -23,19 +24,19 @@ def versions():
     }
 
 
-def git_commit(file=__file__):
+def git_commit(file: str | os.PathLike = __file__) -> str | None:
     """Return the commit of the working tree that tracks this package.
 
     Args:
         file: A file of the package.
 
     Returns:
-        The commit's 40 digits, with `-dirty` behind them where tracked files differ from it; None
-        where the package is not run from a working tree of its own, as after `pip install`.
+        The commit's 40 digits, followed by `-dirty` where tracked files differ from it. None where
+        the package is not run from its own working tree, as after `pip install`.
     """
     folder = Path(file).parent
 
-    def git(*arguments):
+    def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", "-C", folder, *arguments],
             capture_output=True,

@@ -3,11 +3,15 @@
 import keras
 
 if keras.backend.backend() == "tensorflow":
-    from capsgan_keras.training.replicas import count_parts, loss_divisor
+    from capsgan_keras.training.replicas import devices_per_batch, loss_divisor
     from capsgan_keras.training.tensorflow import AdversarialTrainer
 elif keras.backend.backend() == "jax":
-    from capsgan_keras.training.jax import AdversarialTrainer, count_parts, loss_divisor
+    from capsgan_keras.training.jax import AdversarialTrainer, devices_per_batch, loss_divisor
 else:
-    from capsgan_keras.training.unsupported import AdversarialTrainer, count_parts, loss_divisor
+    from capsgan_keras.training.unsupported import (
+        AdversarialTrainer,
+        devices_per_batch,
+        loss_divisor,
+    )
 
-__all__ = ["AdversarialTrainer", "count_parts", "loss_divisor"]
+__all__ = ["AdversarialTrainer", "devices_per_batch", "loss_divisor"]

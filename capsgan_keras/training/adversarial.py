@@ -2,46 +2,52 @@
 
 A backend's trainer gives it two functions:
 
-`differentiate(gan, play, groups)` calls `play() -> (losses, outputs)` and returns
+`differentiate(gan, forward, groups)` calls `forward() -> (losses, outputs)` and returns
 `(losses, outputs, gradients)`, where `gradients[k]` holds the gradients of `losses[k]` with
-respect to the variables in `groups[k]`; moving averages and seeds that `play` changes stay
-changed.
+respect to the variables in `groups[k]`. What `forward` changes in moving averages and seeds is
+kept.
 
 `apply_gradients(gan, optimizer, gradients, variables)` updates the variables.
 
-`batch` holds the images at hand, `batch.real`, and says how they belong to the batch of the step:
-they are all of it (`WholeBatch`), or the part of one of several replicas. Each replica takes its
-own part of the whole batch's noise; losses and logs are those of D's outputs on the whole batch.
+Several replicas each take their own rows of the batch's noise and images. Losses and logs are
+those of D's outputs on the global batch, which `Batch.gather` puts together.
 """
 
+from collections.abc import Callable
+
+import keras
 from keras import ops
 
+from capsgan_keras.types import Tensor
 
-class WholeBatch:
-    """A batch that is not divided among replicas.
+
+class Batch:
+    """The images of one step, all on one device.
 
     Args:
-        real: Its images.
+        real: Images `(batch, height, width, channels)`.
 
     Attributes:
         real: The images.
-        size: Number of images in the whole batch.
+        size: Number of images in the global batch.
     """
 
-    def __init__(self, real):
+    def __init__(self, real: Tensor) -> None:
         self.real = real
         self.size = ops.shape(real)[0]
 
-    def part(self, whole):
-        """Return the rows of a tensor of the whole batch that belong to the images at hand."""
-        return whole
+    def local_rows(self, tensor: Tensor) -> Tensor:
+        """Return the rows of a tensor of the global batch that belong to `real`."""
+        return tensor
 
-    def whole(self, part):
-        """Return the rows of the whole batch, where `part` has those of the images at hand."""
-        return part
+    def gather(self, tensor: Tensor) -> Tensor:
+        """Return the rows of the global batch, from a tensor with those of `real`."""
+        return tensor
 
 
-def train_step(gan, batch, differentiate, apply_gradients):
+def train_step(
+    gan: keras.Model, batch: Batch, differentiate: Callable, apply_gradients: Callable
+) -> dict[str, Tensor]:
     """Update both players on one batch of real images and return the logs."""
     if gan.update == "alternating":
         results = _alternating(gan, batch, differentiate, apply_gradients)
@@ -50,57 +56,61 @@ def train_step(gan, batch, differentiate, apply_gradients):
     return gan.update_metrics(*results)
 
 
-def test_step(gan, batch):
+def test_step(gan: keras.Model, batch: Batch) -> dict[str, Tensor]:
     """Score one batch of held-out images and as many generated ones; return the logs."""
-    latents = batch.part(gan.sample_latents(batch.size, evaluation=True))
+    latents = batch.local_rows(gan.sample_latents(batch.size, evaluation=True))
     generated = gan.generator(latents, training=False)
-    on_generated = batch.whole(gan.discriminator(generated, training=False))
-    on_real = batch.whole(gan.discriminator(batch.real, training=False))
+    on_generated = batch.gather(gan.discriminator(generated, training=False))
+    on_real = batch.gather(gan.discriminator(batch.real, training=False))
     losses = gan.discriminator_loss(on_real, on_generated), gan.generator_loss(on_generated)
     return gan.update_metrics(*losses, on_real, on_generated)
 
 
 def _simultaneous(gan, batch, differentiate, apply_gradients):
-    """Both players learn from the same forward pass, as in the paper's stack."""
+    """Let both players learn from the same forward pass, as in the paper's stack."""
     players = gan.generator.trainable_variables, gan.discriminator.trainable_variables
 
-    def play():
-        generated = gan.generator(batch.part(gan.sample_latents(batch.size)), training=True)
-        on_generated = batch.whole(gan.discriminator(generated, training=True))
-        on_real = batch.whole(gan.discriminator(batch.real, training=True))
+    def forward():
+        latents = batch.local_rows(gan.sample_latents(batch.size))
+        generated = gan.generator(latents, training=True)
+        on_generated = batch.gather(gan.discriminator(generated, training=True))
+        on_real = batch.gather(gan.discriminator(batch.real, training=True))
         generator_loss = gan.generator_loss(on_generated)
         discriminator_loss = gan.discriminator_loss(on_real, on_generated)
         scaled = gan.scale_loss(generator_loss), gan.scale_loss(discriminator_loss)
         return scaled, (discriminator_loss, generator_loss, on_real, on_generated)
 
-    _, results, (generator_gradients, discriminator_gradients) = differentiate(gan, play, players)
+    _, results, (generator_gradients, discriminator_gradients) = differentiate(
+        gan, forward, players
+    )
     gradients = [*generator_gradients, *discriminator_gradients]
     apply_gradients(gan, gan.optimizer, gradients, [*players[0], *players[1]])
     return results
 
 
 def _alternating(gan, batch, differentiate, apply_gradients):
-    """First the discriminator, then the generator against it with new noise."""
+    """Update the discriminator, then the generator against it, with new noise."""
 
-    def discriminate():
-        generated = gan.generator(batch.part(gan.sample_latents(batch.size)), training=True)
-        on_generated = gan.discriminator(ops.stop_gradient(generated), training=True)
-        on_generated = batch.whole(on_generated)
-        on_real = batch.whole(gan.discriminator(batch.real, training=True))
+    def discriminator_forward():
+        latents = batch.local_rows(gan.sample_latents(batch.size))
+        generated = ops.stop_gradient(gan.generator(latents, training=True))
+        on_generated = batch.gather(gan.discriminator(generated, training=True))
+        on_real = batch.gather(gan.discriminator(batch.real, training=True))
         loss = gan.discriminator_loss(on_real, on_generated)
         return (gan.scale_loss(loss),), (loss, on_real, on_generated)
 
-    def generate():
-        generated = gan.generator(batch.part(gan.sample_latents(batch.size)), training=True)
-        loss = gan.generator_loss(batch.whole(gan.discriminator(generated, training=True)))
+    def generator_forward():
+        latents = batch.local_rows(gan.sample_latents(batch.size))
+        generated = gan.generator(latents, training=True)
+        loss = gan.generator_loss(batch.gather(gan.discriminator(generated, training=True)))
         return (gan.scale_loss(loss),), loss
 
     variables = gan.discriminator.trainable_variables
-    _, results, (gradients,) = differentiate(gan, discriminate, (variables,))
+    _, results, (gradients,) = differentiate(gan, discriminator_forward, (variables,))
     apply_gradients(gan, gan.discriminator_optimizer, gradients, variables)
     discriminator_loss, on_real, on_generated = results
 
     variables = gan.generator.trainable_variables
-    _, generator_loss, (gradients,) = differentiate(gan, generate, (variables,))
+    _, generator_loss, (gradients,) = differentiate(gan, generator_forward, (variables,))
     apply_gradients(gan, gan.generator_optimizer, gradients, variables)
     return discriminator_loss, generator_loss, on_real, on_generated

@@ -1,5 +1,7 @@
 """Batches of images in an order that is a function of seed and epoch alone."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -9,11 +11,12 @@ from capsgan_keras.checks import check_positive
 class EpochBatches(keras.utils.PyDataset):
     """Shuffled batches of images, for `fit(..., shuffle=False)`.
 
-    The order within an epoch depends on the seed and on `epoch` alone, not on what was drawn
-    before, so that a run that goes on in epoch 7 sees the batches of epoch 7. Set `epoch` before
-    each epoch: `capsgan_keras.training.callbacks.FollowEpoch` does.
+    The order within an epoch depends only on the seed and on `epoch`, not on earlier draws. So a
+    run that is resumed in epoch 7 sees the batches of epoch 7. Set `epoch` before each epoch;
+    `capsgan_keras.training.callbacks.FollowEpoch` does it.
 
-    The last images of an epoch that fill no batch are left out, others in each epoch.
+    The images at the end of an epoch that do not fill a batch are left out. These are other images
+    in each epoch.
 
     Args:
         images: Array `(n, height, width, channels)`, as `GAN.fit` takes it; uint8 needs the
@@ -25,7 +28,7 @@ class EpochBatches(keras.utils.PyDataset):
         ValueError: On a batch size or a seed out of range.
     """
 
-    def __init__(self, images, batch_size, seed):
+    def __init__(self, images: np.ndarray, batch_size: int, seed: int) -> None:
         super().__init__()
         check_positive(batch_size=batch_size)
         if batch_size > len(images):
@@ -39,37 +42,36 @@ class EpochBatches(keras.utils.PyDataset):
         self.epoch = 0
 
     @property
-    def epoch(self):
-        """The epoch, from 0, whose batches are given."""
+    def epoch(self) -> int:
+        """Number of the epoch, from 0, whose batches are given."""
         return self._epoch
 
     @epoch.setter
-    def epoch(self, epoch):
+    def epoch(self, epoch: int) -> None:
         self._epoch = epoch
         self._order = np.random.default_rng((self.seed, epoch)).permutation(len(self.images))
 
     @property
-    def num_batches(self):
-        """Whole batches in an epoch."""
+    def num_batches(self) -> int:
+        """Number of batches in an epoch."""
         return len(self.images) // self.batch_size
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> np.ndarray:
         """Return the batch at `index`."""
         start = index * self.batch_size
         return self.images[self._order[start : start + self.batch_size]]
 
-    def feed(self):
-        """Return what `fit` best reads the batches from.
+    def feed(self) -> Any:
+        """Return the same batches in the form that `fit` reads fastest.
 
-        On TensorFlow a `tf.data.Dataset` of the same batches without the tuning of its parameters:
-        an iterator that ends while the tuner sleeps waits for it, and it sleeps for 10 ms, then
-        for twice as long each time, so that an epoch could last up to twice its work. Keras makes
-        data sets with the tuning from arrays and from a `PyDataset`. On other backends, and where
-        a batch is shared out among replicas, `self`.
+        On TensorFlow this is a `tf.data.Dataset` without the tuning of its parameters, which Keras
+        leaves on. An iterator that ends while the tuner sleeps waits for it. The tuner sleeps for
+        10 ms, then twice as long each time, so that an epoch could take up to twice its time. On
+        other backends, and where replicas share a batch, it is `self`.
         """
         if keras.backend.backend() != "tensorflow":
             return self
-        import tensorflow as tf
+        import tensorflow as tf  # here, since on JAX the package works without TensorFlow
 
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             return self

@@ -1,17 +1,20 @@
 """The train step on JAX, where state goes in and out of every function."""
 
 import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import keras
 
 from capsgan_keras.training import adversarial
+from capsgan_keras.types import Tensor
 
 
-class AdversarialTrainer:
-    """Overrides the steps of `keras.Model` on the JAX backend."""
+class AdversarialTrainer(keras.Model):
+    """Override the steps of `keras.Model` on the JAX backend."""
 
-    def train_step(self, state, data):
+    def train_step(self, state: tuple, data: Any) -> tuple[dict[str, Tensor], tuple]:
         """Update both players on one batch; return the logs and the new state."""
         groups = (
             self.trainable_variables,
@@ -26,41 +29,41 @@ class AdversarialTrainer:
             state,
         )
 
-    def test_step(self, state, data):
+    def test_step(self, state: tuple, data: Any) -> tuple[dict[str, Tensor], tuple]:
         """Score one batch; return the logs and the new state."""
         groups = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
         batch = SharedBatch(self.real_images(data))
         return _stateless(lambda: adversarial.test_step(self, batch), groups, state)
 
-    def check_batch_size(self, size):
+    def check_batch_size(self, size: int) -> None:
         """Raise a `ValueError` unless the devices can share a batch of `size` images evenly."""
-        parts = count_parts(self)
-        if size % parts:
+        devices = devices_per_batch(self)
+        if size % devices:
             raise ValueError(
-                f"Under a `keras.distribution` over {parts} devices each batch must be a multiple "
-                "of their number, the last one too: change the batch size, or leave images out. "
-                f"Received: a batch of {size} images"
+                f"Under a `keras.distribution` over {devices} devices each batch must be a "
+                "multiple of their number, the last one too: change the batch size, or leave "
+                f"images out. Received: a batch of {size} images"
             )
 
 
-class SharedBatch(adversarial.WholeBatch):
+class SharedBatch(adversarial.Batch):
     """A batch that lies on all devices of Keras's global distribution, if one is set.
 
-    JAX computes as if there were one device, and puts things where their inputs lie. Noise has no
-    inputs: left alone, each device would generate all images.
+    JAX computes as if there were one device, and puts results where their inputs lie. Noise has no
+    inputs: without a layout, each device would generate all images.
     """
 
-    def part(self, whole):
-        """Return a tensor of the whole batch, its rows on the devices that have the images."""
+    def local_rows(self, tensor: Tensor) -> Tensor:
+        """Return a tensor of the global batch, its rows on the devices that have the images."""
         distribution = keras.distribution.distribution()
         if distribution is None:
-            return whole
-        layout = distribution.get_data_layout(whole.shape)
-        return keras.distribution.distribute_tensor(whole, layout)
+            return tensor
+        layout = distribution.get_data_layout(tensor.shape)
+        return keras.distribution.distribute_tensor(tensor, layout)
 
 
-def count_parts(model):
-    """Return into how many parts Keras's global distribution, if one is set, divides a batch."""
+def devices_per_batch(model: keras.Model) -> int:
+    """Return the number of devices among which Keras's global distribution divides a batch."""
     del model
     distribution = keras.distribution.distribution()
     if distribution is None or distribution.batch_dim_name is None:
@@ -69,13 +72,13 @@ def count_parts(model):
     return dict(zip(mesh.axis_names, mesh.shape, strict=True))[distribution.batch_dim_name]
 
 
-def loss_divisor(loss, targets, outputs):
-    """Return by what Keras divides the value of a loss: by nothing."""
+def loss_divisor(loss: keras.losses.Loss, targets: Tensor, outputs: Tensor) -> int:
+    """Return 1: Keras divides the value of a loss by nothing."""
     del loss, targets, outputs
     return 1
 
 
-def _stateless(step, groups, state):
+def _stateless(step: Callable[[], dict[str, Tensor]], groups: tuple, state: tuple) -> tuple:
     """Call `step` with the variables in `groups` at the values of `state`."""
     mapping = list(zip(itertools.chain(*groups), itertools.chain(*state), strict=True))
     with keras.StatelessScope(state_mapping=mapping) as scope:
@@ -83,7 +86,9 @@ def _stateless(step, groups, state):
     return logs, tuple([scope.get_current_value(v) for v in group] for group in groups)
 
 
-def differentiate(gan, play, groups):
+def differentiate(
+    gan: keras.Model, forward: Callable[[], tuple], groups: Sequence[list[keras.Variable]]
+) -> tuple:
     """See `capsgan_keras.training.adversarial`."""
     wanted = [variable for group in groups for variable in group]
     held = {id(variable) for variable in wanted}
@@ -95,18 +100,20 @@ def differentiate(gan, play, groups):
     ]
     other_values = [variable.value for variable in others]
 
-    def pure(values):
+    def pure(values: list[Tensor]) -> tuple:
         mapping = [*zip(wanted, values, strict=True), *zip(others, other_values, strict=True)]
         with keras.StatelessScope(state_mapping=mapping) as scope:
-            losses, outputs = play()
+            losses, outputs = forward()
         return losses, (outputs, [scope.get_current_value(variable) for variable in others])
 
     values = [variable.value for variable in wanted]
-    losses, pullback, (outputs, new_values) = jax.vjp(pure, values, has_aux=True)
+    result: tuple = jax.vjp(pure, values, has_aux=True)
+    losses, pullback, (outputs, new_values) = result
     for variable, value in zip(others, new_values, strict=True):
         variable.assign(value)
 
-    gradients, start = [], 0
+    gradients: list[list[Tensor]] = []
+    start = 0
     for index, group in enumerate(groups):
         seeds = [jax.numpy.zeros_like(loss) for loss in losses]
         seeds[index] = jax.numpy.ones_like(losses[index])
@@ -116,7 +123,12 @@ def differentiate(gan, play, groups):
     return losses, outputs, gradients
 
 
-def apply_gradients(gan, optimizer, gradients, variables):
+def apply_gradients(
+    gan: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    gradients: list[Tensor],
+    variables: list[keras.Variable],
+) -> None:
     """See `capsgan_keras.training.adversarial`."""
     del gan
     new_values, new_optimizer_values = optimizer.stateless_apply(

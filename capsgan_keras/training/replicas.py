@@ -1,24 +1,29 @@
 """One step of a GAN on several replicas of a `tf.distribute` strategy.
 
-The step is that of one device on the whole batch. Each replica draws the noise of the whole batch
-from the same state and takes its own rows. It runs the networks on its part of the batch, with
-batch normalization over all parts, and sees the discriminator's outputs on all of them, so that
-losses and logs need no averaging. Its gradients hold what its own rows contribute: their sum over
-the replicas is the gradient.
+The step is that of one device on the global batch:
+
+- Each replica draws the noise of the global batch from the same state and takes its own rows.
+- It runs the networks on its part of the batch, with batch normalization over all parts.
+- It sees the discriminator's outputs on all parts, so that losses and logs need no averaging.
+- Its gradients hold what its own rows contribute: their sum over the replicas is the gradient.
 """
 
 import contextlib
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
 
+from capsgan_keras.training.adversarial import Batch
+from capsgan_keras.types import Tensor
+
 SEED_STRIDE = 0x9E3779B1
-"""Between the seeds of two replicas: far from the small numbers and sequences that users take."""
+"""Difference between the seeds of two replicas, far from the small numbers that users take."""
 _DIVIDED = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 
 
-class ReplicaBatch:
-    """The part of a batch that one replica has; see `adversarial.WholeBatch`.
+class ReplicaBatch(Batch):
+    """The part of a batch that one replica has.
 
     The parts may have different sizes, but none may be empty: on a CPU TensorFlow gives a
     convolution of no images the wrong shape.
@@ -28,15 +33,15 @@ class ReplicaBatch:
 
     Attributes:
         real: The images of the part.
-        size: Number of images in the whole batch.
+        size: Number of images in the global batch.
     """
 
-    def __init__(self, real):
+    def __init__(self, real: Tensor) -> None:
         self._context = tf.distribute.get_replica_context()
         own = self._context.replica_id_in_sync_group
         self._own_size = tf.shape(real)[0]
         # As floats, which every kind of device can sum up.
-        sizes = tf.one_hot(own, count()) * tf.cast(self._own_size, "float32")
+        sizes = tf.one_hot(own, replica_count()) * tf.cast(self._own_size, "float32")
         sizes = tf.cast(self._context.all_reduce(tf.distribute.ReduceOp.SUM, sizes), "int32")
         filled = tf.debugging.assert_positive(sizes, "A batch leaves a replica without images")
         with tf.control_dependencies([filled] if filled is not None else []):  # None: eagerly
@@ -44,51 +49,53 @@ class ReplicaBatch:
         self.size = tf.reduce_sum(sizes)
         self._start = tf.reduce_sum(sizes[:own])
 
-    def part(self, whole):
-        """Return this replica's rows of a tensor of the whole batch."""
-        return whole[self._start : self._start + self._own_size]
+    def local_rows(self, tensor: Tensor) -> Tensor:
+        """Return this replica's rows of a tensor of the global batch."""
+        return tensor[self._start : self._start + self._own_size]
 
-    def whole(self, part):
+    def gather(self, tensor: Tensor) -> Tensor:
         """Return the rows of all replicas, in order; gradients flow back to each."""
         after = self.size - self._start - self._own_size
-        # A sum of rows padded with zeros, since gathering is slower where it is offered at all.
-        padded = tf.pad(part, [[self._start, after], *[[0, 0]] * (len(part.shape) - 1)])
+        # A sum of rows padded with zeros: `all_gather` is slower, and not there on all strategies.
+        padded = tf.pad(tensor, [[self._start, after], *[[0, 0]] * (len(tensor.shape) - 1)])
         return self._context.all_reduce(tf.distribute.ReduceOp.SUM, padded)
 
 
-def count():
+def replica_count() -> int:
     """Return the number of replicas of the current strategy."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def count_parts(model):
-    """Return the number of replicas that a model's strategy divides its batches among."""
+def devices_per_batch(model: keras.Model) -> int:
+    """Return the number of replicas among which a model's strategy divides a batch."""
     return model.distribute_strategy.num_replicas_in_sync
 
 
-def loss_divisor(loss, targets, outputs):
-    """Return by what Keras divides `loss(targets, outputs)` under the current strategy.
+def loss_divisor(loss: keras.losses.Loss, targets: Tensor, outputs: Tensor) -> int:
+    """Return the number by which Keras divides `loss(targets, outputs)`.
 
-    A mean that a Keras loss takes is divided by the number of replicas, as a part of a sum over
-    them; not so one that the loss's own `call` has taken.
+    Keras divides a mean that it takes itself by the number of replicas, since it expects parts of
+    a sum over them. It does not divide a mean that the loss's own `call` has taken.
     """
-    if count() == 1 or getattr(loss, "reduction", None) not in _DIVIDED:
+    if replica_count() == 1 or getattr(loss, "reduction", None) not in _DIVIDED:
         return 1
-    return count() if len(loss.call(targets, outputs).shape) > 0 else 1
+    return replica_count() if len(loss.call(targets, outputs).shape) > 0 else 1
 
 
-def whole_gradients(optimizer, gradients):
+def summed_gradients(
+    optimizer: keras.optimizers.Optimizer, gradients: list[Tensor | None]
+) -> list[Tensor | None]:
     """Return gradients that an optimizer may clip or search for overflow.
 
     An optimizer sums over the replicas, but only after it has clipped each replica's part, and it
     looks for overflow in the first one's part alone. Here the first replica gets the sum and the
-    others zeros, whose sum is the same.
+    others get zeros, so that the optimizer's sum stays the same.
 
     Args:
         optimizer: The optimizer that is to apply the gradients.
         gradients: List of tensors and None.
     """
-    if not _acts_on_whole_gradients(optimizer):
+    if not _clips_or_scales(optimizer):
         return gradients
     context = tf.distribute.get_replica_context()
     is_first = tf.equal(context.replica_id_in_sync_group, 0)
@@ -98,7 +105,7 @@ def whole_gradients(optimizer, gradients):
     return [None if gradient is None else next(shares) for gradient in gradients]
 
 
-def _acts_on_whole_gradients(optimizer):
+def _clips_or_scales(optimizer: keras.optimizers.Optimizer) -> bool:
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return True
     return any(
@@ -108,10 +115,10 @@ def _acts_on_whole_gradients(optimizer):
     )
 
 
-def reducible(logs):
+def reducible(logs: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return logs in the shape in which Keras takes their means over the replicas.
 
-    Over several workers it does so along a first axis, which a scalar lacks.
+    Over several workers Keras takes them along a first axis, which a scalar does not have.
     """
     strategy = tf.distribute.get_strategy()
     here = len(strategy.extended.worker_devices)
@@ -121,10 +128,10 @@ def reducible(logs):
 
 
 @contextlib.contextmanager
-def own_seeds(gan):
-    """Let dropout and other layers with seeds draw otherwise on each replica.
+def seeds_of_this_replica(gan: keras.Model) -> Iterator[None]:
+    """Let dropout, and other layers with seeds, draw different numbers on each replica.
 
-    Each replica has a copy of a seed's state; all copies are the same before and after.
+    Each replica has a copy of a seed's state. All copies are equal before and after the block.
     """
     noise = {id(gan.noise.state), id(gan.evaluation_noise.state)}
     states = [state for state in gan.seed_states() if id(state) not in noise]
@@ -137,11 +144,11 @@ def own_seeds(gan):
         state.assign_sub(shift)
 
 
-def synchronizing(gan, train_function):
+def normalize_over_replicas(gan: keras.Model, train_function: Callable) -> Callable:
     """Return a train function that normalizes batches over all replicas.
 
-    The layers are marked while the function runs, which is when it is traced, and not in between:
-    what is saved describes the network, and loads on other backends.
+    The layers are `synchronized` only while the function runs, which is when it is traced. So a
+    saved network does not have the option, and loads on other backends.
     """
     layers = [
         layer
@@ -149,7 +156,7 @@ def synchronizing(gan, train_function):
         if isinstance(layer, keras.layers.BatchNormalization) and not layer.synchronized
     ]
 
-    def synchronized(iterator):
+    def synchronized(iterator: Iterator) -> dict[str, Tensor]:
         for layer in layers:
             layer.synchronized = True
         try:
@@ -161,13 +168,13 @@ def synchronizing(gan, train_function):
     return synchronized
 
 
-def check_strategy(gan):
+def check_strategy(gan: keras.Model) -> None:
     """Raise an error unless a GAN can be trained on the replicas of its strategy.
 
     Raises:
         NotImplementedError: Under a strategy other than the supported ones.
-        ValueError: Where variables were made outside of the strategy's scope, or with options of
-            `compile` that the strategy cannot do.
+        ValueError: Where variables were made outside of the strategy's scope, or on options of
+            `compile` that the strategy does not support.
     """
     strategy = gan.distribute_strategy
     supported = tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy

@@ -58,7 +58,7 @@ def spread_over(devices):
 
 @functools.cache  # a second strategy on the same devices would mix up its messages with the first's
 def _tensorflow(devices):
-    import tensorflow as tf
+    import tensorflow as tf  # one of two backends
 
     return tf.distribute.MirroredStrategy(devices)
 

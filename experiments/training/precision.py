@@ -37,7 +37,7 @@ def cpu_flags(path="/proc/cpuinfo"):
 
 
 def _tensorflow():
-    import tensorflow as tf
+    import tensorflow as tf  # one of two backends
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
@@ -47,7 +47,7 @@ def _tensorflow():
 
 
 def _jax():
-    import jax
+    import jax  # one of two backends
 
     device = jax.devices()[0]
     if device.platform == "tpu":

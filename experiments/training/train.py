@@ -5,16 +5,11 @@ import keras
 from capsgan_keras.datasets import DatasetError
 from capsgan_keras.evaluation import calibrated_cut
 from capsgan_keras.plotting import training_curves
-from capsgan_keras.runs import sample_images
+from capsgan_keras.runs import WriteRun, sample_images
 from capsgan_keras.runs.model_card import model_card
 from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
-from capsgan_keras.training.callbacks import (
-    FollowEpoch,
-    NonFiniteError,
-    StopOnNonFinite,
-    WriteRun,
-)
+from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError, StopOnNonFinite
 from experiments.errors import DivergedError, SettingsError
 from experiments.training.devices import choose_devices, spread_over
 from experiments.training.images import load_images

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from capsgan_keras import CapsuleGAN
 from capsgan_keras.models import build_capsule_discriminator, build_generator
-from capsgan_keras.runs.directory import RunDirectory, RunError, load_run, sample_images
+from capsgan_keras.runs import RunDirectory, RunError, load_run, sample_images
 
 HISTORY = {"d_loss": [0.1 + 0.2, 1e-9], "g_loss": [0.25, 1.0]}
 ONE_EPOCH = {name: values[:1] for name, values in HISTORY.items()}

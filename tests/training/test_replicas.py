@@ -29,7 +29,7 @@ from capsgan_keras.training.replicas import ReplicaBatch
 def latents(part):
     batch = ReplicaBatch(part)
     pixels = tf.cast(part[:, 0, 0], "float32")
-    return batch.part(two.sample_latents(batch.size)), batch.whole(pixels)
+    return batch.local_rows(two.sample_latents(batch.size)), batch.gather(pixels)
 parts = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(images[:5]))
 drawn, gathered = tf.function(lambda part: strategy.run(latents, args=(part,)))(next(iter(parts)))
 for index in range(2):

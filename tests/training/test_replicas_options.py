@@ -38,7 +38,7 @@ results["seeds"] = np.array([[copy.numpy() for copy in copies] for copies in see
 results["seeds-alone"] = np.array([s.numpy() for s in alone.seed_states()])
 from capsgan_keras.training import replicas
 def masks():
-    with replicas.own_seeds(gan):
+    with replicas.seeds_of_this_replica(gan):
         return dropout(tf.ones((1, 8, 8, 4)), training=True)
 for index, mask in enumerate(strategy.experimental_local_results(tf.function(
         lambda: strategy.run(masks))())):
@@ -48,7 +48,7 @@ gradients = tf.constant([[1.0, 2.0], [np.inf, 3.0]])
 scaling = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
 def gradients_to_apply():
     own = tf.distribute.get_replica_context().replica_id_in_sync_group
-    gradient, missing = replicas.whole_gradients(scaling, [gradients[own], None])
+    gradient, missing = replicas.summed_gradients(scaling, [gradients[own], None])
     assert missing is None
     return gradient
 results["gradients"] = np.array([gradient.numpy() for gradient in (

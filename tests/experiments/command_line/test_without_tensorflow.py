@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from capsgan_keras.runs.directory import load_run
+from capsgan_keras.runs import load_run
 
 BLOCK_TENSORFLOW = """
 import sys

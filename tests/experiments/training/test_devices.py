@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from capsgan_keras.runs.directory import load_run
+from capsgan_keras.runs import load_run
 
 DEVICES = """
 import keras
@@ -16,7 +16,7 @@ if keras.backend.backend() == "tensorflow":
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 """
 INTERRUPTS = """
-from capsgan_keras.runs.directory import RunDirectory
+from capsgan_keras.runs import RunDirectory
 write = RunDirectory.write_checkpoint
 def write_and_stop(self, gan, epoch, *rest):
     write(self, gan, epoch, *rest)

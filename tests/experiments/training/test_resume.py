@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from capsgan_keras.runs.directory import load_run
+from capsgan_keras.runs import load_run
 from experiments import digits
 
 MODELS = ("capsule", "convolutional")

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from capsgan_keras.gan.base import GAN
-from capsgan_keras.runs.directory import RunDirectory, load_run
+from capsgan_keras.runs import RunDirectory, load_run
 from capsgan_keras.training.batches import EpochBatches
 from experiments.training import precision
 

@@ -1,0 +1,123 @@
+"""CapsuleGAN and its convolutional opponent: GANs that build their own networks."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from capsgan_keras.gan.base import GAN
+from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam
+from capsgan_keras.losses import MarginLoss
+from capsgan_keras.models import (
+    build_capsule_discriminator,
+    build_convolutional_discriminator,
+    build_generator,
+)
+from capsgan_keras.types import DType
+
+
+class _GANWithDefaults(GAN):
+    """A GAN that builds the networks and the loss that it is not given."""
+
+    build_discriminator: Callable[..., keras.Model]
+    default_loss: Callable[[], keras.losses.Loss]
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (28, 28, 1),
+        latent_dim: int = 100,
+        generator: keras.Model | None = None,
+        discriminator: keras.Model | None = None,
+        loss: keras.losses.Loss | Callable | str | None = None,
+        seed: int | None = None,
+        dtype: DType = None,
+        **kwargs: Any,
+    ) -> None:
+        if generator is None:
+            generator = build_generator(image_shape, latent_dim, dtype=dtype, seed=seed)
+        if discriminator is None:
+            discriminator = self.build_discriminator(image_shape, dtype=dtype, seed=seed)
+        loss = self.default_loss() if loss is None else loss
+        super().__init__(generator, discriminator, loss, seed=seed, dtype=dtype, **kwargs)
+        if (self.latent_dim, self.image_shape) != (latent_dim, tuple(image_shape)):
+            raise ValueError(
+                f"`generator` must map {latent_dim} latent components to images of shape "
+                f"{tuple(image_shape)}. Received: a generator from {self.latent_dim} to "
+                f"{self.image_shape}"
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return all constructor arguments, the networks with their architectures."""
+        return super().get_config() | {
+            "image_shape": self.image_shape,
+            "latent_dim": self.latent_dim,
+        }
+
+
+@keras.saving.register_keras_serializable(package="capsgan_keras")
+class CapsuleGAN(_GANWithDefaults):
+    """CapsuleGAN (arXiv 1802.06167): a capsule discriminator trained with the margin loss.
+
+    Args:
+        image_shape: `(height, width, channels)`: sides multiples of 4 and at least 16, 1 to 4
+            channels.
+        latent_dim: Positive integer: the components of a latent vector.
+        generator: A generator; by default that of `build_generator`.
+        discriminator: A discriminator; by default that of `build_capsule_discriminator`.
+        loss: By default `MarginLoss()`.
+        seed: Integer that sets the initial weights of the default networks and the noise.
+        dtype: Dtype policy of the default networks; by default Keras's global policy.
+        **kwargs: `name` and `trainable`, as in every Keras model.
+
+    Raises:
+        ValueError: Where the networks do not fit `image_shape` and `latent_dim`.
+
+    Example:
+
+    ```python
+    from capsgan_keras import CapsuleGAN, load_dataset
+
+    digits = load_dataset("digits", image_size=16).x_train[:64]
+    gan = CapsuleGAN(image_shape=(16, 16, 1), latent_dim=8, seed=0)
+    gan.compile()
+    gan.fit(digits, epochs=1, batch_size=32)
+    images = gan.generate(4, seed=0)  # uint8 (4, 16, 16, 1)
+    ```
+    """
+
+    build_discriminator = staticmethod(build_capsule_discriminator)
+    default_loss = MarginLoss
+
+    def default_optimizers(self) -> OptimizerPair:
+        """Return Adam(2e-4, 0.5) for the generator, and 1e-4 or 2e-4 for the discriminator.
+
+        A batch-normalized capsule discriminator is far ahead at equal rates for the first epochs,
+        and the generator learns late. Such a discriminator gets 1e-4.
+        """
+        normalized = any(
+            isinstance(layer, keras.layers.BatchNormalization)
+            for layer in self.discriminator.layers
+        )
+        return dcgan_adam(2e-4), dcgan_adam(1e-4 if normalized else 2e-4)
+
+
+@keras.saving.register_keras_serializable(package="capsgan_keras")
+class ConvolutionalGAN(_GANWithDefaults):
+    """The paper's opponent: the same generator, a DCGAN discriminator, binary cross-entropy.
+
+    Arguments as in `CapsuleGAN`. The default discriminator is that of
+    `build_convolutional_discriminator`, the default loss `keras.losses.BinaryCrossentropy()`.
+
+    Example:
+
+    ```python
+    from capsgan_keras import ConvolutionalGAN
+
+    gan = ConvolutionalGAN(image_shape=(16, 16, 1), latent_dim=8, seed=0)
+    images = gan.generate(4, seed=0)  # uint8 (4, 16, 16, 1)
+    scores = gan.discriminate(images)  # float32 (4,): how real each image looks
+    ```
+    """
+
+    build_discriminator = staticmethod(build_convolutional_discriminator)
+    default_loss = keras.losses.BinaryCrossentropy

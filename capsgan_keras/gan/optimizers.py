@@ -1,0 +1,53 @@
+"""Two players' optimizers behind the one that Keras knows."""
+
+from collections.abc import Iterable
+
+import keras
+
+from capsgan_keras.checks import check_choice
+
+OptimizerPair = tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]
+"""The generator's optimizer and the discriminator's."""
+
+
+def dcgan_adam(learning_rate: float) -> keras.optimizers.Adam:
+    """Return Adam as the DCGAN guidelines set it (Radford et al., arXiv 1511.06434)."""
+    return keras.optimizers.Adam(learning_rate, beta_1=0.5)
+
+
+def join_optimizers(
+    players: OptimizerPair,
+    generator_variables: Iterable[keras.Variable],
+    with_loss_scale: bool,
+) -> keras.optimizers.Optimizer:
+    """Return one optimizer that updates each player's variables by that player's optimizer.
+
+    Args:
+        players: The two optimizers.
+        generator_variables: The variables that belong to the generator; all others are the
+            discriminator's.
+        with_loss_scale: Whether losses are scaled, as float16 needs it.
+
+    Raises:
+        ValueError: Where both players share one optimizer.
+    """
+    if players[0] is players[1]:
+        raise ValueError(
+            "`generator_optimizer` and `discriminator_optimizer` must be two instances, "
+            f"since each holds the moments of its own player. Received: {players[0]} twice"
+        )
+    # By identity: the paths of a functional model's variables do not hold the model's name.
+    generators = {id(variable) for variable in generator_variables}
+    optimizer = keras.optimizers.MultiOptimizer(lambda v: players[id(v) not in generators])
+    return keras.optimizers.LossScaleOptimizer(optimizer) if with_loss_scale else optimizer
+
+
+def check_update(update: str, float16: bool) -> None:
+    """Raise a `ValueError` unless `update` is known, and possible where float16 is used or not."""
+    check_choice("update", update, ("simultaneous", "alternating"))
+    if float16 and update == "alternating":
+        raise ValueError(
+            "Alternating updates are not supported under float16, where both losses share "
+            "one loss scale: use update='simultaneous' or the policy 'mixed_bfloat16'. "
+            f"Received: update={update!r}"
+        )

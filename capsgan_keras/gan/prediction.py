@@ -1,0 +1,42 @@
+"""Outputs of a network for many inputs, with as little memory as a few thousand need."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from capsgan_keras.training import devices_per_batch
+
+CHUNK = 4096
+"""Images held as floats at a time while many are generated or scored."""
+
+
+def predict_in_chunks(
+    model: keras.Model,
+    inputs: np.ndarray,
+    batch_size: int,
+    before: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    after: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> np.ndarray:
+    """Return `after(model(before(inputs)))`, computed chunk by chunk.
+
+    Args:
+        model: The network.
+        inputs: Array `(n, ...)`, n at least 1.
+        batch_size: Positive integer: inputs in a forward pass. It is rounded up to a multiple of
+            the devices that share the model's batches.
+        before: Turns a chunk of inputs into what the network takes.
+        after: Turns a chunk of the network's outputs into what is kept.
+    """
+    devices = devices_per_batch(model)
+    kept = []
+    for start in range(0, len(inputs), CHUNK):
+        chunk = before(inputs[start : start + CHUNK])
+        fillers = np.repeat(chunk[-1:], -len(chunk) % devices, axis=0)
+        outputs = model.predict(
+            np.concatenate([chunk, fillers]) if len(fillers) else chunk,
+            batch_size=-(-batch_size // devices) * devices,
+            verbose=0,
+        )
+        kept.append(after(outputs[: len(chunk)]))
+    return np.concatenate(kept)

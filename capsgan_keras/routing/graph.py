@@ -1,0 +1,44 @@
+"""How the mathematics of capsules is run: in a TensorFlow graph, and in float32 at least."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from capsgan_keras.types import Tensor
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """Cast half-precision tensors to float32 and leave others as they are."""
+    if keras.backend.standardize_dtype(tensor.dtype) in ("float16", "bfloat16"):
+        return ops.cast(tensor, "float32")
+    return tensor
+
+
+def in_graph(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return a function of tensors as a `tf.function` on TensorFlow, and as it is elsewhere.
+
+    The `tf.function` takes Keras variables too, also while another one is traced, and symbolic
+    tensors, with which functional models are put together.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf  # here, since on JAX the package works without TensorFlow
+
+    compiled = tf.function(function, autograph=False)
+
+    class TakesKeras(type(compiled)):  # type: ignore[misc]  # tf.function's class has no name
+        def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+            args, kwargs = keras.tree.map_structure(_value, (args, kwargs))
+            leaves = keras.tree.flatten((args, kwargs))
+            if any(isinstance(leaf, keras.KerasTensor) for leaf in leaves):
+                return self.python_function(*args, **kwargs)
+            return super().__call__(*args, **kwargs)
+
+    compiled.__class__ = TakesKeras
+    return compiled
+
+
+def _value(argument: Any) -> Any:
+    return argument.value if isinstance(argument, keras.Variable) else argument

@@ -1,0 +1,89 @@
+"""Reading a run: its records, and its networks when they are asked for."""
+
+import dataclasses
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+from capsgan_keras.gan import GAN
+from capsgan_keras.runs.directory import RunDirectory, RunError, load_model
+from capsgan_keras.training.averages import use_averages
+from capsgan_keras.types import History
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run that was read by `load_run`.
+
+    Attributes:
+        path: Its folder.
+        config: Dictionary: `settings`, `dataset` (name, checksum, number of images), `versions`,
+            `commit`, and the learning rates in use.
+        finished: Whether it has ended.
+        history: The logs of each epoch. Where the run has not ended, those of the epochs in the
+            last checkpoint.
+        metrics: Dictionary: final values, seconds, images per second, sizes of the networks. None
+            where the run has not ended.
+    """
+
+    path: Path
+    config: dict[str, Any] = dataclasses.field(repr=False)
+    finished: bool
+    history: History = dataclasses.field(repr=False)
+    metrics: dict[str, Any] | None = dataclasses.field(repr=False)
+
+    @functools.cached_property
+    def gan(self) -> GAN:
+        """The GAN, loaded when first asked for: the trained one, or that of the last checkpoint.
+
+        Where the run averages the generator's weights, the generator has the averages.
+
+        Raises:
+            RunError: Where no epoch was finished, or the file is damaged.
+        """
+        if self.finished:
+            return load_model(self.path / "gan.keras")
+        checkpoint = RunDirectory(self.path).newest_checkpoint()
+        if checkpoint is None:
+            raise RunError(f"{self.path}: holds no model yet, for no epoch was finished")
+        gan = checkpoint.load_gan()
+        use_averages(gan)
+        return gan
+
+
+def load_run(path: str | os.PathLike) -> Run:
+    """Read a run directory.
+
+    Args:
+        path: The folder of one run, such as `runs/digits/capsule-seed0`, finished or not.
+
+    Returns:
+        The `Run`. Its networks are loaded when `run.gan` is first used.
+
+    Raises:
+        RunError: (a `ValueError`) where there is no run, or a file of it is damaged. The message
+            names the folder or the file.
+
+    Example:
+
+    ```python
+    from capsgan_keras import load_run
+    from capsgan_keras.pretrained.loading import pretrained_path
+
+    # As `python -m experiments.mnist` leaves it in runs/mnist/capsule-seed0:
+    run = load_run(pretrained_path("capsule", "mnist"))
+    print(run.history["d_loss"][-1], run.metrics["images_per_second"])
+    images = run.gan.generate(4, seed=0)  # uint8 (4, 28, 28, 1)
+    ```
+    """
+    directory = RunDirectory(Path(path).expanduser())
+    if not directory.exists:
+        state = "is empty" if directory.path.exists() else "does not exist"
+        raise RunError(f"{directory.path}: is no run: the folder {state}")
+    config = directory.read_config()
+    if directory.finished:
+        history = directory.read_history()
+        return Run(directory.path, config, True, history, directory.read_metrics())
+    checkpoint = directory.newest_checkpoint()
+    return Run(directory.path, config, False, checkpoint.history if checkpoint else {}, None)
