@@ -4,8 +4,7 @@ import pytest
 from keras import ops
 
 from capsgan_keras.layers import CapsuleLayer
-from capsgan_keras.routing import blockwise
-from capsgan_keras.routing import dynamic_routing, in_graph
+from capsgan_keras.routing import blockwise, dynamic_routing, in_graph
 from capsgan_keras.routing.blockwise import route_inputs
 
 if keras.backend.backend() != "tensorflow":
