@@ -127,10 +127,13 @@ def nearest_neighbour_error(
     the same images as in `semi_supervised_error`.
 
     Args:
-        pool, test, finished, on_cell: As in `semi_supervised_error`.
-        settings: Their settings of the draws; those of label spreading have no effect and are
-            not in the result.
-        **options: As in `semi_supervised_error`.
+        pool: As in `semi_supervised_error`.
+        test: Likewise.
+        settings: The settings of the draws; those of label spreading have no effect and are not
+            in the result.
+        finished: As in `semi_supervised_error`.
+        on_cell: Likewise.
+        **options: Likewise.
 
     Raises:
         ValueError: As `semi_supervised_error`.
@@ -176,7 +179,9 @@ def semi_supervised_controls(
     and real unlabelled images can do worse than none (as they may on CIFAR-10).
 
     Args:
-        pool, test, settings: As in `semi_supervised_error`.
+        pool: As in `semi_supervised_error`.
+        test: Likewise.
+        settings: Likewise.
         n_unlabelled: Number of real unlabelled images.
         finished: The finished cells of each control, by its name.
         on_cell: Function that is called with a control's name and each cell.
