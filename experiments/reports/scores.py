@@ -75,20 +75,19 @@ def error_lines(results, paper):
 
 
 def quality_lines(results):
-    """Return the lines of recognised images and of the Fréchet distance."""
+    """Return the lines of recognised images, in per cent, and of the Fréchet distance."""
     lines = []
-    for title, measure, spec, lower in (
-        ("recognised images", RECOGNISED, ".1%", False),
-        ("Fréchet distance", DISTANCE, ".2f", True),
+    for title, measure, percent, spec, lower in (
+        ("recognised images, %", RECOGNISED, 100.0, ".1f", False),
+        ("Fréchet distance", DISTANCE, 1.0, ".2f", True),
     ):
         _, numbers = MEASURES[measure]
         groups = [
-            [numbers(results.quality[run.name])[0] for run in results.runs_of(model)]
+            [percent * numbers(results.quality[run.name])[0] for run in results.runs_of(model)]
             for model in TITLES
         ]
-        ours = [mean_and_deviation(group, spec).replace("%", " %") for group in groups]
-        better = _better(*groups, spec, lower).replace("%", " %")
-        lines.append([title, "", "", *ours, "", better])
+        ours = [mean_and_deviation(group, spec) for group in groups]
+        lines.append([title, "", "", *ours, "", _better(*groups, spec, lower)])
     return lines
 
 

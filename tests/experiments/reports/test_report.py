@@ -313,10 +313,9 @@ def test_the_short_table_names_the_better_model():
     alike = {name: share for name, share in zip(worse, (0.8, 0.95, 0.99), strict=True)}
     for others, winner in ((worse, "CapsuleGAN"), (alike, "neither")):
         line = quality_lines(qualities(better | others))[0]
-        shares = [np.array(list(group.values())) for group in (others, better)]
-        expected = difference(*shares, ".1%").replace("%", " %")
-        assert line[-1] == f"{winner}: {expected}"
-        assert line[4].startswith("91.0 % ± 1.0 %")
+        shares = [100 * np.array(list(group.values())) for group in (others, better)]
+        assert line[-1] == f"{winner}: {difference(*shares, '.1f')}"
+        assert line[4] == "91.0 ± 1.0"
 
 
 def test_the_short_table_has_the_papers_figures_and_the_control(two_seeds):
