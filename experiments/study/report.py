@@ -53,7 +53,7 @@ def _notes(study):
 - Runs of {n.steps:,} steps, {" and ".join(sorted(precisions))}. Mean ± deviation over the seeds.
 - D(real), D(generated): mean outputs in training over the last {LAST_SHARE:.0%} of the steps.
 - Balance: the best D's output where real and generated images are alike.
-- Dead: D(generated) stays below {DEAD:g} after that step, and fewer are recognised in proportion.
+- Dead: after the step D(generated) stays below {DEAD:g}; the share in proportion is below it, too.
 - Recognised: the share of {n.n_samples:,} images of which a classifier is sure (above 0.9).
 - In proportion: each class counted up to its share among the test images.
 - Fréchet distance: in the classifier's features, not an Inception network's.
