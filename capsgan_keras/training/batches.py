@@ -23,14 +23,25 @@ class EpochBatches(keras.utils.PyDataset):
             least memory.
         batch_size: Positive integer, at most n.
         seed: Integer of at least 0.
+        steps_per_epoch: Positive integer: batches that `fit` takes for an epoch, and whose logs it
+            averages. The images are still shuffled after each pass over all of them. By default
+            an epoch is one pass.
 
     Raises:
-        ValueError: On a batch size or a seed out of range.
+        ValueError: On a batch size, a seed or a number of steps out of range.
     """
 
-    def __init__(self, images: np.ndarray, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        images: np.ndarray,
+        batch_size: int,
+        seed: int,
+        steps_per_epoch: int | None = None,
+    ) -> None:
         super().__init__()
         check_positive(batch_size=batch_size)
+        if steps_per_epoch is not None:
+            check_positive(steps_per_epoch=steps_per_epoch)
         if batch_size > len(images):
             raise ValueError(
                 f"`batch_size` must be at most the number of images, {len(images)}. "
@@ -39,27 +50,27 @@ class EpochBatches(keras.utils.PyDataset):
         self.images = images
         self.batch_size = batch_size
         self.seed = seed
+        self.steps_per_epoch = steps_per_epoch
         self.epoch = 0
-
-    @property
-    def epoch(self) -> int:
-        """Number of the epoch, from 0, whose batches are given."""
-        return self._epoch
-
-    @epoch.setter
-    def epoch(self, epoch: int) -> None:
-        self._epoch = epoch
-        self._order = np.random.default_rng((self.seed, epoch)).permutation(len(self.images))
+        self._shuffle(0)
 
     @property
     def num_batches(self) -> int:
         """Number of batches in an epoch."""
-        return len(self.images) // self.batch_size
+        return self.steps_per_epoch or len(self.images) // self.batch_size
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Return the batch at `index`."""
+        """Return the batch at `index` of the epoch."""
+        step = self.epoch * self.num_batches + index
+        number, index = divmod(step, len(self.images) // self.batch_size)
+        if number != self._pass:
+            self._shuffle(number)
         start = index * self.batch_size
         return self.images[self._order[start : start + self.batch_size]]
+
+    def _shuffle(self, number: int) -> None:
+        self._order = np.random.default_rng((self.seed, number)).permutation(len(self.images))
+        self._pass = number
 
     def feed(self) -> Any:
         """Return the same batches in the form that `fit` reads fastest.

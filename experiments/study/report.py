@@ -1,7 +1,9 @@
-"""The study's table and figure, from its JSON files alone."""
+"""The study's table and figure, from its files alone."""
 
 import base64
 import io
+import re
+from pathlib import Path
 
 import numpy as np
 from matplotlib import image
@@ -10,262 +12,149 @@ from matplotlib.figure import Figure
 from capsgan_keras.files import write_text
 from capsgan_keras.plotting import save_figure
 from experiments.errors import EvaluationError
-from experiments.evaluations.result_file import read_results
-from experiments.reports.tables import CONTROLS as CONTROL_TITLES
-from experiments.reports.tables import NETWORKS, table
-from experiments.study.__main__ import CONTROLS, KIND, PROOF, ROUTINGS
+from experiments.reports.error_tables import CONTROLS
+from experiments.reports.text import mean_and_deviation, parameters, table
 from experiments.study.cases import CASES, RATES
-from experiments.study.measuring import BORDER, DEAD, LAST_SHARE
-from experiments.study.sentences import mean_and_deviation, recognised, sentences
+from experiments.study.measures import BORDER, DEAD, LAST_SHARE
+from experiments.study.records import read_study
+
+_PART = re.compile(r"(<!-- study -->\n).*?(<!-- end of study -->)", re.DOTALL)
+_PAIRS = {"package": "package's layer", "computed": "computed couplings", "leaky": "leaky routing"}
 
 
-def write_report(folder):
-    """Write `study.md` and `study.png` beside the files of a study.
-
-    Args:
-        folder: Where they are, a `Path`.
-
-    Returns:
-        The text of `study.md` and where it lies.
-
-    Raises:
-        EvaluationError: Where there are no runs, or files are damaged or of different studies.
-        OSError: Where a file cannot be read or written.
-    """
-    runs, controls, routings = read_study(folder)
-    text = markdown(runs, controls, routings)
-    save_figure(folder / "study.png", figure(runs))
-    write_text(folder / "study.md", text)
-    return f"{text}\nIn {folder / 'study.md'} and study.png"
+def write_report(folder, pages=()):
+    """Write `study.md` and `study.png` beside a study's files, fill pages, and return the text."""
+    study = read_study(folder)
+    texts = {folder / "study.md": page(study)} | {path: fill(path, folder) for path in pages}
+    if study.runs:
+        save_figure(folder / "study.png", figure(study))
+    for path, text in texts.items():
+        write_text(path, text)
+    return f"{page(study)}\nIn {folder / 'study.md'}"
 
 
-def read_study(folder):
-    """Read the files of a study, finished or not.
-
-    Args:
-        folder: Where they are, a `Path`.
-
-    Returns:
-        Three parts: a dictionary from the names of the cases that have runs, in the order of
-        `CASES`, to the contents of their files, by seed; one from the names of data sets to the
-        contents of the files of controls; and the content of the comparison of routings, or None.
-
-    Raises:
-        EvaluationError: As `write_report`.
-    """
-    runs = {}
-    for case in CASES:
-        paths = folder.glob(f"{case.name}-seed*.json")
-        contents = [read_results(path, KIND) for path in paths]
-        if contents:
-            runs[case.name] = sorted(contents, key=lambda content: content["identity"]["seed"])
-    if not runs:
-        raise EvaluationError(f"{folder}: holds no runs of the study")
-    controls = [read_results(path, CONTROLS) for path in sorted(folder.glob("controls-*.json"))]
-    controls = {content["identity"]["dataset"]["name"]: content for content in controls}
-    path = folder / f"{PROOF}.json"
-    routings = read_results(path, ROUTINGS) if path.exists() else None
-    everything = [*(run for each in runs.values() for run in each), *controls.values()]
-    if any(each["identity"]["sizes"] != _sizes(runs) for each in everything):
-        raise EvaluationError(f"{folder}: holds runs or controls of different sizes")
-    return runs, controls, routings
-
-
-def _sizes(runs):
-    return next(iter(runs.values()))[0]["identity"]["sizes"]
-
-
-def markdown(runs, controls, routings):
-    """Return the study as Markdown: its sentences, its table, and what its columns are.
-
-    Args:
-        runs, controls, routings: What `read_study` returned.
-    """
-    cases = [case for case in CASES if case.name in runs]
-    sizes = _sizes(runs)
-    n = sizes["n_labelled"]
-    heads = [
-        "question",
-        "setting",
-        "name",
-        "data",
-        "seeds",
-        "parameters of D",
-        "D(real)",
-        "D(generated)",
-        "balance",
-        "generators dead",
-        "recognised",
-        "recognised in proportion",
-        "Fréchet distance",
-        f"error, n = {n}",
-        "border",
-        "s a run",
-    ]
-    lines = [_line(case, runs[case.name]) for case in cases]
-    for name, content in controls.items():
-        lines += _control_lines(name, content["results"], len(heads))
-    parts = [
-        "# Study",
-        "Made by `python -m experiments.study --report` from the JSON files in this folder.",
-        *sentences(runs),
-        table(heads, lines),
-        _notes(sizes, runs),
-    ]
-    if routings is not None:
-        parts.append(_routings(routings["results"]))
-    parts.append("![D's outputs and the recognised share](study.png)")
+def page(study):
+    """Return what `study.md` says of a `Study`."""
+    parts = ["# Study", "Made by `python -m experiments.study --report` from the JSON files here."]
+    if study.runs:
+        parts += [study_table(study), _notes(study)]
+    for name, pair in study.routings.items():
+        few, many = pair.routings
+        result = f"{pair.different:,} of {pair.numbers:,} weights differ in any bit"
+        how = f"{_PAIRS.get(name, name)}, {pair.steps} steps, routings {few} and {many}"
+        parts.append(f"One final capsule, {how}: {result}.")
     return "\n\n".join(parts) + "\n"
 
 
-def _line(case, runs):
-    results = [run["results"] for run in runs]
-    measured = [result["measured"] for result in results if result["measured"]]
-    lives = [result["life"] for result in results]
-    dead = [life["died_at"] for life in lives if life["died"]]
-    sizes = {result["parameters"][NETWORKS[1]] for result in results}
-    return [
-        case.question,
-        case.change,
-        f"`{case.name}`",
-        runs[0]["identity"]["dataset"]["name"],
-        str(len(runs)),
-        " / ".join(f"{size:,}" for size in sorted(sizes)),
-        _mean([life["d_real"] for life in lives]),
-        _mean([life["d_fake"] for life in lives]),
-        f"{results[0]['equilibrium']:.3f}",
-        f"{len(dead)} of {len(runs)}"
-        + (f" (after step {', '.join(map(str, dead))})" if dead else ""),
-        _mean([each["recognised"]["confident"] for each in measured]),
-        _mean([each["recognised"]["in_proportion"] for each in measured]),
-        _mean([each["frechet_distance"] for each in measured], 2),
-        _mean([each["label_spreading"]["mean"][0] for each in measured], 4),
-        _mean([each["border_contrast"] for each in measured], 1),
-        f"{np.mean([result['seconds']['training'] for result in results]):.0f}",
-    ]
+def _notes(study):
+    n = study.sizes
+    precisions = {run.precision for runs in study.runs.values() for run in runs}
+    return f"""\
+- Runs of {n.steps:,} steps, {" and ".join(sorted(precisions))}. Mean ± deviation over the seeds.
+- D(real), D(generated): mean outputs in training over the last {LAST_SHARE:.0%} of the steps.
+- Balance: the best D's output where real and generated images are alike.
+- Dead: after the step D(generated) stays below {DEAD:g}; the share in proportion is below it, too.
+- Recognised: the share of {n.n_samples:,} images of which a classifier is sure (above 0.9).
+- In proportion: each class counted up to its share among the test images.
+- Fréchet distance: in the classifier's features, not an Inception network's.
+- Error: label spreading, {n.n_labelled} labels, {n.n_unlabelled:,} images of G, {n.draws} draws.
+- Border: deviation over the images of pixels at most {BORDER} from the edge, in grey levels.
+
+![D's outputs and the recognised share](study.png)"""
 
 
-def _mean(values, digits=3):
-    """Return the mean and deviation of the values that are there, as a text."""
-    values = [value for value in values if value is not None]
-    return mean_and_deviation(values, digits) if values else "none"
+def fill(path, folder):
+    """Return a Markdown file's text with the table of a study's folder between its marks.
 
-
-def _control_lines(name, results, width):
-    empty = [""] * width
-    lines = []
-    real = [
-        "control",
-        "test images",
-        "",
-        name,
-        *[""] * 6,
-        f"{results['recognised']['confident']:.3f}",
-        f"{results['recognised']['in_proportion']:.3f}",
-        "",
-        "",
-        f"{results['border_contrast']:.1f}",
-        "",
-    ]
-    lines.append(real)
-    for control, spreading in results["label_spreading"].items():
-        line = ["control", CONTROL_TITLES[control], "", name, *empty[4:]]
-        line[13] = f"{spreading['mean'][0]:.4f}"
-        lines.append(line)
-    return lines
-
-
-def _notes(sizes, runs):
-    precisions = {
-        run["identity"]["settings"]["precision"] for each in runs.values() for run in each
-    }
-    return (
-        f"Runs of {sizes['steps']:,} steps with constant learning rates, "
-        f"{' and '.join(sorted(precisions))}; mean ± standard deviation over the seeds. D(real), "
-        f"D(generated): mean outputs in training over the last {LAST_SHARE:.0%} of the steps; "
-        "balance: the best D's output where real and generated images are alike. A generator is "
-        f"dead where D(generated) is below {DEAD:g} and less than {DEAD:g} of its images are "
-        "recognised in proportion; the step is the last before D(generated) stayed below. "
-        f"Recognised: the share of {sizes['n_samples']:,} images of which a classifier is sure "
-        "(above 0.9), noise too; in proportion: each class counted up to its share among the test "
-        "images, so that images of one class count for no more than that. Fréchet distance: in the "
-        "classifier's features, not an Inception network's. Error: label spreading with "
-        f"{sizes['n_labelled']} labelled and {sizes['n_unlabelled']:,} generated images, mean of "
-        f"{sizes['draws']} draws. Border: deviation over the images of the pixels at most {BORDER} "
-        "from the edge, in grey levels."
-    )
-
-
-def _routings(results):
-    lines = []
-    for pair in results.values():
-        low, high = pair["routings"]
-        lines.append(f"{low} and {high}: {pair['different']:,} of {pair['numbers']:,}")
-    package, computed, leaky = lines
-    steps = results["package"]["steps"]
-    return (
-        f"Numbers of the weights that differ in any bit after {steps} steps with one final "
-        f"capsule. Routings {package}, in the package's layer; routings {computed}, with every "
-        f"coupling computed. With leaky routing, where couplings are not 1, routings {leaky}."
-    )
-
-
-def figure(runs):
-    """Draw D's outputs over the steps for each ratio of rates, and every setting's recognition.
-
-    Args:
-        runs: The first part of what `read_study` returned.
-
-    Returns:
-        A `matplotlib.figure.Figure` that belongs to no window.
+    Raises:
+        EvaluationError: Where there is no such file, no mark in it, or no run of the study.
     """
+    text = Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
+    if not _PART.search(text):
+        raise EvaluationError(f"--readme: no file with a part <!-- study -->. Received: {path}")
+    return _PART.sub(lambda part: f"{part[1]}{study_table(read_study(folder))}\n{part[2]}", text)
+
+
+def study_table(study):
+    """Return the table of all cases and controls, as Markdown."""
+    if not study.runs:
+        raise EvaluationError("the study's table needs runs, and there are none")
+    lines = [_cells(case, study.runs[case.name]) for case in CASES if case.name in study.runs]
+    for controls in study.controls:
+        common = {"question": "control", "data": controls.dataset}
+        images = {
+            "recognised": _mean([controls], "confident"),
+            "recognised in proportion": _mean([controls], "in_proportion"),
+            "border": _mean([controls], "border_contrast", ".1f"),
+        }
+        lines.append(common | {"setting": "test images"} | images)
+        for name, title in CONTROLS.items():
+            lines.append(common | {"setting": title, "error": _mean([controls], name, ".4f")})
+    heads = {head: head for head in lines[0]} | {"error": f"error, n = {study.sizes.n_labelled}"}
+    return table(list(heads.values()), [[line.get(head, "") for head in heads] for line in lines])
+
+
+def _cells(case, runs):
+    dead = [str(run.died_at) for run in runs if run.died]
+    after = f" (after step {', '.join(dead)})" if dead else ""
+    return {
+        "question": case.question,
+        "setting": case.change,
+        "name": f"`{case.name}`",
+        "data": runs[0].dataset,
+        "seeds": str(len(runs)),
+        "parameters of D": parameters(runs, "discriminator"),
+        "D(real)": _mean(runs, "d_real"),
+        "D(generated)": _mean(runs, "d_fake"),
+        "balance": f"{runs[0].equilibrium:.3f}",
+        "generators dead": f"{len(dead)} of {len(runs)}{after}",
+        "recognised": _mean(runs, "confident"),
+        "recognised in proportion": _mean(runs, "in_proportion"),
+        "Fréchet distance": _mean(runs, "frechet_distance", ".2f"),
+        "error": _mean(runs, "error", ".4f"),
+        "border": _mean(runs, "border_contrast", ".1f"),
+        "s a run": f"{np.mean([run.seconds for run in runs]):.0f}",
+    }
+
+
+def _mean(records, name, spec=".3f"):
+    values = [value for each in records if (value := getattr(each, name)) is not None]
+    return mean_and_deviation(values, spec) if values else "none"
+
+
+def figure(study):
+    """Draw D's outputs over the steps for each ratio of rates, and every case's recognition."""
     drawn = Figure(figsize=(14.0, 9.0), layout="constrained")
     curves, bars = drawn.subfigures(2, 1, height_ratios=(1.0, 1.1))
     grid = curves.subplots(2, len(RATES), height_ratios=(6, 1), squeeze=False)
     for (ratio, name), axes, strip in zip(RATES.items(), *grid, strict=True):
         axes.set(title=f"rate of D to that of G: {ratio}", xlabel="step", ylim=(-0.02, 1.02))
         strip.set_axis_off()
-        for index, run in enumerate(runs.get(name, ())):
-            _draw_curve(axes, run["results"], first=index == 0)
-        if name in runs:
-            axes.legend(fontsize="small")
-        _draw_images(strip, runs.get(name, ()))
+        _draw_runs(axes, strip, study.runs.get(name, ()))
     grid[0, 0].set_ylabel("D's mean output")
-    _draw_recognition(bars.subplots(), runs)
+    axes = bars.subplots()
+    for position, runs in enumerate(study.runs.values()):
+        shares = [run.in_proportion or 0.0 for run in runs]  # none where training diverged
+        axes.bar(position, np.mean(shares), color="C0", alpha=0.35)
+        for run, share in zip(runs, shares, strict=True):
+            axes.plot(position, share, "C3x" if run.died else "C0o")
+    title = "recognised images, each class up to its share among the real ones "
+    title += "(bar: mean, points: seeds, crosses: dead generators)"
+    axes.set_xticks(range(len(study.runs)), list(study.runs), rotation=30, ha="right")
+    axes.set(title=title, ylabel="share", ylim=(0.0, 1.0))
+    axes.grid(axis="y", alpha=0.3)
     return drawn
 
 
-def _draw_curve(axes, results, first):
-    curve = results["curve"]
-    for key, color, label in (("d_real", "C0", "real"), ("d_fake", "C1", "generated")):
-        label = label if first else None
-        axes.plot(curve["step"], curve[key], color=color, alpha=0.8, label=label)
-    if first:
-        axes.axhline(results["equilibrium"], color="grey", linestyle="--", label="balance")
-    died_at = results["life"]["died_at"]
-    if died_at is not None:
-        axes.axvline(died_at, color="C3", linestyle=":")
-
-
-def _draw_images(axes, runs):
-    shown = [run["results"]["measured"]["images"] for run in runs if run["results"]["measured"]]
-    if shown:
-        pixels = image.imread(io.BytesIO(base64.b64decode(shown[0])), format="png")
-        axes.imshow(pixels, cmap="gray", vmin=0.0, vmax=1.0)
-
-
-def _draw_recognition(axes, runs):
-    for position, each in enumerate(runs.values()):
-        shares = recognised(each)
-        dead = [run["results"]["life"]["died"] for run in each]
-        axes.bar(position, np.mean(shares), color="C0", alpha=0.35)
-        for share, is_dead in zip(shares, dead, strict=True):
-            axes.plot(position, share, "C3x" if is_dead else "C0o")
-    axes.set_xticks(range(len(runs)), list(runs), rotation=30, ha="right")
-    axes.set(
-        title="recognised images, each class up to its share among the real ones "
-        "(bar: mean, points: seeds, crosses: dead generators)",
-        ylabel="share",
-        ylim=(0.0, 1.0),
-    )
-    axes.grid(axis="y", alpha=0.3)
+def _draw_runs(axes, strip, runs):
+    for run in runs:
+        axes.plot(run.steps, run.real_curve, color="C0", alpha=0.8, label="real")
+        axes.plot(run.steps, run.fake_curve, color="C1", alpha=0.8, label="generated")
+        if run is runs[0]:
+            axes.axhline(run.equilibrium, color="grey", linestyle="--", label="balance")
+            axes.legend(fontsize="small")
+        if run.died_at is not None:
+            axes.axvline(run.died_at, color="C3", linestyle=":")
+    for png in [run.images for run in runs if run.images][:1]:
+        pixels = image.imread(io.BytesIO(base64.b64decode(png)), format="png")
+        strip.imshow(pixels, cmap="gray", vmin=0.0, vmax=1.0)

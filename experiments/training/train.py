@@ -107,14 +107,7 @@ def train_model(settings, plan, dataset, batches):
     if epoch < settings.epochs:
         print(f"{plan.model}: epochs {epoch + 1} to {settings.epochs} in {plan.directory.path}")
         try:
-            gan.fit(
-                batches.feed(),
-                epochs=settings.epochs,
-                initial_epoch=epoch,
-                shuffle=False,
-                verbose=settings.verbose,
-                callbacks=[FollowEpoch(batches), StopOnNonFinite(), writer],
-            )
+            fit(gan, batches, settings.epochs, writer, epoch, settings.verbose)
         except NonFiniteError as error:
             kept = plan.directory.newest_checkpoint()
             stands = f"The checkpoint {kept.path} stands" if kept else "No epoch was finished"
@@ -125,6 +118,31 @@ def train_model(settings, plan, dataset, batches):
     else:
         use_averages(gan)  # as `fit` does at its end
     finish(settings, gan, plan.directory, writer, batches)
+
+
+def fit(gan, batches, epochs, callback, initial_epoch=0, verbose=0):
+    """Train a GAN on the batches of some epochs, in their order.
+
+    Args:
+        gan: The `GAN`, compiled.
+        batches: `EpochBatches`.
+        epochs: The last epoch, counted from the beginning of the run.
+        callback: Keras callback that sees the logs, once they are known to be finite.
+        initial_epoch: Epochs that are done.
+        verbose: As in Keras.
+
+    Raises:
+        NonFiniteError: At the first batch after which a logged value is not finite, or the epoch
+            after which a weight is not.
+    """
+    gan.fit(
+        batches.feed(),
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        shuffle=False,
+        verbose=verbose,
+        callbacks=[FollowEpoch(batches), StopOnNonFinite(), callback],
+    )
 
 
 def finish(settings, gan, directory, writer, batches):

@@ -57,3 +57,19 @@ def test_the_feed_gives_the_batches_of_the_epoch_and_does_not_tune_itself():
         given = list(feed.as_numpy_iterator())
         np.testing.assert_array_equal(given, [batches[0], batches[1]])
         assert given[0].dtype == np.uint8
+
+
+def test_epochs_of_some_steps_go_through_whole_passes():
+    images = np.arange(50, dtype="uint8").reshape(50, 1, 1, 1)
+    passes, epochs = EpochBatches(images, 8, 3), EpochBatches(images, 8, 3, steps_per_epoch=5)
+    expected, given = [], []
+    for epoch in range(5):  # six batches each
+        passes.epoch = epoch
+        expected += drawn(passes)
+    for epoch in range(6):
+        epochs.epoch = epoch
+        given += drawn(epochs)
+    assert given == expected
+    assert len(given) == 30
+    with pytest.raises(ValueError, match="`steps_per_epoch`"):
+        EpochBatches(images, 8, 3, steps_per_epoch=0)
