@@ -21,6 +21,7 @@ notebooks-outputs: .venv/installed-notebooks
 
 bench: .venv/installed
 	.venv/bin/python -m benchmarks
+	.venv/bin/python -m benchmarks.report
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
