@@ -25,6 +25,7 @@ docs: .venv/installed-docs
 
 bench: .venv/installed
 	.venv/bin/python -m benchmarks
+	.venv/bin/python -m benchmarks.report
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'

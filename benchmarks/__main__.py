@@ -1,74 +1,64 @@
-"""Run all benchmarks, one after the other, each in a process of its own.
+"""Measure how fast the package is, against the textbook way in the same run.
 
     python -m benchmarks
-    python -m benchmarks --only capsules training
-    python -m benchmarks --readme README.md
+    python -m benchmarks training growth --output speed.json
 
-Results go to results/benchmarks/, and with --readme into the table of that file. Where one fails,
-the others still run, and the exit status is 1. The semi-supervised table and GAM need MNIST (the
-environment variable CAPSGAN_DATA_DIR, else a download). Time: about 75 minutes on 2 CPU cores; let
-nothing else run. A file for --readme without a part to replace is refused, with exit status 2,
-before anything is measured.
+capsules          the capsule layer against two textbook forms: time and memory
+training          the training step of both GANs against the textbook step and its own convolutions
+label_spreading   the label-spreading table against scikit-learn called for each cell
+growth            how time and memory grow with batch, width, side and points
+
+All of them take about 15 minutes on 2 CPU cores; let nothing else run. label_spreading needs MNIST
+(the environment variable CAPSGAN_DATA_DIR, else a download). A whole run writes
+results/speed/speed.json, from which `python -m benchmarks.report` makes docs/speed.md. On the Keras
+backend jax, training runs alone, without the textbook step.
 """
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import summary
-from benchmarks.measuring import FOLDER, REFUSED
-
-_TRAINING = ("--repeats", "5", "--steps", "8")
-RUNS = {
-    "capsules": (["capsules"],),
-    "training": (
-        ["training", *_TRAINING],
-        ["training", *_TRAINING, "--networks", "tuned"],
-        ["training", *_TRAINING, "--dataset-shape", "cifar10"],
-    ),
-    "generation": (["generation"],),
-    "gam": (["gam"],),
-    "semi_supervised": (
-        ["semi_supervised", "--points", "50000", "--data", "mnist", "--repeats", "1"],
-    ),
-    "startup": (["startup"],),
-    "growth": (["growth"],),
-}
-"""Modules and their arguments."""
+from benchmarks import report
+from experiments.command_line.logs import quiet_tensorflow
 
 
 def main(argv=None):
-    """Run the command line and return the exit status."""
+    """Run the command line.
+
+    Args:
+        argv: Arguments; by default those of the process.
+
+    Returns:
+        The exit status: 0; 1 where values that should agree differ; 2 where the data, the backend
+        or the file cannot be had.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="benchmarks (default: all)")
     parser.add_argument(
-        "--only", nargs="+", choices=RUNS, default=list(RUNS), help="benchmarks (default: all)"
+        "--quick", action="store_true", help="tiny sizes, whose figures mean nothing"
     )
-    parser.add_argument("--readme", type=Path, help="Markdown file whose table is replaced")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help=f"the JSON file to write (default: {report.RESULTS} for a whole run, else none)",
+    )
     options = parser.parse_args(argv)
-    if options.readme:
-        try:
-            summary.fill(options.readme, "")
-        except (OSError, ValueError) as error:
-            print(f"{parser.prog}: error: {error}", file=sys.stderr)
-            return REFUSED
-    failed = []
-    for name in dict.fromkeys(options.only):
-        for module, *arguments in RUNS[name]:
-            print(f"== python -m benchmarks.{module} {' '.join(arguments)}", flush=True)
-            command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-            if subprocess.run(command, check=False).returncode:
-                failed.append(" ".join([module, *arguments]))
-    if options.readme and summary.main([str(FOLDER), "--readme", str(options.readme)]):
-        failed.append("summary")
-    if failed:
-        print(f"{parser.prog}: error: failed: {'; '.join(failed)}", file=sys.stderr)
-    return int(bool(failed))
+    names = list(dict.fromkeys(options.names)) or list(report.SECTIONS)
+    if unknown := [name for name in names if name not in report.SECTIONS]:
+        parser.error(f"NAME must be one of {', '.join(report.SECTIONS)}. Received: {unknown[0]}")
+    output = options.output
+    if output is None and not options.names and not options.quick:
+        output = report.RESULTS
+    quiet_tensorflow()
+    # Only here: Keras and NumPy come with it, for which --help need not wait.
+    from benchmarks import running
+
+    return running.run(names, options.quick, output, parser.prog)
 
 
 if __name__ == "__main__":

@@ -1,98 +1,81 @@
-import json
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
 from benchmarks import growth
-from benchmarks.measuring import memory_of
+from benchmarks.training.networks import MODELS, TINY, TUNED
 from capsgan_keras.layers import PrimaryCap
 
 
 class FakeGAN:
-    """Counts images and holds a MiB for each while it trains."""
+    """Keeps the shapes of its batches, and holds a MiB for each image while it trains."""
 
-    def __init__(self):
+    def __init__(self, settings, model, image_shape=(32, 32, 3)):
+        self.settings = settings
+        self.image_shape = image_shape
         self.batches = []
+        self.discriminator = keras.Sequential([keras.layers.Conv2D(4, 3), PrimaryCap(8, 2, 5)])
 
     def train_on_batch(self, images):
         self.batches.append(images.shape)
         np.ones(len(images) * 2**20, np.uint8)
 
 
-def test_exponents():
-    sizes = [1, 2, 4, 8]
-    assert growth.exponent(sizes, [3 * size**2 for size in sizes]) == pytest.approx(2)
-    assert growth.exponent(sizes, [5.0] * 4) == pytest.approx(0, abs=1e-9)
-    # The middle of three points that are evenly apart does not tilt a line.
-    assert growth.exponent([1, 10, 100], [1, 77, 100]) == pytest.approx(1)
-    assert growth.exponent([1], [1]) is None
-    assert growth.exponent([1, 2], [1, None]) is None
-    assert growth.exponent([1, 2], [0, 1]) is None
+@pytest.mark.parametrize("model", MODELS)
+def test_the_width_is_that_of_the_discriminator(model):
+    settings = replace(TUNED["cifar10"], **TINY, image_size=None)
+    gan = growth.new_gan(settings, model)
+    wider = growth.new_gan(replace(settings, **growth.widened(gan.discriminator, 2)), model)
+
+    def filters(gan):
+        layers = gan.discriminator.layers
+        return [layer.filters for layer in layers if isinstance(layer, keras.layers.Conv2D)] + [
+            layer.n_channels for layer in layers if isinstance(layer, PrimaryCap)
+        ]
+
+    assert filters(wider) == [2 * count for count in filters(gan)]
+    assert wider.generator.count_params() == gan.generator.count_params()
 
 
-def test_exponents_are_fitted_within_rounds():
-    costs = [[1.0, 1.0, 1.0], [2.0, 4.0, 1.0]]
-    fitted = growth.exponents([1, 2], costs)
-    assert fitted == pytest.approx({"median": 1, "min": 0, "max": 2}, abs=1e-9)
-    assert growth.exponents([1], [[1.0]]) is None
-
-
-@pytest.mark.parametrize("model", growth.MODELS)
-def test_width_is_that_of_the_discriminator(model):
-    gan = growth.new_gan(model, width=8, side=16)
-    assert gan.image_shape == (16, 16, 3)
-    assert gan.compiled
-    convolutions = [
-        layer for layer in gan.discriminator.layers if isinstance(layer, keras.layers.Conv2D)
-    ]
-    assert [layer.filters for layer in convolutions] == [8, 16]
-    capsules = [layer for layer in gan.discriminator.layers if isinstance(layer, PrimaryCap)]
-    assert [layer.n_channels for layer in capsules] == ([2] if model == "capsule" else [])
-    other = growth.new_gan(model, width=16, side=16)
-    assert other.generator.count_params() == gan.generator.count_params()
-
-
-@pytest.mark.parametrize(
-    ("part", "sizes", "cases"),
-    [
-        ("batch", [4, 8], [(64, 32, 4), (64, 32, 8)]),
-        ("width", [16, 32], [(16, 32, 128), (32, 32, 128)]),
-        ("side", [16, 64], [(64, 16, 128), (64, 64, 128)]),
-    ],
-)
-def test_one_size_changes_and_the_others_stay(part, sizes, cases, monkeypatch):
+def test_one_size_changes_and_the_others_stay(monkeypatch):
     made = []
 
-    def new_gan(model, width, side):
-        made.append((width, side, FakeGAN()))
-        return made[-1][2]
+    def new_gan(*arguments, **options):
+        made.append(FakeGAN(*arguments, **options))
+        return made[-1]
 
-    def time_in_turn(functions, steps, repeats):
-        assert (list(functions), steps, repeats) == (sizes, 3, 2)
-        for function in functions.values():
+    def time_in_turn(functions, calls, rounds):
+        assert (calls, rounds) == (2, 4)
+        for (batch, width, side), function in functions.items():
             function()
-        return {size: [size / 10, size / 5] for size in sizes}
+            (trained,) = [gan for gan in made if gan.batches]
+            assert trained.batches.pop() == (batch, side, side, 3)
+            assert trained.settings.capsule_filters == ((8,) if width == 2 else None)
+        return {case: [np.prod(case) ** 2, np.prod(case)] for case in functions}
 
     monkeypatch.setattr(growth, "new_gan", new_gan)
     monkeypatch.setattr(growth, "time_in_turn", time_in_turn)
-    result = growth.measure_steps("capsule", part, sizes, steps=3, repeats=2)
-    seen = [(width, side, gan.batches[0][0]) for width, side, gan in made]
-    assert seen == cases
-    assert [gan.batches[0][1:] for _, _, gan in made] == [(side, side, 3) for _, side, _ in cases]
-    for size, (_, _, batch), rates in zip(sizes, cases, result["images_per_second"], strict=True):
-        assert rates["rounds"] == [batch / (size / 10), batch / (size / 5)]
-    assert result["exponent"] == pytest.approx({"median": 1, "min": 1, "max": 1})
+    sizes = {"batch": (4, 8), "width": (1, 2), "side": (16, 64)}
+    result = growth.measure_steps(TUNED["cifar10"], "capsule", sizes, rounds=4)
+    usual = TUNED["cifar10"].batch_size * 32
+    least = {"batch": [128, 256], "width": [usual, 2 * usual], "side": [1024, 4096]}
+    for part, numbers in least.items():
+        assert result[part]["sizes"] == list(sizes[part])
+        found = [milliseconds["min"] for milliseconds in result[part]["milliseconds"]]
+        assert found == [1e3 * number for number in numbers]
+        expected = {"median": 1.5, "min": 1.0, "max": 2.0}
+        assert result[part]["exponent"] == pytest.approx(expected)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 def test_memory_of_a_step_is_that_of_its_batch(monkeypatch):
-    gan = FakeGAN()
+    gan = FakeGAN(None, "capsule")
     monkeypatch.setattr(growth, "new_gan", lambda *arguments: gan)
-    assert 60 * 2**20 < growth.step_memory("capsule", 64) < 80 * 2**20
-    assert [shape[0] for shape in gan.batches] == [2, 3, 64, 64]
-    assert gan.batches[0][1:] == (32, 32, 3)
+    assert 60 * 2**20 < growth.step_memory(None, "capsule", 64) < 80 * 2**20
+    assert gan.batches == [(2, 32, 32, 3), (3, 32, 32, 3), (64, 32, 32, 3)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
@@ -105,64 +88,34 @@ def test_memory_of_a_table(monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 def test_memory_is_measured_in_processes_of_their_own():
-    step = memory_of("benchmarks.growth", ["--memory-of", "convolutional", "--size", 64])
+    settings = TUNED["cifar10"]
+    memory = growth.measure_memory(settings, "convolutional", [16, 64], quick=False)
     # The real and the generated images' first features, 16 x 16 x 64 floats each, take 8 MiB.
-    assert 8 * 2**20 < step < 800 * 2**20
-    table = memory_of("benchmarks.growth", ["--memory-of", "table", "--size", 1_000])
-    assert 2**20 < table["bytes"] < 300 * 2**20
-    assert table["seconds"] > 0
+    assert 8 * 2**20 < memory["bytes"][1] < 800 * 2**20
+    assert 0.5 < memory["exponent"]["median"] < 2
 
 
-def test_sizes():
-    assert growth.parse([]).batch == list(growth.SIZES["batch"])
-    assert growth.parse([]).points == [10_000, 20_000, 40_000, 80_000, 120_000]
-    quick = growth.parse(["--quick", "--widths", "32", "8", "8"])
-    assert quick.side == list(growth.QUICK_SIZES["side"])
-    assert quick.width == [8, 32]
+def test_tables_are_fitted_by_their_points(monkeypatch):
+    made = []
+
+    def measure_table(points):
+        made.append(points)
+        return {"seconds": len(made) * points**2, "bytes": 1024 * points}
+
+    monkeypatch.setattr(growth, "measure_table", measure_table)
+    result = growth.measure_tables((1_000, 2_000), 2, quick=True)
+    assert made == [1_000, 2_000, 1_000, 2_000]
+    assert result["bytes"] == [1024_000, 2048_000]
+    assert result["bytes_exponent"]["median"] == pytest.approx(1)
+    assert result["seconds"][0] == {"median": 2e6, "min": 1e6, "max": 3e6}
+    # 2 * 4 / 1 and 4 * 4 / 3 times as long.
+    assert result["exponent"]["max"] == pytest.approx(3)
+    assert result["exponent"]["min"] == pytest.approx(np.log2(16 / 3))
 
 
-def test_the_command(tmp_path, capsys, monkeypatch):
-    def fake_memory(module, arguments):
-        assert module == "benchmarks.growth"
-        options = growth.parse(list(map(str, arguments)))
-        if options.memory_of == "table":
-            return {"seconds": options.size**2 / 1e6, "bytes": 2**20 * options.size}
-        assert options.memory_of == "convolutional"
-        return 2**20 * options.size**3
-
-    monkeypatch.setattr(growth, "memory_of", fake_memory)
-    path = tmp_path / "new" / "growth.json"
-    arguments = ["--model", "convolutional", "--parts", "batch", "memory", "points"]
-    sizes = ["--batch-sizes", "2", "4", "--points", "1000", "2000", "--steps", "1"]
-    repeats = ["--repeats", "2", "--table-repeats", "3"]
-    assert growth.main([*arguments, *sizes, *repeats, "--output", str(path)]) == 0
-    printed = capsys.readouterr().out
-    result = json.loads(path.read_text(encoding="utf-8"))
-    batch = result["batch"]["convolutional"]
-    assert batch["sizes"] == [2, 4]
-    seconds = [
-        [size / rate for rate in rates["rounds"]]
-        for size, rates in zip([2, 4], batch["images_per_second"], strict=True)
-    ]
-    assert batch["exponent"] == pytest.approx(growth.exponents([2, 4], seconds))
-    assert result["memory"]["convolutional"]["peak_bytes"] == [8 * 2**20, 64 * 2**20]
-    assert result["memory"]["convolutional"]["exponent"] == pytest.approx(3)
-    assert result["points"]["peak_bytes"] == [1_000 * 2**20, 2_000 * 2**20]
-    assert result["points"]["seconds"][1]["rounds"] == [4.0, 4.0, 4.0]
-    assert result["points"]["seconds_exponent"]["median"] == pytest.approx(2)
-    assert result["points"]["bytes_exponent"] == pytest.approx(1)
-    assert "side" not in result
-    lines = printed.splitlines()
-    assert any(line.split() == ["exponent", "3.00"] for line in lines)
-    assert any(line.split() == ["2,000", "4.0", "2,000"] for line in lines)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["--sides", "12"], ["--sides", "18"], ["--widths", "6"], ["--points", "10"], ["--parts", "x"]],
-)
-def test_wrong_arguments(arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        growth.main(arguments)
-    assert stop.value.code == 2
-    assert f"error: argument {arguments[0]}: " in capsys.readouterr().err
+def test_it_runs_quickly():
+    result = growth.run(quick=True)
+    for model in MODELS:
+        assert list(result["steps"][model]) == ["batch", "width", "side"]
+        assert len(result["memory"][model]["bytes"]) == 2
+    assert min(seconds["min"] for seconds in result["points"]["seconds"]) > 0

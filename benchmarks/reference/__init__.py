@@ -1,0 +1,1 @@
+"""The textbook ways that the package is measured against, on TensorFlow alone."""
