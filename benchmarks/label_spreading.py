@@ -118,7 +118,9 @@ def synthetic_images(count):
 def make_table(unlabelled, pool, test):
     """Return the package's table, a `SemiSupervisedResult`."""
     n_labelled = labelled_numbers(len(unlabelled))
-    return semi_supervised_error(unlabelled, pool, test, n_labelled, DRAWS, SEED)
+    return semi_supervised_error(
+        unlabelled, pool, test, n_labelled=n_labelled, draws=DRAWS, seed=SEED
+    )
 
 
 def scikit_learn_cell(unlabelled, pool, test, n=None):
