@@ -39,21 +39,11 @@ def read_arrays(path: str | os.PathLike, names: tuple[str, ...]) -> dict[str, np
     return arrays
 
 
-def read_splits(
-    path: str | os.PathLike,
-) -> tuple[Split, Split | None]:
-    """Read a data set from an archive of the user's own.
-
-    Args:
-        path: An `.npz` file with the images `x_train`, `images` or `x` (uint8, `(n, h, w)` or
-            `(n, h, w, 1, 3 or 4)`); optional are their labels `y_train`, `labels` or `y`
-            (integers, `(n,)`), and `x_test` with or without `y_test`.
-
-    Returns:
-        `(images, labels or None)` for training, and the same for testing, or None.
+def read_splits(path: str | os.PathLike) -> tuple[Split, Split]:
+    """Read the training and the test split, possibly empty, of an archive of the user's own.
 
     Raises:
-        DatasetError: If the archive is damaged or holds something else.
+        DatasetError: If the archive is damaged or holds other arrays than `load_dataset` says.
     """
     arrays = read_arrays(path, (*TRAIN_IMAGES, *TRAIN_LABELS, TEST_IMAGES, TEST_LABELS))
     image_names = [name for name in TRAIN_IMAGES if name in arrays]
@@ -67,7 +57,7 @@ def read_splits(
     if TEST_IMAGES not in arrays:
         if TEST_LABELS in arrays:
             raise DatasetError(f"{path}: holds {TEST_LABELS!r} without {TEST_IMAGES!r}")
-        return train, None
+        return train, (train[0][:0], None)
     test = _checked_split(path, arrays, TEST_IMAGES, TEST_LABELS)
     if train[0].shape[1:] != test[0].shape[1:]:
         raise DatasetError(
