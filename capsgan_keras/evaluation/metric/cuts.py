@@ -73,15 +73,11 @@ def calibrated_cut(loss: keras.losses.Loss | Callable | str) -> float:
 
 
 def resolve_cut(cut: str | float, model: Any, name: str) -> float:
-    """Return the cut of one discriminator.
-
-    Args:
-        cut: `"paper"`, `"calibrated"` or a number.
-        model: The model. The calibrated cut is that of its attribute `loss`.
-        name: The model's name, for the error message.
+    """Return the cut of a model's discriminator; `name` names the model in errors.
 
     Raises:
-        ValueError: If the cut is none of these, or the model has no loss.
+        ValueError: If the cut is neither `"paper"`, `"calibrated"` nor a number, or the model has
+            no attribute `loss` to calibrate it by.
     """
     if isinstance(cut, str) and cut == "paper":
         return PAPER_CUT
