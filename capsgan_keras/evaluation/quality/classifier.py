@@ -266,16 +266,7 @@ class ImageClassifier:
                 f"`images` must have the classifier's shape, {self.model.input_shape[1:]}. "
                 f"Received: images.shape={images.shape}"
             )
-        parts = [
-            self._both.predict(
-                images[start : start + 10_000].astype(np.float32),
-                batch_size=batch_size,
-                verbose=0,
-            )
-            for start in range(0, len(images), 10_000)
-        ]
-        probabilities, features = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return probabilities, features
+        return tuple(self._both.predict(images, batch_size=batch_size, verbose=0))
 
     def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
         """Return the share of uint8 images that are classified correctly."""

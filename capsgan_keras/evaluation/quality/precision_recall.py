@@ -14,7 +14,7 @@ _SAME = 1e-9  # relative; distances below are rounding errors of equal features
 
 @dataclass(frozen=True)
 class ManifoldScores(Record):
-    """How generated samples lie among real ones, in some feature space.
+    """How generated samples lie among real ones in some feature space; see `manifold_scores`.
 
     Attributes:
         precision: Share of the generated samples within the neighbourhood of some real one
@@ -24,15 +24,6 @@ class ManifoldScores(Record):
         density: In how many real neighbourhoods a generated sample lies, on average, over the
             number of neighbours; about 1 for equal distributions.
         coverage: Share of the real samples whose neighbourhood has a generated sample in it.
-        n_neighbors: Number of neighbours that define a neighbourhood.
-
-    Example:
-
-    ```python
-    from capsgan_keras.evaluation import manifold_scores
-    scores = manifold_scores([[0.0], [1.0], [9.0]], [[0.1], [0.2], [0.3]], n_neighbors=1)
-    print(scores.precision, scores.coverage)
-    ```
     """
 
     precision: float
@@ -66,7 +57,8 @@ def manifold_scores(
     import numpy as np
     from capsgan_keras.evaluation import manifold_scores
     real = np.random.default_rng(0).normal(size=(50, 3))
-    print(manifold_scores(real, real[:20]))  # precision 1.0
+    scores = manifold_scores(real, real[:20])
+    print(scores.precision, scores.coverage)  # 1.0 and 1.0
     ```
     """
     real = check_features("real", real)
