@@ -9,6 +9,7 @@ draws: the nearest labelled image, label spreading without unlabelled images, an
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,8 @@ def semi_supervised_error(
     pool = rng.random((40, 4, 4, 1)), np.arange(40) % 2
     test = rng.random((10, 4, 4, 1)), np.arange(10) % 2
     result = semi_supervised_error(rng.random((30, 4, 4, 1)), pool, test, n_labelled=(8, 20))
-    print(result.mean)  # one error for each number of labelled images
+    print(result.errors.shape, result.mean)  # (2, 5), and one mean for each number of labels
+    print(result.cells[0])
     ```
     """
     settings = combine(settings, options)
@@ -202,24 +204,17 @@ def semi_supervised_controls(
     """
     settings = combine(settings, options)
 
-    def hooks(name: str) -> dict[str, Any]:
-        report = None if on_cell is None else lambda cell: on_cell(name, cell)
-        return {"finished": (finished or {}).get(name, ()), "on_cell": report}
-
-    return {
-        "nearest_labelled": nearest_neighbour_error(
-            pool, test, settings, **hooks("nearest_labelled")
-        ),
-        "labels_only": semi_supervised_error(None, pool, test, settings, **hooks("labels_only")),
-        "real_unlabelled": semi_supervised_error(
-            "pool",
-            pool,
-            test,
-            settings,
-            n_unlabelled=n_unlabelled,
-            **hooks("real_unlabelled"),
-        ),
+    controls: dict[str, Callable[..., SemiSupervisedResult]] = {
+        "nearest_labelled": nearest_neighbour_error,
+        "labels_only": partial(semi_supervised_error, None),
+        "real_unlabelled": partial(semi_supervised_error, "pool", n_unlabelled=n_unlabelled),
     }
+    results = {}
+    for name, measure in controls.items():
+        report = None if on_cell is None else partial(on_cell, name)
+        done = (finished or {}).get(name, ())
+        results[name] = measure(pool, test, settings, finished=done, on_cell=report)
+    return results
 
 
 def _fill_table(

@@ -55,10 +55,7 @@ def draw_labelled(
 def draw_all(
     y_pool: np.ndarray, settings: SemiSupervisedSettings
 ) -> tuple[tuple[np.ndarray, ...], ...]:
-    """Draw the labelled images of every cell of a table.
-
-    Returns:
-        For each number of labelled images and each draw, indices into the pool.
+    """Return which images are labelled: for each number and each draw, indices into the pool.
 
     Raises:
         ValueError: If a number is larger than the pool, or a draw has one class only.
@@ -68,20 +65,18 @@ def draw_all(
             f"`n_labelled` must not exceed the pool of {len(y_pool)} labelled images. "
             f"Received: n_labelled={settings.n_labelled}"
         )
-    drawn = tuple(
-        tuple(
-            draw_labelled(y_pool, n, draw, settings.seed, settings.stratified)
-            for draw in range(settings.draws)
-        )
-        for n in settings.n_labelled
-    )
-    for labelled in (labelled for row in drawn for labelled in row):
+
+    def draw_checked(n: int, draw: int) -> np.ndarray:
+        labelled = draw_labelled(y_pool, n, draw, settings.seed, settings.stratified)
         if len(np.unique(y_pool[labelled])) < 2:
             raise ValueError(
                 f"`n_labelled` must be large enough for labels of two classes. "
                 f"Received: {len(labelled)} labelled images, all of class {y_pool[labelled[0]]}"
             )
-    return drawn
+        return labelled
+
+    draws = range(settings.draws)
+    return tuple(tuple(draw_checked(n, draw) for draw in draws) for n in settings.n_labelled)
 
 
 def check_pool_and_test(

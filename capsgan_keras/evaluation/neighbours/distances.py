@@ -27,10 +27,7 @@ _MAX_THREADS = 16  # each holds about 40 MiB
 
 
 class PixelVectors:
-    """Flattened images, ready to be compared.
-
-    Args:
-        values: `(n, features)`, uint8 or float64.
+    """Flattened images, `(n, features)` in uint8 or float64, ready to be compared.
 
     Attributes:
         distance_dtype: dtype of squared distances: int32, in grey levels, or float64.
@@ -67,12 +64,9 @@ class PixelVectors:
 def pixel_vectors(*image_sets: np.ndarray) -> list[PixelVectors]:
     """Flatten sets of images so that they can be compared with each other.
 
-    Floats that are 8-bit values divided by 255 (to within 1e-3 of a grey level) become uint8
-    again, for the exact and faster products.
-
-    Args:
-        *image_sets: `(n, height, width, channels)`, uint8 or float in [0, 1], all images of the
-            same shape.
+    They are `(n, height, width, channels)`, uint8 or float in [0, 1]. Floats that are 8-bit values
+    divided by 255 (to within 1e-3 of a grey level) become uint8 again, for the exact and faster
+    products.
     """
     rows = [_as_grey_levels(flatten(images)) for images in image_sets]
     if any(values is None for values in rows):
@@ -101,21 +95,11 @@ def block_slices(n: int) -> list[slice]:
 def distance_blocks(
     a: PixelVectors, b: PixelVectors, pairs: list[tuple[slice, slice]]
 ) -> Iterator[np.ndarray]:
-    """Compute blocks of squared distances, some ahead of their use, one on each core.
+    """Yield the squared distances of each pair of slices of a and b, in order.
 
-    Args:
-        a: Images.
-        b: Images of the same kind.
-        pairs: Pairs of slices, of a and of b.
-
-    Yields:
-        For each pair, in order, the squared distances: int32, exact, or float64, of shape
-        `(rows of a, rows of b)`.
+    Some blocks are computed ahead of their use, one on each core.
     """
-    threads = min(joblib.cpu_count(), _MAX_THREADS, len(pairs))
-    if threads < 2:
-        yield from (_squared_distances(a, rows, b, columns) for rows, columns in pairs)
-        return
+    threads = max(1, min(joblib.cpu_count(), _MAX_THREADS, len(pairs)))
     waiting: deque[Future[np.ndarray]] = deque()
     # One thread a product: many small products side by side need no barriers between threads.
     with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
