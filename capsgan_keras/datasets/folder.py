@@ -16,17 +16,12 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 def read_folder(
     folder: Path, image_size: tuple[int, int] | None, channels: int | None
 ) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...] | None]:
-    """Read the images of a folder.
+    """Read the images of a folder, sorted by class and file name; see `load_dataset`.
 
-    Args:
-        folder: Holds image files, or one sub-folder of image files for each class. Names that
-            begin with a dot and files without one of `EXTENSIONS` are passed over.
-        image_size: `(height, width)` to resize every image to; None requires one size.
-        channels: 1, 3 or 4; None gives 1 channel if all images are grey, else 3.
+    Names that begin with a dot and files without one of `EXTENSIONS` are passed over.
 
     Returns:
-        uint8 images `(n, height, width, channels)` sorted by class and file name; int64 labels
-        `(n,)` and the names of the classes, or None and None where there are no sub-folders.
+        Images, labels and the names of the classes. The last two are None without sub-folders.
 
     Raises:
         DatasetError: If there are no images, images both beside and in sub-folders, folders

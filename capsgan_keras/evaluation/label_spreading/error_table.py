@@ -108,9 +108,9 @@ def semi_supervised_error(
             "converged": spread.converged,
         }
 
-    cells = _fill_table(classify, drawn, y_test, settings, finished, on_cell)
-    return SemiSupervisedResult(
-        "label spreading", training_sets.source, settings, len(y_test), cells, drawn
+    source = training_sets.source
+    return _fill_table(
+        "label spreading", source, settings, classify, drawn, y_test, finished, on_cell
     )
 
 
@@ -156,9 +156,8 @@ def nearest_neighbour_error(
         closest = nearest(test_pixels, pool_pixels[labelled], 1).indices[:, 0]
         return y_pool[labelled[closest]], {"n_unlabelled": 0}
 
-    cells = _fill_table(classify, drawn, y_test, settings, finished, on_cell)
-    return SemiSupervisedResult(
-        "nearest labelled image", "none", settings, len(y_test), cells, drawn
+    return _fill_table(
+        "nearest labelled image", "none", settings, classify, drawn, y_test, finished, on_cell
     )
 
 
@@ -218,13 +217,15 @@ def semi_supervised_controls(
 
 
 def _fill_table(
+    method: str,
+    unlabelled: str,
+    settings: SemiSupervisedSettings,
     classify: Callable[[np.ndarray, int], tuple[np.ndarray, dict[str, Any]]],
     drawn: tuple[tuple[np.ndarray, ...], ...],
     y_test: np.ndarray,
-    settings: SemiSupervisedSettings,
     finished: Iterable[SemiSupervisedCell],
     on_cell: OnCell | None,
-) -> tuple[SemiSupervisedCell, ...]:
+) -> SemiSupervisedResult:
     done = {(cell.n_labelled, cell.draw): cell for cell in finished}
     cells = []
     for n, row in zip(settings.n_labelled, drawn, strict=True):
@@ -236,4 +237,4 @@ def _fill_table(
                 if on_cell is not None:
                     on_cell(cell)
             cells.append(cell)
-    return tuple(cells)
+    return SemiSupervisedResult(method, unlabelled, settings, len(y_test), tuple(cells), drawn)

@@ -3,10 +3,7 @@
 A cell of the table (one labelled set) needs the nearest neighbours of every training image, the
 labelled ones first and the unlabelled ones after them, and of every test image among the training
 images. Only the labelled images change from cell to cell. Both classes here compute the rest
-once, and complete it exactly for a cell:
-
-- `ExtendedGraph`: unlabelled images of their own (generated ones, say);
-- `PoolGraph`: unlabelled images taken from the labelled images' own pool.
+once, and complete it exactly for a cell.
 """
 
 import numpy as np
@@ -27,7 +24,7 @@ image, itself included, `(n_training, k)`, and of each test image, `(n_test, k)`
 
 
 class ExtendedGraph:
-    """Neighbours among fixed unlabelled images, extended by the labelled images of a cell."""
+    """Neighbours among fixed (generated, say) unlabelled images and a cell's labelled images."""
 
     def __init__(
         self, unlabelled: PixelVectors, pool: PixelVectors, test: PixelVectors, k: int

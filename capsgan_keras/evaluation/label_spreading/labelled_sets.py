@@ -46,8 +46,7 @@ def draw_labelled(
         rank_in_class = np.concatenate([np.arange(count) for count in counts])
         # Every class's first image, then every class's second, and so on, classes in random
         # order within each round.
-        position = np.empty(len(y_pool), np.int64)
-        position[order] = np.arange(len(order))
+        position = np.argsort(order)  # of each image in the random order
         order = by_class[np.lexsort((position[by_class], rank_in_class))]
     return order[:n]
 

@@ -100,12 +100,6 @@ class TrainingSets:
             return graph.neighbours(labelled, self._draw_unlabelled(labelled, draw))
         return graph.neighbours(labelled)
 
-    def _images(self, labelled: np.ndarray, draw: int) -> np.ndarray:
-        unlabelled = self._unlabelled
-        if self.source == "pool":
-            unlabelled = self.x_pool[self._draw_unlabelled(labelled, draw)]
-        return np.concatenate([unit_floats(self.x_pool[labelled]), unit_floats(unlabelled)])
-
     def spread(self, labelled: np.ndarray, labels: np.ndarray, draw: int) -> Spread:
         """Spread the labels of these images of the pool, and classify the test images."""
         settings = self.settings
@@ -114,5 +108,10 @@ class TrainingSets:
         if settings.kernel == "knn":
             training, test = self.neighbours(labelled, draw)  # nearest first
             return spread_labels(training[:, :k], test[:, :k], labels, *limits)
-        training, test = self._images(labelled, draw), unit_floats(self.x_test)
-        return spread_labels_rbf(training, test, labels, settings.gamma, *limits)
+        unlabelled = self._unlabelled
+        if self.source == "pool":
+            unlabelled = self.x_pool[self._draw_unlabelled(labelled, draw)]
+        training = np.concatenate([unit_floats(self.x_pool[labelled]), unit_floats(unlabelled)])
+        return spread_labels_rbf(
+            training, unit_floats(self.x_test), labels, settings.gamma, *limits
+        )

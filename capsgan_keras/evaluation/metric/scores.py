@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
+from sklearn.utils import gen_batches
 
 from capsgan_keras.evaluation.images import check_uint8_images
 
@@ -37,8 +38,8 @@ def score_images(
 ) -> np.ndarray:
     """Return a discriminator's scores of images, `(n,)`; refuse what is no probability."""
     parts = []
-    for start in range(0, len(images), batch_size):
-        batch = images[start : start + batch_size]
+    for rows in gen_batches(len(images), batch_size):
+        batch = images[rows]
         part = np.asarray(model.discriminate(batch))
         if part.shape != (len(batch),):
             raise ValueError(

@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import joblib
 import numpy as np
+from sklearn.utils import gen_batches
 from threadpoolctl import ThreadpoolController
 
 from capsgan_keras.evaluation.images import flatten, unit_floats
@@ -89,7 +90,7 @@ def _as_grey_levels(values: np.ndarray) -> np.ndarray | None:
 
 def block_slices(n: int) -> list[slice]:
     """Return the slices that cut n images into blocks."""
-    return [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+    return list(gen_batches(n, BLOCK)) if n else []
 
 
 def distance_blocks(

@@ -6,6 +6,7 @@ distance is not.
 """
 
 import copy
+import itertools
 
 import numpy as np
 import numpy.typing as npt
@@ -100,11 +101,7 @@ def search(
     Where `reverse`, the images' own lists, is given, the queries are merged into it from the same
     products, under the indices 0, 1, and so on, as preceding what it holds.
     """
-    pairs = [
-        (rows, columns)
-        for rows in block_slices(len(queries))
-        for columns in block_slices(len(images))
-    ]
+    pairs = list(itertools.product(block_slices(len(queries)), block_slices(len(images))))
     blocks = distance_blocks(queries, images, pairs)
     for (rows, columns), block in zip(pairs, blocks, strict=True):
         lists.offer(rows, block, first_index + columns.start, precede)

@@ -67,8 +67,7 @@ class ClassifierSettings:
         else:
             settings = cls(width=32, epochs=15, batch_size=128, learning_rate=2e-3, flip=True)
         enough = math.ceil(600 * settings.batch_size / n_images)
-        settings = replace(settings, epochs=max(settings.epochs, enough))
-        return replace(settings, **changes)
+        return replace(settings, **{"epochs": max(settings.epochs, enough)} | changes)
 
 
 def build_classifier(

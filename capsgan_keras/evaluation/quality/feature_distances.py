@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils import gen_batches
 
 
 def check_features(
@@ -99,8 +100,7 @@ def kernel_distance(a: npt.ArrayLike, b: npt.ArrayLike, block: int = 2_000) -> f
         )
     n = len(a)
     total = 0.0
-    for start in range(0, n, block):
-        rows = slice(start, start + block)
+    for rows in gen_batches(n, block):
         within = _polynomial(a[rows], a) + _polynomial(b[rows], b)
         total += (within - _polynomial(a[rows], b) - _polynomial(b[rows], a)).sum()
     diagonal = _polynomial_diagonal(a, a) + _polynomial_diagonal(b, b)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils import gen_batches
 
 from capsgan_keras.checks import check_positive
 from capsgan_keras.evaluation.quality.feature_distances import check_features
@@ -75,8 +76,7 @@ def manifold_scores(
     balls_around_generated = []  # for each generated sample, the real balls that it lies in
     covered = np.zeros(len(real), bool)
     recalled = np.zeros(len(real), bool)
-    for start in range(0, len(generated), block):
-        rows = slice(start, start + block)
+    for rows in gen_batches(len(generated), block):
         distances = _squared_distances(generated[rows], real)
         in_real_ball = distances <= real_radii
         balls_around_generated.append(in_real_ball.sum(axis=1))
@@ -95,8 +95,8 @@ def manifold_scores(
 def _radii(samples: np.ndarray, n_neighbors: int, block: int) -> np.ndarray:
     """Return the squared distance of each sample to its n-th nearest other sample."""
     radii = []
-    for start in range(0, len(samples), block):
-        distances = _squared_distances(samples[start : start + block], samples)
+    for rows in gen_batches(len(samples), block):
+        distances = _squared_distances(samples[rows], samples)
         # The sample itself is the nearest, at distance 0.
         radii.append(np.partition(distances, n_neighbors, axis=1)[:, n_neighbors])
     return np.concatenate(radii)

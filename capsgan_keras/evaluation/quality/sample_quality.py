@@ -43,7 +43,6 @@ class SampleQuality(Record):
         kernel_distance: In feature space, to the held-out real images.
         manifold: Against the held-out real images, in feature space.
         memorising: Distances to the training images, in pixels.
-        n_samples: Number of samples.
         n_real: Number of held-out real images.
         classifier: What is known of the classifier, its test accuracy included.
     """
