@@ -35,11 +35,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 def read_folder(folder: Path) -> SourcedArrays | None:
-    """Read the official batches of a folder; return None where it holds neither batch nor archive.
-
-    Raises:
-        DatasetError: If some of the batches are missing, or one is damaged.
-    """
+    """Read the batches or the archive of a folder; return None where it holds neither."""
     for batch_folder in BATCH_FOLDERS:
         source = folder / batch_folder
         present = [name for name in BATCHES if os.path.isfile(source / name)]
@@ -106,15 +102,14 @@ def read_batch(source: str, content: bytes) -> Batch:
                 f"Received: { {key: type(value).__name__ for key, value in batch.items()} }"
             )
         pixels = data.to_numpy()
-    if pixels.ndim != 2 or pixels.shape[0] == 0 or pixels.shape[1] != 3072:
-        raise DatasetError(
-            f"{source}: 'data' must have the shape (n, 3072). Received: shape={pixels.shape}"
-        )
-    if not all(type(label) is int for label in labels):
-        raise DatasetError(f"{source}: 'labels' must be a list of integers")
-    images = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-    with reading(source, "a CIFAR-10 batch"):
+        if pixels.ndim != 2 or pixels.shape[0] == 0 or pixels.shape[1] != 3072:
+            raise DatasetError(
+                f"{source}: 'data' must have the shape (n, 3072). Received: shape={pixels.shape}"
+            )
+        if not all(type(label) is int for label in labels):
+            raise DatasetError(f"{source}: 'labels' must be a list of integers")
         labels = np.array(labels, np.int64)
+    images = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
     return images, checked_labels(f"{source}: labels", labels, len(images), NUM_CLASSES)
 
 

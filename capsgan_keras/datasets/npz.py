@@ -17,11 +17,7 @@ Split = tuple[np.ndarray, np.ndarray | None]
 
 
 def read_arrays(path: str | os.PathLike, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Read those of the named arrays that an archive holds, without unpickling anything.
-
-    Raises:
-        DatasetError: If the file is not an `.npz` archive or is damaged, or holds none of them.
-    """
+    """Read those of the named arrays that an archive holds, at least one, without unpickling."""
     with reading(path, "an .npz archive of arrays"), open(path, "rb") as stream:
         # np.load would take another file for a pickle, and advise to allow that.
         if not zipfile.is_zipfile(stream):
@@ -40,11 +36,7 @@ def read_arrays(path: str | os.PathLike, names: tuple[str, ...]) -> dict[str, np
 
 
 def read_splits(path: str | os.PathLike) -> tuple[Split, Split]:
-    """Read the training and the test split, possibly empty, of an archive of the user's own.
-
-    Raises:
-        DatasetError: If the archive is damaged or holds other arrays than `load_dataset` says.
-    """
+    """Read the splits of an archive of the user's own; without test images the second is empty."""
     arrays = read_arrays(path, (*TRAIN_IMAGES, *TRAIN_LABELS, TEST_IMAGES, TEST_LABELS))
     image_names = [name for name in TRAIN_IMAGES if name in arrays]
     label_names = [name for name in TRAIN_LABELS if name in arrays]

@@ -51,11 +51,7 @@ def check_uint8_images(
 
 
 def check_labels(name: str, labels: npt.ArrayLike, n_images: int) -> np.ndarray:
-    """Return class labels as an int64 array `(n_images,)`.
-
-    Raises:
-        ValueError: If the shape or the dtype is another one, or a label is negative.
-    """
+    """Return class labels as an int64 array `(n_images,)`; refuse others than integers from 0."""
     labels = np.asarray(labels)
     if labels.shape != (n_images,):
         raise ValueError(

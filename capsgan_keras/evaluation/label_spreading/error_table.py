@@ -3,9 +3,6 @@
 Generated images are the unlabelled ones, a few real images the labelled ones, raw pixels in
 [0, 1] the features. The error is taken on the whole test set (Jaiswal et al., arXiv 1802.06167,
 tables 1 and 2). scikit-learn's `LabelSpreading` is the engine.
-
-A table without controls says little, so `semi_supervised_controls` gives three for the same
-draws: the nearest labelled image, label spreading without unlabelled images, and with real ones.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -171,7 +168,7 @@ def semi_supervised_controls(
     on_cell: Callable[[str, SemiSupervisedCell], object] | None = None,
     **options: Any,
 ) -> dict[str, SemiSupervisedResult]:
-    """Compute the controls that stand in the table beside the generators.
+    """Compute the controls that stand in the table beside the generators, for the same draws.
 
     They are controls, not bounds: generated images can do worse than no unlabelled image at all,
     and real unlabelled images can do worse than none (as they may on CIFAR-10).

@@ -54,11 +54,7 @@ def draw_labelled(
 def draw_all(
     y_pool: np.ndarray, settings: SemiSupervisedSettings
 ) -> tuple[tuple[np.ndarray, ...], ...]:
-    """Return which images are labelled: for each number and each draw, indices into the pool.
-
-    Raises:
-        ValueError: If a number is larger than the pool, or a draw has one class only.
-    """
+    """Return the labelled images' indices for each number and each draw, of two classes or more."""
     if max(settings.n_labelled) > len(y_pool):
         raise ValueError(
             f"`n_labelled` must not exceed the pool of {len(y_pool)} labelled images. "
@@ -81,11 +77,7 @@ def draw_all(
 def check_pool_and_test(
     pool: LabelledImages, test: LabelledImages
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the arrays `x_pool, y_pool, x_test, y_test` of an evaluation.
-
-    Raises:
-        ValueError: If images or labels do not fit each other, or the pool has one class only.
-    """
+    """Return the checked arrays `x_pool, y_pool, x_test, y_test`; the pool needs two classes."""
     x_pool = check_images("x_pool", pool[0])
     y_pool = check_labels("y_pool", pool[1], len(x_pool))
     x_test = check_images("x_test", test[0], like=x_pool)

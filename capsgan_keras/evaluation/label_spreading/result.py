@@ -14,7 +14,6 @@ class SemiSupervisedCell(Record):
     """One finished cell of the table; see `semi_supervised_error`.
 
     Attributes:
-        n_labelled: Number of labelled images.
         draw: Number of the draw, from 0.
         error: Share of the test images that are classified wrongly.
         n_unlabelled: Number of unlabelled images used.

@@ -29,7 +29,6 @@ class SettingsChoice(Record):
         candidates_alpha: Columns of `errors`.
         errors: Mean validation error over the draws, `(len(candidates_n_neighbors),
             len(candidates_alpha))`.
-        n_labelled: Number of labelled images.
         n_validation: Number of validation images, taken from the pool.
     """
 

@@ -73,12 +73,7 @@ def calibrated_cut(loss: keras.losses.Loss | Callable | str) -> float:
 
 
 def resolve_cut(cut: str | float, model: Any, name: str) -> float:
-    """Return the cut of a model's discriminator; `name` names the model in errors.
-
-    Raises:
-        ValueError: If the cut is neither `"paper"`, `"calibrated"` nor a number, or the model has
-            no attribute `loss` to calibrate it by.
-    """
+    """Return the cut of a model: that of the paper, a number, or calibrated by its `loss`."""
     if isinstance(cut, str) and cut == "paper":
         return PAPER_CUT
     if isinstance(cut, str) and cut == "calibrated":

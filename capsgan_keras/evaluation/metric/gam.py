@@ -45,8 +45,7 @@ class GamResult(Record):
         auc: `"d_a"` and `"d_b"`, the area under the ROC curve of each discriminator between the
             test images and the other model's images.
         cut: `"paper"`, `"calibrated"` or `"given"`.
-        cuts: The cuts of both discriminators.
-        n_test: Number of test images.
+        cuts: Those of both discriminators.
     """
 
     accuracies: dict[str, float]
@@ -128,11 +127,12 @@ def generative_adversarial_metric(
     a_on_test = score_images(gan_a, "gan_a", x_test, batch_size)
     b_on_test = score_images(gan_b, "gan_b", x_test, batch_size)
 
-    correct_on_samples = a_on_b < cut_a, b_on_a < cut_b
     correct_on_test = a_on_test >= cut_a, b_on_test >= cut_b
-    on_samples = float(correct_on_samples[0].mean()), float(correct_on_samples[1].mean())
+    on_samples = float((a_on_b < cut_a).mean()), float((b_on_a < cut_b).mean())
     on_test = float(correct_on_test[0].mean()), float(correct_on_test[1].mean())
     rng = np.random.default_rng(seed)
+    # How many of n resampled images are classified correctly is binomial.
+    resampled = [rng.binomial(n_samples, share, _RESAMPLES) / n_samples for share in on_samples]
     return GamResult(
         accuracies={
             "d_a_on_g_b": on_samples[0],
@@ -142,7 +142,7 @@ def generative_adversarial_metric(
         },
         r_samples=ratio(*on_samples),
         r_test=ratio(*on_test),
-        r_samples_interval=_interval(*_resample_independent(rng, *correct_on_samples)),
+        r_samples_interval=_interval(*resampled),
         r_test_interval=_interval(*_resample_paired(rng, *correct_on_test)),
         winner=decide_winner(on_samples, on_test, tolerance),
         auc={
@@ -183,16 +183,6 @@ def decide_winner(
     if r_test is None or abs(r_test - 1) > tolerance or on_samples[0] == on_samples[1]:
         return "tie"
     return "b" if on_samples[0] < on_samples[1] else "a"
-
-
-def _resample_independent(
-    rng: np.random.Generator, correct_a: np.ndarray, correct_b: np.ndarray
-) -> tuple[np.ndarray, ...]:
-    # How many of n resampled images are classified correctly is binomial.
-    return tuple(
-        rng.binomial(len(correct), correct.mean(), _RESAMPLES) / len(correct)
-        for correct in (correct_a, correct_b)
-    )
 
 
 def _resample_paired(

@@ -44,7 +44,6 @@ class TournamentResult(Record):
 
     Attributes:
         rows: One for each discriminator.
-        n_test: Number of test images.
     """
 
     rows: tuple[TournamentRow, ...]

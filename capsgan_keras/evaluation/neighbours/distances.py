@@ -7,7 +7,6 @@ float32 holds without rounding; the blocks are summed as 32-bit integers. Other 
 compared in float64.
 """
 
-import functools
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +24,7 @@ BLOCK = 2048
 _EXACT_FEATURES = 1024  # 1,024 * 128^2 = 2^24, the last integer up to which float32 is exact
 _MAX_INT_FEATURES = (2**31 - 1) // 255**2  # beyond, a squared distance may not fit int32
 _MAX_THREADS = 16  # each holds about 40 MiB
+_THREADPOOLS = ThreadpoolController()  # once, since finding the libraries takes 10 ms
 
 
 class PixelVectors:
@@ -103,18 +103,13 @@ def distance_blocks(
     threads = max(1, min(joblib.cpu_count(), _MAX_THREADS, len(pairs)))
     waiting: deque[Future[np.ndarray]] = deque()
     # One thread a product: many small products side by side need no barriers between threads.
-    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
+    with _THREADPOOLS.limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
         for rows, columns in pairs:
             waiting.append(executor.submit(_squared_distances, a, rows, b, columns))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-@functools.cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def _squared_distances(a: PixelVectors, rows: slice, b: PixelVectors, columns: slice) -> np.ndarray:

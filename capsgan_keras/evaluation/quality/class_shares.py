@@ -10,11 +10,7 @@ from capsgan_keras.evaluation.record import Record
 
 
 def check_probabilities(probabilities: npt.ArrayLike) -> np.ndarray:
-    """Return class probabilities `(n, num_classes)` as float64.
-
-    Raises:
-        ValueError: If one is below 0, or a row does not add up to 1.
-    """
+    """Return probabilities `(n, num_classes)` as float64; refuse rows that do not add up to 1."""
     probabilities = np.asarray(probabilities, np.float64)
     if probabilities.ndim != 2 or 0 in probabilities.shape:
         raise ValueError(

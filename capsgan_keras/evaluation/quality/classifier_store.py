@@ -24,7 +24,7 @@ from capsgan_keras.runs.provenance import versions
 
 
 class PoorClassifierError(ValueError):
-    """A classifier with too low a test accuracy for `load_or_train_classifier`, its example too."""
+    """A classifier whose test accuracy is too low; see `load_or_train_classifier`."""
 
 
 def load_or_train_classifier(

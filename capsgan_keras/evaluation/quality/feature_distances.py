@@ -8,12 +8,7 @@ from sklearn.utils import gen_batches
 def check_features(
     name: str, features: npt.ArrayLike, like: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return features `(n, dimensions)` as float64.
-
-    Raises:
-        ValueError: If there are fewer than two rows or one is not finite, or `like` has another
-            number of dimensions.
-    """
+    """Return features `(n, dimensions)` as float64; refuse single rows and what is not finite."""
     features = np.asarray(features, np.float64)
     if features.ndim != 2 or len(features) < 2 or features.shape[1] == 0:
         raise ValueError(
