@@ -10,7 +10,6 @@ import os
 import pickle
 import pickletools
 import tarfile
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +35,11 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 def read_folder(folder: Path) -> SourcedArrays | None:
-    """Read the official batches of a folder; return None where it holds neither batch nor archive.
-
-    Raises:
-        DatasetError: If some of the batches are missing, or one is damaged.
-    """
+    """Read the batches or the archive of a folder; return None where it holds neither."""
     for batch_folder in BATCH_FOLDERS:
         source = folder / batch_folder
         present = [name for name in BATCHES if os.path.isfile(source / name)]
         if present:
-            _check_complete(source, present)
             return _join(source, {name: _read_batch_file(source / name) for name in present})
     for archive in ARCHIVES:
         source = folder / archive
@@ -55,11 +49,7 @@ def read_folder(folder: Path) -> SourcedArrays | None:
 
 
 def read_archive(path: Path) -> dict[str, Batch]:
-    """Read the batches of a tar archive by name, gzipped or not, without unpacking it to disk.
-
-    Raises:
-        DatasetError: If the archive or a batch in it is damaged, or a batch is missing.
-    """
+    """Read the batches of a tar archive by name, gzipped or not, without unpacking it to disk."""
     batches = {}
     with reading(path, "a tar archive"), open_plain_or_gzip(path) as stream:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
@@ -71,7 +61,6 @@ def read_archive(path: Path) -> dict[str, Batch]:
         # tarfile stops before the end of the file, gzip compares its checksum there.
         while stream.read(1 << 20):
             pass
-    _check_complete(path, batches)
     return batches
 
 
@@ -81,24 +70,17 @@ def _read_batch_file(path: Path) -> Batch:
     return read_batch(str(path), content)
 
 
-def _check_complete(source: Path, names: Collection[str]) -> None:
-    missing = [name for name in BATCHES if name not in names]
+def _join(source: Path, batches: dict[str, Batch]) -> SourcedArrays:
+    missing = [name for name in BATCHES if name not in batches]
     if missing:
         raise DatasetError(f"{source}: lacks CIFAR-10's batches {', '.join(missing)}")
-
-
-def _join(source: Path, batches: dict[str, Batch]) -> SourcedArrays:
     images, labels = zip(*(batches[name] for name in TRAIN_BATCHES), strict=True)
     arrays = (np.concatenate(images), np.concatenate(labels), *batches[TEST_BATCH])
     return [(str(source), array) for array in arrays]
 
 
 def read_batch(source: str, content: bytes) -> Batch:
-    """Read one batch from its pickle.
-
-    Args:
-        source: The file it came from, for the error.
-        content: The pickle.
+    """Read one batch from its pickle; `source` names it in errors.
 
     Raises:
         DatasetError: If the pickle is damaged, asks for anything that a batch does not need, or
@@ -120,15 +102,14 @@ def read_batch(source: str, content: bytes) -> Batch:
                 f"Received: { {key: type(value).__name__ for key, value in batch.items()} }"
             )
         pixels = data.to_numpy()
-    if pixels.ndim != 2 or pixels.shape[0] == 0 or pixels.shape[1] != 3072:
-        raise DatasetError(
-            f"{source}: 'data' must have the shape (n, 3072). Received: shape={pixels.shape}"
-        )
-    if not all(type(label) is int for label in labels):
-        raise DatasetError(f"{source}: 'labels' must be a list of integers")
-    images = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-    with reading(source, "a CIFAR-10 batch"):
+        if pixels.ndim != 2 or pixels.shape[0] == 0 or pixels.shape[1] != 3072:
+            raise DatasetError(
+                f"{source}: 'data' must have the shape (n, 3072). Received: shape={pixels.shape}"
+            )
+        if not all(type(label) is int for label in labels):
+            raise DatasetError(f"{source}: 'labels' must be a list of integers")
         labels = np.array(labels, np.int64)
+    images = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
     return images, checked_labels(f"{source}: labels", labels, len(images), NUM_CLASSES)
 
 

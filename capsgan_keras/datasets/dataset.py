@@ -88,15 +88,13 @@ class Dataset:
             )
         order = np.random.default_rng(0).permutation(len(self.x_train))
         held_out, kept = np.sort(order[:count]), np.sort(order[count:])
-        y_held_out, y_kept = None, None
-        if self.y_train is not None:
-            y_held_out, y_kept = self.y_train[held_out], self.y_train[kept]
+        x, y = self.x_train, self.y_train
         return replace(
             self,
-            x_train=self.x_train[kept],
-            y_train=y_kept,
-            x_test=self.x_train[held_out],
-            y_test=y_held_out,
+            x_train=x[kept],
+            y_train=None if y is None else y[kept],
+            x_test=x[held_out],
+            y_test=None if y is None else y[held_out],
         )
 
     @functools.cached_property
@@ -113,30 +111,14 @@ class Dataset:
         return digest.hexdigest()
 
 
-def build_dataset(
-    name: str,
-    train: tuple[np.ndarray, np.ndarray | None],
-    test: tuple[np.ndarray, np.ndarray | None] | None,
-    class_names: tuple[str, ...] | None,
-) -> Dataset:
-    """Return a `Dataset` of checked arrays; `test=None` stands for no test split."""
-    x_train, y_train = train
-    x_test, y_test = (x_train[:0], None) if test is None else test
-    return Dataset(name, x_train, y_train, x_test, y_test, class_names)
-
-
 def checked_images(
     source: str, images: np.ndarray, image_shape: tuple[int, int, int] | None = None
 ) -> np.ndarray:
-    """Return images as `(n, height, width, channels)`.
-
-    Args:
-        source: Where the array came from, for the error.
-        images: uint8 `(n, height, width)` or `(n, height, width, channels)`, 1, 3 or 4 channels.
-        image_shape: The only `(height, width, channels)` to accept; None accepts any.
+    """Return uint8 images `(n, height, width)` or with channels as `(n, height, width, channels)`.
 
     Raises:
-        DatasetError: If the dtype or shape is another, or there are no images.
+        DatasetError: If the dtype is another, there are no images, the channels are not 1, 3 or
+            4, or the shape is not `image_shape`, where one is given.
     """
     if images.dtype != np.uint8:
         hint = ""
@@ -167,16 +149,11 @@ def checked_images(
 def checked_labels(
     source: str, labels: np.ndarray, image_count: int, class_count: int | None = None
 ) -> np.ndarray:
-    """Return labels as int64 `(n,)`.
-
-    Args:
-        source: Where the array came from, for the error.
-        labels: Integers `(n,)`, or `(n, 1)` as in `keras.datasets.cifar10`, 0 or more.
-        image_count: The number of images that they belong to.
-        class_count: Labels must be below it; None accepts any.
+    """Return integer labels `(n,)`, or `(n, 1)` as `keras.datasets` has them, as int64 `(n,)`.
 
     Raises:
-        DatasetError: If they are not integers, not one per image, or out of range.
+        DatasetError: If they are not integers, not one per image, negative, or not below
+            `class_count`, where it is given.
     """
     if labels.dtype.kind not in "iu":
         raise DatasetError(f"{source}: labels must be integers. Received: dtype={labels.dtype}")

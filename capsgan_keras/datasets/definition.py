@@ -27,6 +27,7 @@ class DatasetDefinition:
     The file and `read_folder` are tried in the folder `data_dir`, in its sub-folder `NAME` and in
     `subfolders`. All functions return the four arrays, each after the file that it came from:
     uint8 images `(n, height, width)` or `(n, height, width, channels)`, integer labels `(n,)`.
+    `register_dataset` shows an example.
 
     Attributes:
         name: Letters, digits, `_` and `-`: what `load_dataset` and `--dataset` take.
@@ -47,20 +48,6 @@ class DatasetDefinition:
 
     Raises:
         ValueError: If `name` has other characters.
-
-    Example:
-
-    ```python
-    from capsgan_keras.datasets import DatasetDefinition
-    definition = DatasetDefinition(
-        name="coins",
-        title="Coins",
-        image_shape=(32, 32, 1),
-        class_names=("heads", "tails"),
-        terms="Photographs of my own. Licence: CC0.",
-    )
-    print(definition.accepted_files)
-    ```
     """
 
     name: str

@@ -13,11 +13,9 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 @contextlib.contextmanager
 def reading(source: str | os.PathLike, expected: str) -> Iterator[None]:
-    """Turn whatever a decoder raises on a bad file into a `DatasetError` that names it.
+    """Turn whatever a decoder raises on a bad file into a `DatasetError`.
 
-    Args:
-        source: The file, or the part of a file, that is read.
-        expected: What it should be, such as "an idx file".
+    The message names the `source`, and what was `expected`, such as "an idx file".
     """
     try:
         yield

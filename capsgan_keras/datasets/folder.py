@@ -16,17 +16,12 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 def read_folder(
     folder: Path, image_size: tuple[int, int] | None, channels: int | None
 ) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...] | None]:
-    """Read the images of a folder.
+    """Read the images of a folder, sorted by class and file name; see `load_dataset`.
 
-    Args:
-        folder: Holds image files, or one sub-folder of image files for each class. Names that
-            begin with a dot and files without one of `EXTENSIONS` are passed over.
-        image_size: `(height, width)` to resize every image to; None requires one size.
-        channels: 1, 3 or 4; None gives 1 channel if all images are grey, else 3.
+    Names that begin with a dot and files without one of `EXTENSIONS` are passed over.
 
     Returns:
-        uint8 images `(n, height, width, channels)` sorted by class and file name; int64 labels
-        `(n,)` and the names of the classes, or None and None where there are no sub-folders.
+        Images, labels and the names of the classes. The last two are None without sub-folders.
 
     Raises:
         DatasetError: If there are no images, images both beside and in sub-folders, folders
@@ -40,11 +35,11 @@ def read_folder(
             f"{class_folders[0].name}/"
         )
     if not class_folders:
-        return _read_images(folder, loose, image_size, channels), None, None
+        return _read_images(_at_least_one(folder, loose), image_size, channels), None, None
     files_by_class = [_list_class(class_folder) for class_folder in class_folders]
     files = [path for class_files in files_by_class for path in class_files]
     labels = np.repeat(np.arange(len(class_folders)), [len(paths) for paths in files_by_class])
-    images = _read_images(folder, files, image_size, channels)
+    images = _read_images(files, image_size, channels)
     return images, labels.astype(np.int64), tuple(path.name for path in class_folders)
 
 
@@ -64,16 +59,18 @@ def _list_class(folder: Path) -> list[Path]:
             f"{folder}: is taken for a class because it is a sub-folder, and a class may hold "
             f"images only, no folders. Received: {folders[0].name}/"
         )
+    return _at_least_one(folder, images)
+
+
+def _at_least_one(folder: Path, images: list[Path]) -> list[Path]:
     if not images:
         raise DatasetError(f"{folder}: holds no image files ({', '.join(EXTENSIONS)})")
     return images
 
 
 def _read_images(
-    folder: Path, files: list[Path], image_size: tuple[int, int] | None, channels: int | None
+    files: list[Path], image_size: tuple[int, int] | None, channels: int | None
 ) -> np.ndarray:
-    if not files:
-        raise DatasetError(f"{folder}: holds no image files ({', '.join(EXTENSIONS)})")
     first = read_image(files[0], image_size, channels or 3)
     images = np.empty((len(files), *first.shape), np.uint8)
     for index, path in enumerate(files):
@@ -85,23 +82,16 @@ def _read_images(
                 f"{image.shape[:2]} and {first.shape[:2]} (height, width)"
             )
         images[index] = image
-    if channels is None and _are_grey(images):
+    # One image after the other: the first coloured one ends it.
+    if channels is None and all((image == image[..., :1]).all() for image in images):
         return images[..., :1].copy()
     return images
 
 
-def _are_grey(images: np.ndarray) -> bool:
-    # One image after the other: the first coloured one ends it.
-    return all((image == image[..., :1]).all() for image in images)
-
-
 def read_image(path: Path, image_size: tuple[int, int] | None, channels: int) -> np.ndarray:
-    """Read one image; of several frames or pages the first.
+    """Read one image as uint8 `(height, width, channels)`; of several frames or pages the first.
 
     The orientation that a camera noted in the file is applied.
-
-    Returns:
-        uint8 `(height, width, channels)`.
 
     Raises:
         DatasetError: If the file is damaged, of a format not in `FORMATS`, or has more than 8

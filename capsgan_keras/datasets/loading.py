@@ -5,13 +5,7 @@ from pathlib import Path
 
 from capsgan_keras.checks import is_whole
 from capsgan_keras.datasets import folder, npz
-from capsgan_keras.datasets.dataset import (
-    Dataset,
-    DatasetError,
-    build_dataset,
-    checked_images,
-    checked_labels,
-)
+from capsgan_keras.datasets.dataset import Dataset, DatasetError, checked_images, checked_labels
 from capsgan_keras.datasets.definition import NPZ_NAMES, DatasetDefinition, SourcedArrays
 from capsgan_keras.datasets.files import reading
 from capsgan_keras.datasets.pixels import MODES, convert_images
@@ -99,12 +93,10 @@ def _load_path(
     path = Path(expanded)
     if path.is_dir():
         images, labels, class_names = folder.read_folder(path, image_size, channels)
-        return build_dataset(path.resolve().name, (images, labels), None, class_names)
-    (x_train, y_train), test = npz.read_splits(path)
-    if test is not None:
-        test = convert_images(test[0], image_size, channels), test[1]
-    train = convert_images(x_train, image_size, channels), y_train
-    return build_dataset(path.stem, train, test, None)
+        return Dataset(path.resolve().name, images, labels, images[:0], None, class_names)
+    (x_train, y_train), (x_test, y_test) = npz.read_splits(path)
+    x_train, x_test = (convert_images(x, image_size, channels) for x in (x_train, x_test))
+    return Dataset(path.stem, x_train, y_train, x_test, y_test)
 
 
 def _load_named(
@@ -127,17 +119,13 @@ def _load_named(
         return convert_images(images, size, channels), labels
 
     train, test = checked_split(arrays[:2]), checked_split(arrays[2:])
-    return build_dataset(definition.name, train, test, definition.class_names)
+    return Dataset(definition.name, *train, *test, definition.class_names)
 
 
 def _search_data_dir(
     definition: DatasetDefinition, data_dir: str | os.PathLike | None
 ) -> SourcedArrays | None:
-    """Search `data_dir`, else the folder of the environment variable.
-
-    Returns:
-        The unchecked arrays; None where the variable's folder lacks them, or no folder is named.
-    """
+    """Search `data_dir`, else the variable's folder; return None where only the latter lacks it."""
     searched = os.environ.get(DATA_DIR_VARIABLE) if data_dir is None else data_dir
     if not searched:
         if data_dir is not None:

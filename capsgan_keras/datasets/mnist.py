@@ -23,11 +23,7 @@ PARTS = (("train-images", 3), ("train-labels", 1), ("t10k-images", 3), ("t10k-la
 
 
 def read_folder(folder: Path) -> SourcedArrays | None:
-    """Read the four idx files of a folder; return None where it holds none of them.
-
-    Raises:
-        DatasetError: If some of the four are missing, or one is damaged.
-    """
+    """Read the four idx files of a folder; return None where it holds none of them."""
     paths = [_find_idx(folder, stem, ndim) for stem, ndim in PARTS]
     if not any(paths):
         return None
@@ -49,11 +45,7 @@ def _find_idx(folder: Path, stem: str, ndim: int) -> Path | None:
 
 
 def read_idx(path: Path, ndim: int) -> np.ndarray:
-    """Read an idx file of unsigned bytes with `ndim` dimensions, gzipped or not.
-
-    Raises:
-        DatasetError: If its magic number or its length is wrong, or gzip finds it damaged.
-    """
+    """Read an idx file of unsigned bytes with `ndim` dimensions, gzipped or not."""
     with reading(path, "an idx file"), open_plain_or_gzip(path) as stream:
         content = stream.read()
     header_size = 4 * (1 + ndim)

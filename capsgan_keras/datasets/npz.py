@@ -17,11 +17,7 @@ Split = tuple[np.ndarray, np.ndarray | None]
 
 
 def read_arrays(path: str | os.PathLike, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Read those of the named arrays that an archive holds, without unpickling anything.
-
-    Raises:
-        DatasetError: If the file is not an `.npz` archive or is damaged, or holds none of them.
-    """
+    """Read those of the named arrays that an archive holds, at least one, without unpickling."""
     with reading(path, "an .npz archive of arrays"), open(path, "rb") as stream:
         # np.load would take another file for a pickle, and advise to allow that.
         if not zipfile.is_zipfile(stream):
@@ -39,22 +35,8 @@ def read_arrays(path: str | os.PathLike, names: tuple[str, ...]) -> dict[str, np
     return arrays
 
 
-def read_splits(
-    path: str | os.PathLike,
-) -> tuple[Split, Split | None]:
-    """Read a data set from an archive of the user's own.
-
-    Args:
-        path: An `.npz` file with the images `x_train`, `images` or `x` (uint8, `(n, h, w)` or
-            `(n, h, w, 1, 3 or 4)`); optional are their labels `y_train`, `labels` or `y`
-            (integers, `(n,)`), and `x_test` with or without `y_test`.
-
-    Returns:
-        `(images, labels or None)` for training, and the same for testing, or None.
-
-    Raises:
-        DatasetError: If the archive is damaged or holds something else.
-    """
+def read_splits(path: str | os.PathLike) -> tuple[Split, Split]:
+    """Read the splits of an archive of the user's own; without test images the second is empty."""
     arrays = read_arrays(path, (*TRAIN_IMAGES, *TRAIN_LABELS, TEST_IMAGES, TEST_LABELS))
     image_names = [name for name in TRAIN_IMAGES if name in arrays]
     label_names = [name for name in TRAIN_LABELS if name in arrays]
@@ -67,7 +49,7 @@ def read_splits(
     if TEST_IMAGES not in arrays:
         if TEST_LABELS in arrays:
             raise DatasetError(f"{path}: holds {TEST_LABELS!r} without {TEST_IMAGES!r}")
-        return train, None
+        return train, (train[0][:0], None)
     test = _checked_split(path, arrays, TEST_IMAGES, TEST_LABELS)
     if train[0].shape[1:] != test[0].shape[1:]:
         raise DatasetError(

@@ -79,15 +79,10 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 def image_to_array(
     image: "Image.Image", image_size: tuple[int, int] | None, channels: int
 ) -> np.ndarray:
-    """Return one Pillow image as an array.
+    """Return a Pillow image of 8 bits per channel as a uint8 array `(height, width, channels)`.
 
-    Args:
-        image: A Pillow image of 8 bits per channel.
-        image_size: `(height, width)` to resize it to (bicubic); None keeps its size.
-        channels: 1 (luma after ITU-R 601), 3 (RGB, without transparency) or 4 (RGBA).
-
-    Returns:
-        uint8 array `(height, width, channels)`.
+    It is resized (bicubic) to `image_size`, `(height, width)`, unless that is None. The channels
+    are 1 (luma after ITU-R 601), 3 (RGB, without transparency) or 4 (RGBA).
     """
     # Only images of another size or from a folder need Pillow.
     from PIL.Image import Resampling
@@ -101,15 +96,9 @@ def image_to_array(
 def convert_images(
     images: np.ndarray, image_size: tuple[int, int] | None, channels: int | None
 ) -> np.ndarray:
-    """Convert an array of images as `image_to_array` does; None keeps the size or channels.
+    """Convert uint8 images `(n, height, width, channels)` as `image_to_array` does.
 
-    Args:
-        images: uint8 `(n, height, width, 1, 3 or 4)`.
-        image_size: `(height, width)` or None.
-        channels: 1, 3, 4 or None.
-
-    Returns:
-        uint8 `(n, height, width, channels)`; `images` itself where nothing changes.
+    None keeps the size or the channels. Where nothing changes, `images` itself is returned.
     """
     # Only images of another size or number of channels need Pillow.
     from PIL import Image

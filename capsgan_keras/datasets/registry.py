@@ -61,10 +61,7 @@ def register_dataset(definition: DatasetDefinition) -> DatasetDefinition:
 
 
 def find_dataset(source: str) -> DatasetDefinition | None:
-    """Return the definition that a text stands for, None where it stands for none.
-
-    Args:
-        source: A registered name, or `"module:name"`: the module is imported first.
+    """Return the definition of a registered name, or None; `"module:name"` imports the module.
 
     Raises:
         DatasetError: If the module registers no data set of that name.

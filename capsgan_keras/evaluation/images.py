@@ -7,16 +7,11 @@ import numpy.typing as npt
 
 
 def check_images(name: str, images: npt.ArrayLike, like: np.ndarray | None = None) -> np.ndarray:
-    """Return images as an array of the same dtype.
-
-    Args:
-        name: The argument's name, for the error message.
-        images: `(n, height, width, channels)`, uint8 in 0 to 255 or float in [0, 1].
-        like: Images of the shape expected.
+    """Return images `(n, height, width, channels)`, uint8 or float in [0, 1], as an array.
 
     Raises:
-        ValueError: If there is no image, the shape is another one, a value is outside its range
-            or the dtype is neither uint8 nor float.
+        ValueError: If there is no image, a value is outside its range, the dtype is neither
+            uint8 nor float, or the images' shape is not that of `like`, where it is given.
     """
     images = np.asarray(images)
     if images.ndim != 4 or 0 in images.shape:
@@ -56,11 +51,7 @@ def check_uint8_images(
 
 
 def check_labels(name: str, labels: npt.ArrayLike, n_images: int) -> np.ndarray:
-    """Return class labels as an int64 array `(n_images,)`.
-
-    Raises:
-        ValueError: If the shape or the dtype is another one, or a label is negative.
-    """
+    """Return class labels as an int64 array `(n_images,)`; refuse others than integers from 0."""
     labels = np.asarray(labels)
     if labels.shape != (n_images,):
         raise ValueError(

@@ -43,14 +43,10 @@ def _copy_of(gan: GAN, config: dict[str, Any]) -> GAN:
 
 
 def save_half_precision(gan: GAN, path: str | os.PathLike) -> None:
-    """Save a GAN with its kernels in float16.
+    """Save a GAN without optimizers, its kernels in float16, as the `.keras` file `path`.
 
     Vectors (biases, scales, moving statistics) stay as they are: they take little space, and small
     variances would leave float16's range.
-
-    Args:
-        gan: The GAN. Its optimizers are left out.
-        path: The `.keras` file to write.
 
     Raises:
         ValueError: Where a weight is too large for float16.
@@ -69,7 +65,6 @@ def save_half_precision(gan: GAN, path: str | os.PathLike) -> None:
 
 
 def _copy(source: h5py.Group, target: h5py.Group) -> None:
-    """Copy an HDF5 group with all that is in it, kernels in float16."""
     target.attrs.update(source.attrs)
     for name, item in source.items():
         if isinstance(item, h5py.Group):

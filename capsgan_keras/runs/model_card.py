@@ -1,7 +1,6 @@
-"""Model cards: the README of a run, written from the run's own records."""
+"""Model cards: the README that a program writes from a run's own records."""
 
 import os
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from capsgan_keras.datasets.registry import find_dataset
@@ -13,7 +12,12 @@ _KINDS = {
     "convolutional": "The convolutional GAN that CapsuleGAN (arXiv 1802.06167) is compared with: "
     "a convolutional discriminator after DCGAN, trained with cross-entropy",
 }
-_USE = "Trained by capsgan_keras for research and teaching; no claim is made for any other use."
+_MEASURES = """`r_samples` is the convolutional discriminator's accuracy on
+CapsuleGAN's images over the capsule discriminator's on the convolutional GAN's, `r_test` the same
+ratio on test images: `r_samples` below 1 with `r_test` about 1 is a win for CapsuleGAN (section 5.2
+of the paper). In brackets bootstrap 95 % intervals; after ± the standard deviation over draws of
+the n labelled images. The other figures are measured by a classifier of real images and in its
+features, which are not an Inception network's."""
 
 
 def model_card(path: str | os.PathLike, config: dict[str, Any], metrics: dict[str, Any]) -> str:
@@ -24,53 +28,23 @@ def model_card(path: str | os.PathLike, config: dict[str, Any], metrics: dict[st
         config: The run's `config.json` as a dictionary.
         metrics: The run's `metrics.json` as a dictionary.
     """
-    settings, dataset = config["settings"], config["dataset"]
-    last = f"samples/epoch-{metrics['epochs']:04d}.png"
-    return f"""# {_title(settings, dataset)}
+    latent_dim = config["settings"]["latent_dim"]
+    pictures = f"""![100 images after the last epoch](samples/epoch-{metrics["epochs"]:04d}.png)
 
-{_KINDS[settings["model"]]}.
+![training curves](curves.png)"""
+    return f"""{_introduction(config, "", pictures)}
 
-{_USE}
-
-![100 images after the last epoch]({last})
-
-![training curves](curves.png)
-
-## Data
-
-{_data(dataset)}
-
-{_terms(dataset["source"])}
-
-## Results
+{_terms(config["dataset"])}
 
 {_training(config, metrics)}
 
-## Settings
-
 {_settings(config)}
 
-## Use
+{_use(config, "load_run", f'load_run("{path}").gan')}
 
-```python
-from capsgan_keras import load_run
-
-gan = load_run("{path}").gan
-images = gan.generate(64, seed=0)  # uint8 (64, {_sides(dataset["image_shape"], ", ")})
-scores = gan.discriminate(images)  # (64,) probabilities of being real
-```
-
-`generator.keras` alone maps latents (n, {settings["latent_dim"]}) to images in [-1, 1], and loads
+`generator.keras` alone maps latents (n, {latent_dim}) to images in [-1, 1], and loads
 with `keras.saving.load_model` without this package.
 """
-
-
-_MEASURES = """`r_samples` is the convolutional discriminator's accuracy on
-CapsuleGAN's images over the capsule discriminator's on the convolutional GAN's, `r_test` the same
-ratio on test images: `r_samples` below 1 with `r_test` about 1 is a win for CapsuleGAN (section 5.2
-of the paper). In brackets bootstrap 95 % intervals; after ± the standard deviation over draws of
-the n labelled images. The other figures are measured by a classifier of real images and in its
-features, which are not an Inception network's."""
 
 
 def pretrained_card(config: dict[str, Any], metrics: dict[str, Any]) -> str:
@@ -81,35 +55,28 @@ def pretrained_card(config: dict[str, Any], metrics: dict[str, Any]) -> str:
         metrics: The `metrics.json` of `python -m experiments.publish` as a dictionary: the run's,
             and in `pretrained` what was measured of the stored networks.
     """
-    settings, dataset = config["settings"], config["dataset"]
-    stored = metrics["pretrained"]
-    evaluation = stored["evaluation"]
-    measured = _table(("measured of the run", "value"), evaluation) if evaluation else "None."
-    if evaluation:
-        measured += (
-            f"\n\nOf the networks as they were trained, computing in {settings['precision']}, "
-            f"not of those stored here.\n\n{_MEASURES}"
-        )
-    return f"""# {_title(settings, dataset)}: trained networks
+    settings, stored = config["settings"], metrics["pretrained"]
+    precision = settings["precision"]
+    picture = (
+        f"![100 images of the stored generator, latents of seed {settings['seed']}, not chosen]"
+        "(samples.png)"
+    )
+    measured = "None."
+    if stored["evaluation"]:
+        measured = f"""{_table(("measured of the run", "value"), stored["evaluation"])}
 
-{_KINDS[settings["model"]]}.
+Of the networks as they were trained, computing in {precision}, not of those stored here.
 
-{_USE}
-
-![100 images of the stored generator, latents of seed {settings["seed"]}, not chosen](samples.png)
-
-## Data
-
-{_data(dataset)}
+{_MEASURES}"""
+    load = f'load_pretrained("{settings["model"]}", "{config["dataset"]["source"]}")'
+    return f"""{_introduction(config, ": trained networks", picture)}
 
 ## Terms of use
 
 The files of this folder come under the package's licence, Apache 2.0. They were made from images
 that have terms of their own, which may reach what is generated:
 
-{_terms(dataset["source"])}
-
-## Results
+{_terms(config["dataset"])}
 
 {_training(config, metrics)}
 
@@ -119,50 +86,50 @@ that have terms of their own, which may reach what is generated:
 
 ## What is stored
 
-{_stored(stored, settings["precision"])}
-
-## Settings
+{_stored(stored, precision)}
 
 {_settings(config)}
 
-## Use
-
-```python
-from capsgan_keras import load_pretrained
-
-gan = load_pretrained("{settings["model"]}", "{dataset["source"]}")
-images = gan.generate(64, seed=0)  # uint8 (64, {_sides(dataset["image_shape"], ", ")})
-scores = gan.discriminate(images)  # (64,) probabilities of being real
-```
+{_use(config, "load_pretrained", load)}
 """
 
 
-def _terms(source: str) -> str:
-    definition = find_dataset(source)
+def _introduction(config, title_end, pictures):
+    dataset = config["dataset"]
+    model, seed = config["settings"]["model"], config["settings"]["seed"]
+    return f"""# The {model} GAN on {dataset["name"]}, seed {seed}{title_end}
+
+{_KINDS[model]}.
+
+Trained by capsgan_keras for research and teaching; no claim is made for any other use.
+
+{pictures}
+
+## Data
+
+{dataset["name"]}: {dataset["images"]:,} training images of {_sides(dataset, " x ")}.
+SHA-256 of the data set's arrays: `{dataset["checksum"]}`."""
+
+
+def _terms(dataset):
+    definition = find_dataset(dataset["source"])
     return definition.terms if definition else _OWN_TERMS
 
 
-def _title(settings: dict[str, Any], dataset: dict[str, Any]) -> str:
-    return f"The {settings['model']} GAN on {dataset['name']}, seed {settings['seed']}"
+def _training(config, metrics):
+    final = {name: f"{value:.4f}" for name, value in metrics["final"].items()}
+    counts = ", ".join(f"{name} {count:,}" for name, count in metrics["parameters"].items())
+    devices = config.get("devices", 1)  # runs of older versions do not say it
+    together = f" on {devices} devices together" if devices > 1 else ""
+    return f"""## Results
 
-
-def _data(dataset: dict[str, Any]) -> str:
-    return (
-        f"{dataset['name']}: {dataset['images']:,} training images of "
-        f"{_sides(dataset['image_shape'])}.\n"
-        f"SHA-256 of the data set's arrays: `{dataset['checksum']}`."
-    )
-
-
-def _training(config: dict[str, Any], metrics: dict[str, Any]) -> str:
-    counts = _counts(metrics["parameters"])
-    return f"""{_table(("log after the last epoch", "value"), _rounded(metrics["final"]))}
+{_table(("log after the last epoch", "value"), final)}
 
 {metrics["epochs"]} epochs in {metrics["seconds"]:.0f} s: {metrics["images_per_second"]:.0f} real
-images/s{_on_devices(config)}. Parameters: {counts}. `history.csv` has every epoch."""
+images/s{together}. Parameters: {counts}. `history.csv` has every epoch."""
 
 
-def _stored(stored: dict[str, Any], precision: str) -> str:
+def _stored(stored, precision):
     rows = {
         "largest difference": stored["largest_difference"],
         "share that differs": f"{stored['share_that_differs']:.4%}",
@@ -179,38 +146,39 @@ scores, compared with those of the same networks in float32 with the weights as 
 {_table(("pixels, in grey levels of 255", "value"), rows)}"""
 
 
-def _settings(config: dict[str, Any]) -> str:
-    return f"""A dash stands for the package's default.
+def _settings(config):
+    return f"""## Settings
+
+A dash stands for the package's default.
 
 {_table(("setting", "value"), config["settings"] | config["learning_rates"])}
 
 {_table(("made with", "version"), config["versions"] | {"commit": config["commit"]})}"""
 
 
-def _table(header: tuple[str, str], rows: Mapping[str, Any]) -> str:
+def _use(config, function, load):
+    return f"""## Use
+
+```python
+from capsgan_keras import {function}
+
+gan = {load}
+images = gan.generate(64, seed=0)  # uint8 (64, {_sides(config["dataset"], ", ")})
+scores = gan.discriminate(images)  # (64,) probabilities of being real
+```"""
+
+
+def _table(header, rows):
     lines = [f"| {header[0]} | {header[1]} |", "|---|---|"]
     lines += [f"| {name} | {_cell(value)} |" for name, value in rows.items()]
     return "\n".join(lines)
 
 
-def _cell(value: Any) -> str:
+def _cell(value):
     if value is None:
         return "-"
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _rounded(logs: Mapping[str, float]) -> dict[str, str]:
-    return {name: f"{value:.4f}" for name, value in logs.items()}
-
-
-def _on_devices(config: dict[str, Any]) -> str:
-    devices = config.get("devices", 1)  # runs of older versions do not say it
-    return f" on {devices} devices together" if devices > 1 else ""
-
-
-def _counts(parameters: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in parameters.items())
-
-
-def _sides(shape: Iterable[int], separator: str = " x ") -> str:
-    return separator.join(map(str, shape))
+def _sides(dataset, separator):
+    return separator.join(map(str, dataset["image_shape"]))

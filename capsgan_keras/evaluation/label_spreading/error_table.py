@@ -3,12 +3,10 @@
 Generated images are the unlabelled ones, a few real images the labelled ones, raw pixels in
 [0, 1] the features. The error is taken on the whole test set (Jaiswal et al., arXiv 1802.06167,
 tables 1 and 2). scikit-learn's `LabelSpreading` is the engine.
-
-A table without controls says little, so `semi_supervised_controls` gives three for the same
-draws: the nearest labelled image, label spreading without unlabelled images, and with real ones.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,7 +82,8 @@ def semi_supervised_error(
     pool = rng.random((40, 4, 4, 1)), np.arange(40) % 2
     test = rng.random((10, 4, 4, 1)), np.arange(10) % 2
     result = semi_supervised_error(rng.random((30, 4, 4, 1)), pool, test, n_labelled=(8, 20))
-    print(result.mean)  # one error for each number of labelled images
+    print(result.errors.shape, result.mean)  # (2, 5), and one mean for each number of labels
+    print(result.cells[0])
     ```
     """
     settings = combine(settings, options)
@@ -106,9 +105,9 @@ def semi_supervised_error(
             "converged": spread.converged,
         }
 
-    cells = _fill_table(classify, drawn, y_test, settings, finished, on_cell)
-    return SemiSupervisedResult(
-        "label spreading", training_sets.source, settings, len(y_test), cells, drawn
+    source = training_sets.source
+    return _fill_table(
+        "label spreading", source, settings, classify, drawn, y_test, finished, on_cell
     )
 
 
@@ -157,9 +156,8 @@ def nearest_neighbour_error(
         closest = nearest(test_pixels, pool_pixels[labelled], 1).indices[:, 0]
         return y_pool[labelled[closest]], {"n_unlabelled": 0}
 
-    cells = _fill_table(classify, drawn, y_test, settings, finished, on_cell)
-    return SemiSupervisedResult(
-        "nearest labelled image", "none", settings, len(y_test), cells, drawn
+    return _fill_table(
+        "nearest labelled image", "none", settings, classify, drawn, y_test, finished, on_cell
     )
 
 
@@ -173,7 +171,7 @@ def semi_supervised_controls(
     on_cell: Callable[[str, SemiSupervisedCell], object] | None = None,
     **options: Any,
 ) -> dict[str, SemiSupervisedResult]:
-    """Compute the controls that stand in the table beside the generators.
+    """Compute the controls that stand in the table beside the generators, for the same draws.
 
     They are controls, not bounds: generated images can do worse than no unlabelled image at all,
     and real unlabelled images can do worse than none (as they may on CIFAR-10).
@@ -207,34 +205,29 @@ def semi_supervised_controls(
     """
     settings = combine(settings, options)
 
-    def hooks(name: str) -> dict[str, Any]:
-        report = None if on_cell is None else lambda cell: on_cell(name, cell)
-        return {"finished": (finished or {}).get(name, ()), "on_cell": report}
-
-    return {
-        "nearest_labelled": nearest_neighbour_error(
-            pool, test, settings, **hooks("nearest_labelled")
-        ),
-        "labels_only": semi_supervised_error(None, pool, test, settings, **hooks("labels_only")),
-        "real_unlabelled": semi_supervised_error(
-            "pool",
-            pool,
-            test,
-            settings,
-            n_unlabelled=n_unlabelled,
-            **hooks("real_unlabelled"),
-        ),
+    controls: dict[str, Callable[..., SemiSupervisedResult]] = {
+        "nearest_labelled": nearest_neighbour_error,
+        "labels_only": partial(semi_supervised_error, None),
+        "real_unlabelled": partial(semi_supervised_error, "pool", n_unlabelled=n_unlabelled),
     }
+    results = {}
+    for name, measure in controls.items():
+        report = None if on_cell is None else partial(on_cell, name)
+        done = (finished or {}).get(name, ())
+        results[name] = measure(pool, test, settings, finished=done, on_cell=report)
+    return results
 
 
 def _fill_table(
+    method: str,
+    unlabelled: str,
+    settings: SemiSupervisedSettings,
     classify: Callable[[np.ndarray, int], tuple[np.ndarray, dict[str, Any]]],
     drawn: tuple[tuple[np.ndarray, ...], ...],
     y_test: np.ndarray,
-    settings: SemiSupervisedSettings,
     finished: Iterable[SemiSupervisedCell],
     on_cell: OnCell | None,
-) -> tuple[SemiSupervisedCell, ...]:
+) -> SemiSupervisedResult:
     done = {(cell.n_labelled, cell.draw): cell for cell in finished}
     cells = []
     for n, row in zip(settings.n_labelled, drawn, strict=True):
@@ -246,4 +239,4 @@ def _fill_table(
                 if on_cell is not None:
                     on_cell(cell)
             cells.append(cell)
-    return tuple(cells)
+    return SemiSupervisedResult(method, unlabelled, settings, len(y_test), tuple(cells), drawn)

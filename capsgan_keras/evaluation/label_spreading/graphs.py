@@ -3,10 +3,7 @@
 A cell of the table (one labelled set) needs the nearest neighbours of every training image, the
 labelled ones first and the unlabelled ones after them, and of every test image among the training
 images. Only the labelled images change from cell to cell. Both classes here compute the rest
-once, and complete it exactly for a cell:
-
-- `ExtendedGraph`: unlabelled images of their own (generated ones, say);
-- `PoolGraph`: unlabelled images taken from the labelled images' own pool.
+once, and complete it exactly for a cell.
 """
 
 import numpy as np
@@ -27,14 +24,7 @@ image, itself included, `(n_training, k)`, and of each test image, `(n_test, k)`
 
 
 class ExtendedGraph:
-    """Neighbours among fixed unlabelled images, extended by the labelled images of a cell.
-
-    Args:
-        unlabelled: The unlabelled images, possibly none.
-        pool: The images that may be labelled.
-        test: The test images.
-        k: Number of neighbours.
-    """
+    """Neighbours among fixed (generated, say) unlabelled images and a cell's labelled images."""
 
     def __init__(
         self, unlabelled: PixelVectors, pool: PixelVectors, test: PixelVectors, k: int
@@ -47,12 +37,7 @@ class ExtendedGraph:
         self._from_test = nearest(test, unlabelled, k)
 
     def neighbours(self, labelled: np.ndarray) -> Neighbours:
-        """Return the neighbours in a cell's training set.
-
-        Args:
-            labelled: Indices into the pool, `(n_labelled,)`. The training set is these images and
-                then all unlabelled ones.
-        """
+        """Return the neighbours among these images of the pool and then all unlabelled ones."""
         images = self.pool[labelled]
         n = len(images)
         from_labelled = nearest_within(images, self.k)
@@ -69,11 +54,6 @@ class PoolGraph:
 
     Longer lists than needed are computed once. In a cell the images that it leaves out are
     dropped from them; where that leaves too few, the list is computed anew.
-
-    Args:
-        pool: The images that may be labelled, or serve as unlabelled ones.
-        test: The test images.
-        k: Number of neighbours.
     """
 
     def __init__(self, pool: PixelVectors, test: PixelVectors, k: int) -> None:
@@ -85,12 +65,7 @@ class PoolGraph:
         self._from_test = nearest(test, pool, length)
 
     def neighbours(self, labelled: np.ndarray, unlabelled: np.ndarray) -> Neighbours:
-        """Return the neighbours in a cell's training set.
-
-        Args:
-            labelled: Indices into the pool, `(n_labelled,)`.
-            unlabelled: Indices into the pool, `(n_unlabelled,)`, none of them labelled.
-        """
+        """Return the neighbours among these images of the pool, the labelled ones first."""
         members = np.concatenate([labelled, unlabelled])
         training = self._reduce(self._within, self.pool, members, members)
         test = self._reduce(self._from_test, self.test, np.arange(len(self.test)), members)

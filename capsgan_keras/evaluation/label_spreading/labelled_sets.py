@@ -46,8 +46,7 @@ def draw_labelled(
         rank_in_class = np.concatenate([np.arange(count) for count in counts])
         # Every class's first image, then every class's second, and so on, classes in random
         # order within each round.
-        position = np.empty(len(y_pool), np.int64)
-        position[order] = np.arange(len(order))
+        position = np.argsort(order)  # of each image in the random order
         order = by_class[np.lexsort((position[by_class], rank_in_class))]
     return order[:n]
 
@@ -55,43 +54,30 @@ def draw_labelled(
 def draw_all(
     y_pool: np.ndarray, settings: SemiSupervisedSettings
 ) -> tuple[tuple[np.ndarray, ...], ...]:
-    """Draw the labelled images of every cell of a table.
-
-    Returns:
-        For each number of labelled images and each draw, indices into the pool.
-
-    Raises:
-        ValueError: If a number is larger than the pool, or a draw has one class only.
-    """
+    """Return the labelled images' indices for each number and each draw, of two classes or more."""
     if max(settings.n_labelled) > len(y_pool):
         raise ValueError(
             f"`n_labelled` must not exceed the pool of {len(y_pool)} labelled images. "
             f"Received: n_labelled={settings.n_labelled}"
         )
-    drawn = tuple(
-        tuple(
-            draw_labelled(y_pool, n, draw, settings.seed, settings.stratified)
-            for draw in range(settings.draws)
-        )
-        for n in settings.n_labelled
-    )
-    for labelled in (labelled for row in drawn for labelled in row):
+
+    def draw_checked(n: int, draw: int) -> np.ndarray:
+        labelled = draw_labelled(y_pool, n, draw, settings.seed, settings.stratified)
         if len(np.unique(y_pool[labelled])) < 2:
             raise ValueError(
                 f"`n_labelled` must be large enough for labels of two classes. "
                 f"Received: {len(labelled)} labelled images, all of class {y_pool[labelled[0]]}"
             )
-    return drawn
+        return labelled
+
+    draws = range(settings.draws)
+    return tuple(tuple(draw_checked(n, draw) for draw in draws) for n in settings.n_labelled)
 
 
 def check_pool_and_test(
     pool: LabelledImages, test: LabelledImages
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the arrays `x_pool, y_pool, x_test, y_test` of an evaluation.
-
-    Raises:
-        ValueError: If images or labels do not fit each other, or the pool has one class only.
-    """
+    """Return the checked arrays `x_pool, y_pool, x_test, y_test`; the pool needs two classes."""
     x_pool = check_images("x_pool", pool[0])
     y_pool = check_labels("y_pool", pool[1], len(x_pool))
     x_test = check_images("x_test", test[0], like=x_pool)

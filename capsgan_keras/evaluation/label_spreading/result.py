@@ -11,24 +11,15 @@ from capsgan_keras.evaluation.record import Record
 
 @dataclass(frozen=True)
 class SemiSupervisedCell(Record):
-    """One finished cell of the table.
+    """One finished cell of the table; see `semi_supervised_error`.
 
     Attributes:
-        n_labelled: Number of labelled images.
         draw: Number of the draw, from 0.
         error: Share of the test images that are classified wrongly.
         n_unlabelled: Number of unlabelled images used.
         unreached: Number of test images that no label reached.
         iterations: Iterations of label spreading; 0 for the nearest neighbour.
         converged: Whether label spreading converged within `max_iter` iterations.
-
-    Example:
-
-    ```python
-    from capsgan_keras.evaluation import SemiSupervisedCell
-    cell = SemiSupervisedCell(n_labelled=100, draw=0, error=0.25, n_unlabelled=1_000)
-    assert SemiSupervisedCell(**cell.to_dict()) == cell
-    ```
     """
 
     n_labelled: int
@@ -44,24 +35,15 @@ class SemiSupervisedCell(Record):
 class SemiSupervisedResult:
     """A finished table: errors of all numbers of labelled images and all draws.
 
+    See `semi_supervised_error`.
+
     Attributes:
         method: `"label spreading"` or `"nearest labelled image"`.
         unlabelled: `"given"`, `"pool"` or `"none"`: where the unlabelled images came from.
-        settings: The settings of the table.
         n_test: Number of test images, all of which were classified.
         cells: The cells, row by row.
         labelled_indices: For each number of labelled images and each draw, which images of the
             pool were labelled, int64 `(n_labelled,)`.
-
-    Example:
-
-    ```python
-    import numpy as np
-    from capsgan_keras.evaluation import nearest_neighbour_error
-    data = np.zeros((9, 4, 4, 1), np.uint8), np.arange(9) % 3
-    result = nearest_neighbour_error(data, data, n_labelled=(3, 6), draws=2)
-    print(result.errors.shape, result.mean.shape)  # (2, 2) (2,)
-    ```
     """
 
     method: str

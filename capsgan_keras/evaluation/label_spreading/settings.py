@@ -121,12 +121,7 @@ class SemiSupervisedSettings:
 def combine(
     settings: SemiSupervisedSettings | None, options: dict[str, Any]
 ) -> SemiSupervisedSettings:
-    """Return settings, by default the package's, with the values of `options` in their place.
-
-    Raises:
-        ValueError: If `settings` are something else, or a value is out of its range.
-        TypeError: If an option is no setting.
-    """
+    """Return settings, by default the package's, with the values of `options` in their place."""
     if not isinstance(settings, SemiSupervisedSettings | None):
         raise ValueError(
             "`settings` must be SemiSupervisedSettings. Single settings are given by name, such "

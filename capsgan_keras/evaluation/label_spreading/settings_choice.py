@@ -20,30 +20,16 @@ from capsgan_keras.evaluation.record import Record
 
 @dataclass(frozen=True, eq=False)
 class SettingsChoice(Record):
-    """The best of a grid of settings, with the whole grid.
+    """The best of a grid of settings, with the whole grid; see `choose_settings`.
 
     Attributes:
         n_neighbors: The number of neighbours chosen.
         alpha: The clamping factor chosen.
-        max_iter: Largest number of iterations that was allowed.
         candidates_n_neighbors: Rows of `errors`.
         candidates_alpha: Columns of `errors`.
         errors: Mean validation error over the draws, `(len(candidates_n_neighbors),
             len(candidates_alpha))`.
-        n_labelled: Number of labelled images.
         n_validation: Number of validation images, taken from the pool.
-        draws: Number of draws of the labelled images.
-        seed: Seed of the split and the draws.
-
-    Example:
-
-    ```python
-    import numpy as np
-    from capsgan_keras.evaluation import choose_settings
-    pool = np.random.default_rng(0).random((50, 4, 4, 1)), np.arange(50) % 2
-    choice = choose_settings(None, pool, n_labelled=10, n_neighbors=(3, 5), alpha=(0.2,))
-    print(choice.candidates_n_neighbors, choice.errors.shape)  # (3, 5) (2, 1)
-    ```
     """
 
     n_neighbors: int
@@ -111,7 +97,7 @@ def choose_settings(
     rng = np.random.default_rng(0)
     pool = rng.random((50, 4, 4, 1)), np.arange(50) % 2
     choice = choose_settings(rng.random((30, 4, 4, 1)), pool, n_labelled=10, n_neighbors=(3, 5))
-    print(choice.n_neighbors, choice.alpha)
+    print(choice.n_neighbors, choice.alpha, choice.errors.shape)
     ```
     """
     x_pool, y_pool, _, _ = check_pool_and_test(pool, pool)

@@ -73,16 +73,9 @@ def spread_labels_rbf(
     max_iter: int,
     tol: float,
 ) -> Spread:
-    """Run scikit-learn's `LabelSpreading(kernel="rbf")`.
+    """Run scikit-learn's `LabelSpreading(kernel="rbf")` on pixels, `(images, features)`.
 
-    Args:
-        training: Pixels of the training images, `(n_training, features)`, labelled ones first.
-        test: Pixels of the test images, `(n_test, features)`.
-        labels: Classes of the labelled images, `(n_labelled,)`.
-        gamma: The kernel is `exp(-gamma ||x - y||^2)`.
-        alpha: Clamping factor, in (0, 1).
-        max_iter: Largest number of iterations.
-        tol: Tolerance of convergence.
+    The kernel is `exp(-gamma ||x - y||^2)`. The rest is as in `spread_labels`.
     """
     model = LabelSpreading(kernel="rbf", gamma=gamma, alpha=alpha, max_iter=max_iter, tol=tol)
     return _fit_and_predict(model, training, labels, test)

@@ -25,12 +25,7 @@ Unlabelled = npt.ArrayLike | str | None
 class TrainingSets:
     """The training sets of all cells: labelled images of the pool, then unlabelled images.
 
-    Args:
-        unlabelled: Images that are the same in every cell, or None, or `"pool"`.
-        x_pool: Images that may be labelled, `(n_pool, height, width, channels)`.
-        x_test: Test images, of the same shape.
-        settings: The settings of the table.
-        n_unlabelled: Number of unlabelled images for `"pool"`, as far as it has as many.
+    The arguments are those of `semi_supervised_error`.
 
     Attributes:
         source: Where the unlabelled images come from: `"given"`, `"pool"` or `"none"`.
@@ -105,25 +100,18 @@ class TrainingSets:
             return graph.neighbours(labelled, self._draw_unlabelled(labelled, draw))
         return graph.neighbours(labelled)
 
-    def _images(self, labelled: np.ndarray, draw: int) -> np.ndarray:
-        unlabelled = self._unlabelled
-        if self.source == "pool":
-            unlabelled = self.x_pool[self._draw_unlabelled(labelled, draw)]
-        return np.concatenate([unit_floats(self.x_pool[labelled]), unit_floats(unlabelled)])
-
     def spread(self, labelled: np.ndarray, labels: np.ndarray, draw: int) -> Spread:
-        """Spread a cell's labels and classify the test images.
-
-        Args:
-            labelled: Indices into the pool, `(n_labelled,)`.
-            labels: Their classes, `(n_labelled,)`.
-            draw: Number of the draw.
-        """
+        """Spread the labels of these images of the pool, and classify the test images."""
         settings = self.settings
         k, alpha = settings.spreading(len(labelled))
         limits = alpha, settings.max_iter, settings.tol
         if settings.kernel == "knn":
             training, test = self.neighbours(labelled, draw)  # nearest first
             return spread_labels(training[:, :k], test[:, :k], labels, *limits)
-        training, test = self._images(labelled, draw), unit_floats(self.x_test)
-        return spread_labels_rbf(training, test, labels, settings.gamma, *limits)
+        unlabelled = self._unlabelled
+        if self.source == "pool":
+            unlabelled = self.x_pool[self._draw_unlabelled(labelled, draw)]
+        training = np.concatenate([unit_floats(self.x_pool[labelled]), unit_floats(unlabelled)])
+        return spread_labels_rbf(
+            training, unit_floats(self.x_test), labels, settings.gamma, *limits
+        )

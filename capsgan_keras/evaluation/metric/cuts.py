@@ -73,16 +73,7 @@ def calibrated_cut(loss: keras.losses.Loss | Callable | str) -> float:
 
 
 def resolve_cut(cut: str | float, model: Any, name: str) -> float:
-    """Return the cut of one discriminator.
-
-    Args:
-        cut: `"paper"`, `"calibrated"` or a number.
-        model: The model. The calibrated cut is that of its attribute `loss`.
-        name: The model's name, for the error message.
-
-    Raises:
-        ValueError: If the cut is none of these, or the model has no loss.
-    """
+    """Return the cut of a model: that of the paper, a number, or calibrated by its `loss`."""
     if isinstance(cut, str) and cut == "paper":
         return PAPER_CUT
     if isinstance(cut, str) and cut == "calibrated":

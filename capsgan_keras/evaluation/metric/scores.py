@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
+from sklearn.utils import gen_batches
 
 from capsgan_keras.evaluation.images import check_uint8_images
 
@@ -22,11 +23,7 @@ class ComparableGAN(Protocol):
 def generate_images(
     model: ComparableGAN, name: str, n_samples: int, seed: int | None, like: np.ndarray
 ) -> np.ndarray:
-    """Return a model's images.
-
-    Raises:
-        ValueError: If they are not `n_samples` uint8 images of the shape of `like`.
-    """
+    """Return a model's images; refuse others than `n_samples` uint8 images shaped as `like`."""
     images = check_uint8_images(f"{name}.generate()", model.generate(n_samples, seed=seed), like)
     if len(images) != n_samples:
         raise ValueError(
@@ -39,14 +36,10 @@ def generate_images(
 def score_images(
     model: ComparableGAN, name: str, images: np.ndarray, batch_size: int
 ) -> np.ndarray:
-    """Return the scores that a model's discriminator gives to images, `(n,)`.
-
-    Raises:
-        ValueError: If they are not one probability an image.
-    """
+    """Return a discriminator's scores of images, `(n,)`; refuse what is no probability."""
     parts = []
-    for start in range(0, len(images), batch_size):
-        batch = images[start : start + batch_size]
+    for rows in gen_batches(len(images), batch_size):
+        batch = images[rows]
         part = np.asarray(model.discriminate(batch))
         if part.shape != (len(batch),):
             raise ValueError(

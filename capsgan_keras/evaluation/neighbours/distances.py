@@ -7,13 +7,13 @@ float32 holds without rounding; the blocks are summed as 32-bit integers. Other 
 compared in float64.
 """
 
-import functools
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import joblib
 import numpy as np
+from sklearn.utils import gen_batches
 from threadpoolctl import ThreadpoolController
 
 from capsgan_keras.evaluation.images import flatten, unit_floats
@@ -24,13 +24,11 @@ BLOCK = 2048
 _EXACT_FEATURES = 1024  # 1,024 * 128^2 = 2^24, the last integer up to which float32 is exact
 _MAX_INT_FEATURES = (2**31 - 1) // 255**2  # beyond, a squared distance may not fit int32
 _MAX_THREADS = 16  # each holds about 40 MiB
+_THREADPOOLS = ThreadpoolController()  # once, since finding the libraries takes 10 ms
 
 
 class PixelVectors:
-    """Flattened images, ready to be compared.
-
-    Args:
-        values: `(n, features)`, uint8 or float64.
+    """Flattened images, `(n, features)` in uint8 or float64, ready to be compared.
 
     Attributes:
         distance_dtype: dtype of squared distances: int32, in grey levels, or float64.
@@ -67,12 +65,9 @@ class PixelVectors:
 def pixel_vectors(*image_sets: np.ndarray) -> list[PixelVectors]:
     """Flatten sets of images so that they can be compared with each other.
 
-    Floats that are 8-bit values divided by 255 (to within 1e-3 of a grey level) become uint8
-    again, for the exact and faster products.
-
-    Args:
-        *image_sets: `(n, height, width, channels)`, uint8 or float in [0, 1], all images of the
-            same shape.
+    They are `(n, height, width, channels)`, uint8 or float in [0, 1]. Floats that are 8-bit values
+    divided by 255 (to within 1e-3 of a grey level) become uint8 again, for the exact and faster
+    products.
     """
     rows = [_as_grey_levels(flatten(images)) for images in image_sets]
     if any(values is None for values in rows):
@@ -95,41 +90,26 @@ def _as_grey_levels(values: np.ndarray) -> np.ndarray | None:
 
 def block_slices(n: int) -> list[slice]:
     """Return the slices that cut n images into blocks."""
-    return [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+    return list(gen_batches(n, BLOCK)) if n else []
 
 
 def distance_blocks(
     a: PixelVectors, b: PixelVectors, pairs: list[tuple[slice, slice]]
 ) -> Iterator[np.ndarray]:
-    """Compute blocks of squared distances, some ahead of their use, one on each core.
+    """Yield the squared distances of each pair of slices of a and b, in order.
 
-    Args:
-        a: Images.
-        b: Images of the same kind.
-        pairs: Pairs of slices, of a and of b.
-
-    Yields:
-        For each pair, in order, the squared distances: int32, exact, or float64, of shape
-        `(rows of a, rows of b)`.
+    Some blocks are computed ahead of their use, one on each core.
     """
-    threads = min(joblib.cpu_count(), _MAX_THREADS, len(pairs))
-    if threads < 2:
-        yield from (_squared_distances(a, rows, b, columns) for rows, columns in pairs)
-        return
+    threads = max(1, min(joblib.cpu_count(), _MAX_THREADS, len(pairs)))
     waiting: deque[Future[np.ndarray]] = deque()
     # One thread a product: many small products side by side need no barriers between threads.
-    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
+    with _THREADPOOLS.limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
         for rows, columns in pairs:
             waiting.append(executor.submit(_squared_distances, a, rows, b, columns))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-@functools.cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def _squared_distances(a: PixelVectors, rows: slice, b: PixelVectors, columns: slice) -> np.ndarray:

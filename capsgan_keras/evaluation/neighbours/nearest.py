@@ -5,6 +5,9 @@ comes first wins. This makes the answer for repeated images definite, which a so
 distance is not.
 """
 
+import copy
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,12 +19,7 @@ from capsgan_keras.evaluation.neighbours.distances import (
 
 
 class NeighbourLists:
-    """The nearest images found so far for each of some queries, nearest first.
-
-    Args:
-        n_queries: Number of queries.
-        k: Length of each list.
-        dtype: dtype of the squared distances, int32 or float64.
+    """The k nearest images found so far for each of some queries, nearest first.
 
     Attributes:
         squared_distances: `(n_queries, k)`; `far`, the largest value of its dtype, where nothing
@@ -36,10 +34,8 @@ class NeighbourLists:
 
     def shifted(self, offset: int) -> "NeighbourLists":
         """Return a copy in which every index is `offset` higher."""
-        n_queries, k = self.indices.shape
-        other = NeighbourLists(n_queries, k, self.squared_distances.dtype)
-        other.squared_distances[:] = self.squared_distances
-        other.indices[:] = np.where(self.indices < 0, -1, self.indices + offset)
+        other = copy.deepcopy(self)
+        other.indices[self.indices >= 0] += offset
         return other
 
     def offer(
@@ -49,11 +45,10 @@ class NeighbourLists:
 
         Args:
             rows: The queries.
-            block: `(rows, images)`, their squared distances to the images `first_index`,
-                `first_index + 1`, and so on, none of them offered before.
-            first_index: Index of the block's first image.
-            precede: Whether the images come before those in the lists, and so win ties against
-                them. All of them must come before or all after.
+            block: `(rows, images)`, their squared distances to images not offered before.
+            first_index: Index of the block's first image; the others' follow on it.
+            precede: Whether all the images come before those in the lists, and so win ties against
+                them. Otherwise all come after.
         """
         starts = [0]
         if (self.indices[rows, -1] < 0).any():
@@ -101,22 +96,12 @@ def search(
     precede: bool = False,
     reverse: NeighbourLists | None = None,
 ) -> None:
-    """Offer all images to all queries, and the queries to the images if asked to.
+    """Offer all images to the queries' `lists`, as `NeighbourLists.offer` does.
 
-    Args:
-        queries: What the lists are of.
-        images: Images of the same kind, none of them in the lists yet.
-        lists: The lists of the queries; changed in place.
-        first_index: Index under which the first image enters the lists.
-        precede: Whether the images come before those already in `lists`, and so win ties.
-        reverse: The lists of the images. The queries are merged into them from the same products,
-            under the indices 0, 1, and so on, as preceding what they hold.
+    Where `reverse`, the images' own lists, is given, the queries are merged into it from the same
+    products, under the indices 0, 1, and so on, as preceding what it holds.
     """
-    pairs = [
-        (rows, columns)
-        for rows in block_slices(len(queries))
-        for columns in block_slices(len(images))
-    ]
+    pairs = list(itertools.product(block_slices(len(queries)), block_slices(len(images))))
     blocks = distance_blocks(queries, images, pairs)
     for (rows, columns), block in zip(pairs, blocks, strict=True):
         lists.offer(rows, block, first_index + columns.start, precede)

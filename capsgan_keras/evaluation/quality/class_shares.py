@@ -4,16 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import entr, rel_entr
 
 from capsgan_keras.evaluation.record import Record
 
 
 def check_probabilities(probabilities: npt.ArrayLike) -> np.ndarray:
-    """Return class probabilities `(n, num_classes)` as float64.
-
-    Raises:
-        ValueError: If one is below 0, or a row does not add up to 1.
-    """
+    """Return probabilities `(n, num_classes)` as float64; refuse rows that do not add up to 1."""
     probabilities = np.asarray(probabilities, np.float64)
     if probabilities.ndim != 2 or 0 in probabilities.shape:
         raise ValueError(
@@ -69,9 +66,7 @@ def share_entropy(shares: npt.ArrayLike) -> float:
     print(share_entropy([0.5, 0.5]))  # 0.6931, the logarithm of 2
     ```
     """
-    shares = np.asarray(shares, np.float64)
-    present = shares[shares > 0]
-    return float(-(present * np.log(present)).sum()) + 0.0
+    return float(entr(shares).sum())
 
 
 def classifier_score(probabilities: npt.ArrayLike) -> float:
@@ -99,31 +94,20 @@ def classifier_score(probabilities: npt.ArrayLike) -> float:
     ```
     """
     probabilities = check_probabilities(probabilities)
-    marginal = probabilities.mean(axis=0)
-    safe = np.where(probabilities > 0, probabilities, 1)
-    logs = np.where(probabilities > 0, np.log(safe / np.where(marginal > 0, marginal, 1)), 0)
-    return float(np.exp((probabilities * logs).sum(axis=1).mean()))
+    divergences = rel_entr(probabilities, probabilities.mean(axis=0)).sum(axis=1)
+    return float(np.exp(divergences.mean()))
 
 
 @dataclass(frozen=True)
 class ConfidentShares(Record):
-    """How many samples the classifier is sure of, and of which classes they are.
+    """How many samples the classifier is sure of, and of which classes; see `confident_shares`.
 
     Attributes:
-        threshold: A sample counts where its most probable class has more than this.
         confident: Share of all samples that count.
         classes: Each class's share of all samples, those that count only; they add up to
             `confident`.
         classes_of_confident: Each class's share of the samples that count, adding up to 1; None
             where no sample counts.
-
-    Example:
-
-    ```python
-    from capsgan_keras.evaluation import confident_shares
-    shares = confident_shares([[0.95, 0.05], [0.5, 0.5]])
-    print(shares.confident, shares.classes_of_confident)  # 0.5 (1.0, 0.0)
-    ```
     """
 
     threshold: float
@@ -146,7 +130,8 @@ def confident_shares(probabilities: npt.ArrayLike, threshold: float = 0.9) -> Co
 
     ```python
     from capsgan_keras.evaluation import confident_shares
-    print(confident_shares([[0.95, 0.05], [0.5, 0.5]]).confident)  # 0.5
+    shares = confident_shares([[0.95, 0.05], [0.5, 0.5]])
+    print(shares.confident, shares.classes_of_confident)  # 0.5 (1.0, 0.0)
     ```
     """
     probabilities = check_probabilities(probabilities)

@@ -67,8 +67,7 @@ class ClassifierSettings:
         else:
             settings = cls(width=32, epochs=15, batch_size=128, learning_rate=2e-3, flip=True)
         enough = math.ceil(600 * settings.batch_size / n_images)
-        settings = replace(settings, epochs=max(settings.epochs, enough))
-        return replace(settings, **changes)
+        return replace(settings, **{"epochs": max(settings.epochs, enough)} | changes)
 
 
 def build_classifier(
@@ -266,16 +265,7 @@ class ImageClassifier:
                 f"`images` must have the classifier's shape, {self.model.input_shape[1:]}. "
                 f"Received: images.shape={images.shape}"
             )
-        parts = [
-            self._both.predict(
-                images[start : start + 10_000].astype(np.float32),
-                batch_size=batch_size,
-                verbose=0,
-            )
-            for start in range(0, len(images), 10_000)
-        ]
-        probabilities, features = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return probabilities, features
+        return tuple(self._both.predict(images, batch_size=batch_size, verbose=0))
 
     def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
         """Return the share of uint8 images that are classified correctly."""

@@ -24,25 +24,7 @@ from capsgan_keras.runs.provenance import versions
 
 
 class PoorClassifierError(ValueError):
-    """A classifier whose test accuracy is too low to measure samples with.
-
-    Example:
-
-    ```python
-    import numpy as np
-    from capsgan_keras.datasets import Dataset
-    from capsgan_keras.evaluation import (
-        ClassifierSettings, PoorClassifierError, load_or_train_classifier
-    )
-    images, labels = np.zeros((16, 8, 8, 1), np.uint8), np.arange(16) % 2
-    dataset = Dataset("zeros", images, labels, images, labels)
-    quick = ClassifierSettings(width=2, epochs=1)
-    try:
-        load_or_train_classifier(dataset, "classifiers", quick, minimum_accuracy=0.9)
-    except PoorClassifierError as error:
-        print(error)
-    ```
-    """
+    """A classifier whose test accuracy is too low; see `load_or_train_classifier`."""
 
 
 def load_or_train_classifier(
@@ -80,11 +62,17 @@ def load_or_train_classifier(
     ```python
     import numpy as np
     from capsgan_keras.datasets import Dataset
-    from capsgan_keras.evaluation import ClassifierSettings, load_or_train_classifier
+    from capsgan_keras.evaluation import (
+        ClassifierSettings, PoorClassifierError, load_or_train_classifier
+    )
     images, labels = np.zeros((16, 8, 8, 1), np.uint8), np.arange(16) % 2
     dataset = Dataset("zeros", images, labels, images, labels)
     settings = ClassifierSettings(width=2, epochs=1)
-    print(load_or_train_classifier(dataset, "classifiers", settings).info["test_accuracy"])
+    print(load_or_train_classifier(dataset, "classifiers", settings).info["test_accuracy"])  # 0.5
+    try:
+        load_or_train_classifier(dataset, "classifiers", settings, minimum_accuracy=0.9)
+    except PoorClassifierError as error:
+        print(error)
     ```
     """
     y_train, y_test = _labels(dataset, "y_train"), _labels(dataset, "y_test")

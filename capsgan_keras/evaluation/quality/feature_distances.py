@@ -2,17 +2,13 @@
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils import gen_batches
 
 
 def check_features(
     name: str, features: npt.ArrayLike, like: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return features `(n, dimensions)` as float64.
-
-    Raises:
-        ValueError: If there are fewer than two rows or one is not finite, or `like` has another
-            number of dimensions.
-    """
+    """Return features `(n, dimensions)` as float64; refuse single rows and what is not finite."""
     features = np.asarray(features, np.float64)
     if features.ndim != 2 or len(features) < 2 or features.shape[1] == 0:
         raise ValueError(
@@ -99,8 +95,7 @@ def kernel_distance(a: npt.ArrayLike, b: npt.ArrayLike, block: int = 2_000) -> f
         )
     n = len(a)
     total = 0.0
-    for start in range(0, n, block):
-        rows = slice(start, start + block)
+    for rows in gen_batches(n, block):
         within = _polynomial(a[rows], a) + _polynomial(b[rows], b)
         total += (within - _polynomial(a[rows], b) - _polynomial(b[rows], a)).sum()
     diagonal = _polynomial_diagonal(a, a) + _polynomial_diagonal(b, b)

@@ -17,6 +17,7 @@ class Memorising(Record):
 
     A generator that copies its training images comes nearer to them than real images do that were
     held out: `ratio` is then well below 1 and `closer_than_held_out` well above its nominal 5 %.
+    See `memorising`.
 
     Attributes:
         generated_median: Median distance of the generated images.
@@ -25,14 +26,6 @@ class Memorising(Record):
         closer_than_held_out: Share of the generated images nearer to a training image than all
             but 5 % of the held-out ones are.
         copies: Number of generated images that equal a training image exactly.
-
-    Example:
-
-    ```python
-    from capsgan_keras.evaluation import memorising
-    result = memorising(generated_distances=[0.0, 1.0, 2.0], held_out_distances=[1.0, 2.0, 3.0])
-    print(result.ratio, result.copies)  # 0.5 1
-    ```
     """
 
     generated_median: float
@@ -90,7 +83,8 @@ def memorising(generated_distances: npt.ArrayLike, held_out_distances: npt.Array
 
     ```python
     from capsgan_keras.evaluation import memorising
-    print(memorising(generated_distances=[1.0, 2.0], held_out_distances=[3.0]).ratio)  # 0.5
+    result = memorising(generated_distances=[0.0, 1.0, 2.0], held_out_distances=[1.0, 2.0, 3.0])
+    print(result.ratio, result.copies)  # 0.5 1
     ```
     """
     sets = {"generated_distances": generated_distances, "held_out_distances": held_out_distances}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils import gen_batches
 
 from capsgan_keras.checks import check_positive
 from capsgan_keras.evaluation.quality.feature_distances import check_features
@@ -14,7 +15,7 @@ _SAME = 1e-9  # relative; distances below are rounding errors of equal features
 
 @dataclass(frozen=True)
 class ManifoldScores(Record):
-    """How generated samples lie among real ones, in some feature space.
+    """How generated samples lie among real ones in some feature space; see `manifold_scores`.
 
     Attributes:
         precision: Share of the generated samples within the neighbourhood of some real one
@@ -24,15 +25,6 @@ class ManifoldScores(Record):
         density: In how many real neighbourhoods a generated sample lies, on average, over the
             number of neighbours; about 1 for equal distributions.
         coverage: Share of the real samples whose neighbourhood has a generated sample in it.
-        n_neighbors: Number of neighbours that define a neighbourhood.
-
-    Example:
-
-    ```python
-    from capsgan_keras.evaluation import manifold_scores
-    scores = manifold_scores([[0.0], [1.0], [9.0]], [[0.1], [0.2], [0.3]], n_neighbors=1)
-    print(scores.precision, scores.coverage)
-    ```
     """
 
     precision: float
@@ -66,7 +58,8 @@ def manifold_scores(
     import numpy as np
     from capsgan_keras.evaluation import manifold_scores
     real = np.random.default_rng(0).normal(size=(50, 3))
-    print(manifold_scores(real, real[:20]))  # precision 1.0
+    scores = manifold_scores(real, real[:20])
+    print(scores.precision, scores.coverage)  # 1.0 and 1.0
     ```
     """
     real = check_features("real", real)
@@ -83,8 +76,7 @@ def manifold_scores(
     balls_around_generated = []  # for each generated sample, the real balls that it lies in
     covered = np.zeros(len(real), bool)
     recalled = np.zeros(len(real), bool)
-    for start in range(0, len(generated), block):
-        rows = slice(start, start + block)
+    for rows in gen_batches(len(generated), block):
         distances = _squared_distances(generated[rows], real)
         in_real_ball = distances <= real_radii
         balls_around_generated.append(in_real_ball.sum(axis=1))
@@ -103,8 +95,8 @@ def manifold_scores(
 def _radii(samples: np.ndarray, n_neighbors: int, block: int) -> np.ndarray:
     """Return the squared distance of each sample to its n-th nearest other sample."""
     radii = []
-    for start in range(0, len(samples), block):
-        distances = _squared_distances(samples[start : start + block], samples)
+    for rows in gen_batches(len(samples), block):
+        distances = _squared_distances(samples[rows], samples)
         # The sample itself is the nearest, at distance 0.
         radii.append(np.partition(distances, n_neighbors, axis=1)[:, n_neighbors])
     return np.concatenate(radii)

@@ -31,7 +31,7 @@ from capsgan_keras.evaluation.record import Record
 
 @dataclass(frozen=True)
 class SampleQuality(Record):
-    """The measures of one set of samples.
+    """The measures of one set of samples; see `sample_quality`.
 
     Attributes:
         class_shares: Share of the samples that each class gets.
@@ -43,20 +43,8 @@ class SampleQuality(Record):
         kernel_distance: In feature space, to the held-out real images.
         manifold: Against the held-out real images, in feature space.
         memorising: Distances to the training images, in pixels.
-        n_samples: Number of samples.
         n_real: Number of held-out real images.
         classifier: What is known of the classifier, its test accuracy included.
-
-    Example:
-
-    ```python
-    import numpy as np
-    from capsgan_keras.evaluation import ImageClassifier, build_classifier, sample_quality
-    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), np.uint8)
-    classifier = ImageClassifier(build_classifier((8, 8, 1), num_classes=2, width=2))
-    quality = sample_quality(images[:10], images[10:20], images[20:], classifier)
-    print(quality.memorising.copies, quality.to_dict()["n_samples"])  # 0 10
-    ```
     """
 
     class_shares: tuple[float, ...]
@@ -108,7 +96,8 @@ def sample_quality(
     from capsgan_keras.evaluation import ImageClassifier, build_classifier, sample_quality
     images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), np.uint8)
     classifier = ImageClassifier(build_classifier((8, 8, 1), num_classes=2, width=2))
-    print(sample_quality(images[:10], images[10:20], images[20:], classifier).frechet_distance)
+    quality = sample_quality(images[:10], images[10:20], images[20:], classifier)
+    print(quality.frechet_distance, quality.memorising.copies)
     ```
     """
     check_positive(batch_size=batch_size)
