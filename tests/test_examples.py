@@ -22,6 +22,17 @@ WITHOUT_EXAMPLE = {
     "at_least_float32": "a detail of the routing functions",
     "check_routings": "a detail of the routing functions",
     "in_graph": "a detail of the routing functions",
+    "DatasetDefinition": "register_dataset shows it",
+    "ConfidentShares": "confident_shares shows it",
+    "GamResult": "generative_adversarial_metric shows it",
+    "ManifoldScores": "manifold_scores shows it",
+    "Memorising": "memorising shows it",
+    "SampleQuality": "sample_quality shows it",
+    "SemiSupervisedCell": "semi_supervised_error shows it",
+    "SemiSupervisedResult": "semi_supervised_error shows it",
+    "SettingsChoice": "choose_settings shows it",
+    "TournamentResult": "tournament shows it",
+    "TournamentRow": "tournament shows it",
 }
 """Names that need none, each with the reason. Exceptions need none either."""
 
