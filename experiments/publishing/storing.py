@@ -16,8 +16,8 @@ from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS, RunDirectory, sample
 from capsgan_keras.runs.model_card import pretrained_card
 from experiments.errors import EvaluationError
 from experiments.evaluations.finished_runs import gan_checksum
+from experiments.reports.card_texts import run_summary
 from experiments.reports.folders import read_folders
-from experiments.reports.summary import run_summary
 
 MAXIMUM_BYTES = 4_000_000
 """Of a file with both networks of a GAN."""

@@ -14,10 +14,10 @@ from experiments.evaluations.results import ErrorResults, MetricResults
 from experiments.reports import figures
 from experiments.reports.error_tables import error_table
 from experiments.reports.folders import read_folders
+from experiments.reports.front_page import scores
 from experiments.reports.metric_tables import metric_tables
 from experiments.reports.paper import TITLES
 from experiments.reports.quality_tables import quality_table
-from experiments.reports.scores import scores
 from experiments.reports.text import NETWORKS, SIZES, parameters, table
 
 _PART = re.compile(

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-DIFFERENCE = "CapsuleGAN less convolutional GAN, 95 % interval"
+DIFFERENCE = "CapsuleGAN minus convolutional GAN, 95 % interval"
 WELCH = "The intervals are Welch's, over the seeds"
 
 NETWORKS = ("generator", "discriminator")

@@ -1,4 +1,4 @@
-"""Which values two descriptions of a run, as JSON holds them, have not in common."""
+"""What differs between two descriptions of a run, as JSON holds them."""
 
 
 def differences(stored, asked, only_common=False, name=""):

@@ -129,9 +129,9 @@ class TableSettings:
     choose_settings: bool = setting(
         False,
         "choose neighbours (at most as many as the fewest labelled images) and alpha on a part of "
-        "the training images, for each number of labelled images by itself, and for all rows the "
-        "same; classes are drawn equally, and images that no label reaches count as scikit-learn "
-        "has them",
+        "the training images: once for each number of labelled images, and the same for all models "
+        "and controls. Classes are drawn equally, and images that no label reaches count as "
+        "scikit-learn has them",
         truth,
         bool,
         flag=True,

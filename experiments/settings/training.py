@@ -40,8 +40,9 @@ class Settings:
     )
     settings: str | None = setting(
         None,
-        "the published settings in whose place the other options put single values: tuned, or "
-        "paper (what the paper says, and where it is silent what DCGAN and its software did)",
+        "the published settings to start from; the other options change single values of them. "
+        "tuned: found in trials. paper: what the paper says, and where it is silent what DCGAN and "
+        "the paper's software did",
         choices=PUBLISHED,
     )
     model: str = setting("both", "what to train", choices=(*MODELS, "both"), identity=False)
@@ -323,7 +324,7 @@ class Settings:
     def runs_folder(self):
         """The folder in which each run has a folder, as a `Path`."""
         folder = Path("runs", Path(self.dataset.rpartition(":")[2]).resolve().stem)
-        if self.settings == "paper":
+        if self.settings not in (None, PUBLISHED[0]):
             folder /= self.settings
         if self.validation:
             folder /= "validation"

@@ -17,11 +17,11 @@ from experiments.evaluations.results import RunRecord, results_from
 from experiments.reports.error_tables import error_table
 from experiments.reports.figures import error_curves, metric_intervals
 from experiments.reports.folders import Evaluations, read_folders
+from experiments.reports.front_page import error_lines, metric_lines, quality_lines
 from experiments.reports.metric_tables import metric_tables
 from experiments.reports.pages import fill
 from experiments.reports.pages import report as report_of
 from experiments.reports.quality_tables import quality_table
-from experiments.reports.scores import error_lines, metric_lines, quality_lines
 from experiments.reports.text import NETWORKS, difference, parameters, table
 from experiments.settings.evaluations import result_format
 
@@ -168,7 +168,7 @@ def test_differences_have_welchs_interval():
 def test_errors_of_several_seeds_of_both_models_are_compared(evaluated):
     content = read(evaluated, "semi_supervised")
     identity, tables = content["identity"], content["results"]["tables"]
-    assert "less" not in error_table(restored(evaluated, "semi_supervised", content))
+    assert "minus" not in error_table(restored(evaluated, "semi_supervised", content))
     identity["runs"] += [
         run | {"name": run["name"].replace("seed0", "seed1")} for run in identity["runs"]
     ]
@@ -179,7 +179,7 @@ def test_errors_of_several_seeds_of_both_models_are_compared(evaluated):
     text = error_table(restored(evaluated, "semi_supervised", content))
     first = difference([0.2, 0.4], [0.5, 0.6], ".4f")
     assert first.startswith("+0.2500 [-")
-    row = f"| CapsuleGAN less convolutional GAN, 95 % interval | {first} | +0.3000 |  |  |"
+    row = f"| CapsuleGAN minus convolutional GAN, 95 % interval | {first} | +0.3000 |  |  |"
     assert row in text.splitlines()
     assert "Welch" in text
 
@@ -190,7 +190,7 @@ def test_qualities_of_several_seeds_of_both_models_are_compared():
     text = quality_table(qualities(names), brief=True)
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in lines}) == 1
-    assert lines[0].endswith("| CapsuleGAN less convolutional GAN, 95 % interval |")
+    assert lines[0].endswith("| CapsuleGAN minus convolutional GAN, 95 % interval |")
     assert lines[2].endswith(f"| {difference([0.9, 0.8], [0.5, 0.7], '.3f')} |")
     assert any(line.endswith("| +0.000 / +0.000 |") for line in lines)  # precision / recall
     assert any(line.endswith("| undefined |") for line in lines)

@@ -21,7 +21,7 @@ def scores(evaluations):
     name = evaluations.dataset
     both = TITLES.values()
     heads = ["", *(f"paper: {title}" for title in both), *(f"ours: {title}" for title in both)]
-    heads += ["control: nearest label", "better: CapsuleGAN less convolutional GAN, 95 % interval"]
+    heads += ["control: nearest label", "better: CapsuleGAN minus convolutional GAN, 95 % interval"]
     lines = [
         *metric_lines(evaluations.gam, METRIC.get(name, {})),
         *error_lines(evaluations.semi_supervised, ERRORS.get(name, {})),
