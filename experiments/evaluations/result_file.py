@@ -5,10 +5,12 @@ from pathlib import Path
 
 from capsgan_keras.files import file_in_the_way, write_json
 from capsgan_keras.runs.provenance import git_commit, versions
-from experiments.errors import EvaluationError
+from experiments.errors import EvaluationError, OtherResultsError
 from experiments.evaluations.results import results_from
 from experiments.settings.differences import differences
 from experiments.settings.evaluations import result_format
+
+_ADVICE = "Move the file away or choose another --output"
 
 
 class ResultFile:
@@ -23,13 +25,18 @@ class ResultFile:
         name: Name of the evaluation.
         identity: Dictionary, as JSON can hold it, of everything that the results depend on.
         overwrite: Whether a damaged file, or results of another identity, may be replaced.
+        retrained: Names of runs that the same command has trained just now. Results that differ in
+            these runs alone, under the same names, are stale: their networks are gone. They are
+            replaced without being asked for. Any other difference shows a person's own results.
 
     Raises:
-        EvaluationError: Where the file holds something else, or is damaged or holds other results
-            and `overwrite` is not given; where a file is in the place of its folder.
+        OtherResultsError: (an `EvaluationError`) where the file is damaged or holds other results,
+            and may not be replaced.
+        EvaluationError: Where the file holds something else, or a file is in the place of its
+            folder.
     """
 
-    def __init__(self, path, name, identity, overwrite=False):
+    def __init__(self, path, name, identity, overwrite=False, retrained=()):
         self.path = Path(path).expanduser()
         self.name = name
         self.identity = json.loads(json.dumps(identity))  # tuples become lists, as when read back
@@ -46,19 +53,25 @@ class ResultFile:
         except EvaluationError as error:
             if overwrite:
                 return
-            advice = "Choose another --output, or replace the file by --overwrite"
-            raise EvaluationError(f"{error}\n{advice}") from error
+            raise OtherResultsError(f"{error}\n{_ADVICE}, or replace it by --overwrite") from error
         stored = _check_content(self.path, content, name)
         found = differences(stored["identity"], self.identity)
         if not found:
             self.results, self.finished = stored["results"], stored["finished"]
-        elif not overwrite:
+        elif not overwrite and not self._only_of(retrained, found):
             lines = (f"{name}: {_short(there)}, {_short(here)}" for name, there, here in found)
             different = "\n  ".join(lines)
-            raise EvaluationError(
-                f"{self.path}: holds results of other runs or settings. Choose another --output, "
-                f"or replace them by --overwrite. There and here:\n  {different}"
+            raise OtherResultsError(
+                f"{self.path}: holds results of other runs or settings. {_ADVICE}, or replace them "
+                f"by --overwrite. There and here:\n  {different}"
             )
+
+    def _only_of(self, retrained, found):
+        """Return whether all differences are of these runs, which have kept their names."""
+        runs = enumerate(self.identity.get("runs", ()))
+        stale = {f"runs[{index}]" for index, run in runs if run["name"] in retrained}
+        parts = [name.partition(".") for name, _, _ in found]
+        return all(run in stale and key != "name" for run, _, key in parts)
 
     def write(self, finished=False):
         """Write `results`.

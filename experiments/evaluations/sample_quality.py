@@ -33,7 +33,7 @@ def evaluate_quality(
     """
     dataset = finished_runs.dataset
     identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
-    file = ResultFile(path, SAMPLE_QUALITY, identity, overwrite)
+    file = ResultFile(path, SAMPLE_QUALITY, identity, overwrite, finished_runs.retrained)
     if not file.finished:
         callbacks = [keras.callbacks.ProgbarLogger()] if verbose else []
         classifier = load_or_train_classifier(dataset, cache_dir, callbacks=callbacks)

@@ -49,6 +49,10 @@ def train(settings, dataset, check=None):
         dataset: What `load_training_images` returned.
         check: Function without arguments that may refuse before anything is written.
 
+    Returns:
+        The folders of the runs that were trained or brought to their end, a list; not of those that
+        were finished already.
+
     Raises:
         SettingsError: Where the settings do not fit the data or each other.
         RunError: Where a folder holds something else, or a run that the settings do not fit.
@@ -72,6 +76,7 @@ def train(settings, dataset, check=None):
     # All are planned before the first is trained, so that what is wrong shows at once.
     count = len(devices) or 1
     plans = [[plan_run(each, model, dataset, count) for model in each.models] for each in by_seed]
+    trained = []
     for each, its_batches, its_plans in zip(by_seed, batches, plans, strict=True):
         for plan in its_plans:
             if plan is not None:
@@ -80,6 +85,8 @@ def train(settings, dataset, check=None):
                 keras.backend.clear_session()
                 with spread_over(devices):
                     train_model(each, plan, dataset, its_batches)
+                trained.append(plan.directory.path)
+    return trained
 
 
 def train_model(settings, plan, dataset, batches):
