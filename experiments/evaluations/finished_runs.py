@@ -1,12 +1,12 @@
 """Finished runs of one data set, read to be compared."""
 
 import dataclasses
-import hashlib
 from collections import Counter
 from pathlib import Path
 
 from capsgan_keras import load_run
 from capsgan_keras.datasets import Dataset
+from capsgan_keras.runs.models import file_checksum
 from experiments.errors import EvaluationError
 from experiments.training.images import load_images
 
@@ -144,4 +144,4 @@ def _describe(name, run):
 
 def gan_checksum(run):
     """Return the SHA-256 of a run's trained networks, by which result files name them."""
-    return hashlib.sha256((run.path / "gan.keras").read_bytes()).hexdigest()
+    return file_checksum(run.path / "gan.keras")

@@ -45,7 +45,8 @@ def evaluate_metric(finished_runs, settings, path, overwrite=False, verbose=1):
     identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
     file = ResultFile(path, GAM, identity, overwrite, finished_runs.retrained)
     if not file.finished:
-        _fill(file, runs, x_test, settings, verbose)
+        with file.filling():
+            _fill(file, runs, x_test, settings, verbose)
     return file.read()
 
 

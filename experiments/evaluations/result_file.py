@@ -1,9 +1,12 @@
 """A JSON file of results that grows while an evaluation runs, and that it goes on from."""
 
+import contextlib
 import json
 from pathlib import Path
 
-from capsgan_keras.files import file_in_the_way, write_json
+from capsgan_keras import files
+from capsgan_keras.files import LOCK, file_in_the_way, write_json
+from capsgan_keras.runs.lock import working
 from capsgan_keras.runs.provenance import git_commit, versions
 from experiments.errors import EvaluationError, OtherResultsError
 from experiments.evaluations.results import results_from
@@ -43,6 +46,7 @@ class ResultFile:
         self.results = {}
         self.finished = False
         self._source = {"versions": versions(), "commit": git_commit()}
+        self._before = self._bytes()
         blocked = file_in_the_way(self.path.parent)
         if blocked is not None:
             raise EvaluationError(f"--output must be a folder. Received: {blocked}, a file")
@@ -72,6 +76,25 @@ class ResultFile:
         stale = {f"runs[{index}]" for index, run in runs if run["name"] in retrained}
         parts = [name.partition(".") for name, _, _ in found]
         return all(run in stale and key != "name" for run, _, key in parts)
+
+    def _bytes(self):
+        return self.path.read_bytes() if self.path.is_file() else None
+
+    @contextlib.contextmanager
+    def filling(self):
+        """Hold the file's lock while the block computes and writes.
+
+        Raises:
+            InUseError: Where another process holds it.
+            EvaluationError: Where another process has written the file since it was read.
+        """
+        with working(self.path.with_name(f"{LOCK}-{self.path.name}")):
+            if self._bytes() != self._before:
+                raise EvaluationError(
+                    f"{self.path}: another command has written it since this one began. Give this "
+                    "one again"
+                )
+            yield
 
     def write(self, finished=False):
         """Write `results`.
@@ -137,7 +160,7 @@ def read_json(path):
         EvaluationError: Where it is damaged.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return files.read_json(path)
     except ValueError as error:
         raise EvaluationError(f"{path}: could not be read. {error}") from error
 

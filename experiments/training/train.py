@@ -6,15 +6,17 @@ from capsgan_keras.datasets import DatasetError
 from capsgan_keras.evaluation import calibrated_cut
 from capsgan_keras.plotting import training_curves
 from capsgan_keras.runs import WriteRun, sample_images
+from capsgan_keras.runs.lock import working
 from capsgan_keras.runs.model_card import model_card
 from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError, StopOnNonFinite
 from experiments.errors import DivergedError, SettingsError
+from experiments.training.absurd import StopOnAbsurd
 from experiments.training.devices import choose_devices, spread_over
 from experiments.training.images import load_images
 from experiments.training.networks import build_gan, learning_rate
-from experiments.training.plan import plan_run
+from experiments.training.plan import check_unchanged, plan_run
 
 
 def load_training_images(settings):
@@ -56,6 +58,7 @@ def train(settings, dataset, check=None):
     Raises:
         SettingsError: Where the settings do not fit the data or each other.
         RunError: Where a folder holds something else, or a run that the settings do not fit.
+        InUseError: Where another process trains one of the runs.
         DivergedError: Where training diverges.
         OSError: Where files cannot be written.
     """
@@ -83,7 +86,8 @@ def train(settings, dataset, check=None):
                 # Also starts the numbers in layers' names anew, so that no name depends on the
                 # model before; it would end the scope, too.
                 keras.backend.clear_session()
-                with spread_over(devices):
+                with working(plan.directory.lock), spread_over(devices):
+                    check_unchanged(plan)
                     train_model(each, plan, dataset, its_batches)
                 trained.append(plan.directory.path)
     return trained
@@ -98,7 +102,7 @@ def train_model(settings, plan, dataset, batches):
         gan = build_gan(settings, plan.model, dataset.image_shape, steps)
         epoch, writer = 0, WriteRun(plan.directory, settings.seed)
     else:
-        gan, epoch = plan.checkpoint.load_gan(), plan.checkpoint.epoch
+        gan, epoch = plan.checkpoint.load_gan(plan.description), plan.checkpoint.epoch
         writer = WriteRun(
             plan.directory, settings.seed, plan.checkpoint.history, plan.checkpoint.seconds
         )
@@ -120,7 +124,7 @@ def train_model(settings, plan, dataset, batches):
                 initial_epoch=epoch,
                 shuffle=False,
                 verbose=settings.verbose,
-                callbacks=[FollowEpoch(batches), StopOnNonFinite(), writer],
+                callbacks=[FollowEpoch(batches), StopOnNonFinite(), StopOnAbsurd(), writer],
             )
         except NonFiniteError as error:
             kept = plan.directory.newest_checkpoint()
