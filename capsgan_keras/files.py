@@ -10,14 +10,21 @@ from typing import Any
 
 PARTIAL = ".writing-"
 """Prefix of files and folders that are still being written. A leftover of a kill can be removed."""
+LOCK = ".lock"
+"""Name, or its beginning, of a file that a process holds while it writes."""
+BEFORE = ".before-"
+"""Prefix of the old folder while a new one takes its place."""
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Give a path to write to, which replaces `path` when the block ends without an error.
 
+    A file is replaced in one step. For a folder no system has such a step that works everywhere:
+    the old folder is moved aside, and `standing` finds it there after a kill in between.
+
     Args:
-        path: The file or folder to write. A folder of this name must not exist yet.
+        path: The file or folder to write.
 
     Yields:
         A `Path` in the same folder, of the same suffix, for a file or folder to be written.
@@ -26,19 +33,39 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         OSError: Where writing fails. What was written so far is removed.
     """
     path = Path(path)
-    partial = path.with_name(PARTIAL + path.name)
+    partial, before = path.with_name(PARTIAL + path.name), path.with_name(BEFORE + path.name)
     _remove(partial)
+    _settle(path, before)
     try:
         yield partial
         for written in [*partial.rglob("*"), partial]:
             _sync(written)
+        if path.is_dir() and not path.is_symlink():
+            os.rename(path, before)
         os.replace(partial, path)
     except BaseException as error:
+        _settle(path, before)
         _remove(partial)
-        if isinstance(error, OSError) and error.filename is None:
+        if isinstance(error, OSError) and error.filename is None and error.errno is not None:
             error.filename = os.fspath(path)  # a full disk is reported without a name
         raise
     _sync(path.parent)  # the new name itself
+    _settle(path, before)
+
+
+def standing(path: str | os.PathLike) -> Path:
+    """Return where a file or folder lies: `path`, or the old folder that a kill left aside.
+
+    `replacing` moves that folder back, or removes it, when `path` is written again.
+    """
+    path = Path(path)
+    before = path.with_name(BEFORE + path.name) if path.name else path
+    return path if os.path.lexists(path) or not before.is_dir() else before
+
+
+def is_temporary(path: Path) -> bool:
+    """Return whether a name is one of those that only writing makes."""
+    return path.name.startswith((PARTIAL, LOCK, BEFORE))
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -52,6 +79,19 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def read_json(path: str | os.PathLike) -> Any:
+    """Return what a JSON file (UTF-8) holds.
+
+    Raises:
+        ValueError: Where it holds something else, or lists within lists without end.
+        OSError: Where it cannot be read.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("Its values lie too deep within each other") from None
+
+
 def file_in_the_way(folder: str | os.PathLike) -> Path | None:
     """Return the part of a folder's path that is a file; None where a folder can be made."""
     folder = Path(folder)
@@ -62,6 +102,18 @@ def remove_partial(folder: str | os.PathLike) -> None:
     """Remove from a folder what killed writers left behind."""
     for leftover in Path(folder).glob(PARTIAL + "*"):
         _remove(leftover)
+    for before in Path(folder).glob(BEFORE + "*"):
+        _settle(before.with_name(before.name.removeprefix(BEFORE)), before)
+
+
+def _settle(path: Path, before: Path) -> None:
+    """Move the old folder back where there is no new one; else remove it."""
+    if not before.is_dir():
+        return
+    if os.path.lexists(path):
+        _remove(before)
+    else:
+        os.rename(before, path)
 
 
 def _remove(path: Path) -> None:

@@ -1,1 +1,8 @@
 """Experiments: `python -m experiments.digits`, `.mnist`, `.cifar10`."""
+
+import sys
+
+from experiments.command_line.interrupts import INTERRUPTS
+
+if sys.argv[0] == "-m":  # so Python calls it while it looks for the module of a command
+    INTERRUPTS.listen()

@@ -11,5 +11,9 @@ class EvaluationError(ValueError):
     """Runs or results that do not fit each other or what is asked of them."""
 
 
+class OtherResultsError(EvaluationError):
+    """A result file that may hold a person's own work, and is not replaced unasked."""
+
+
 class DivergedError(ArithmeticError):
     """A training whose losses or weights are not finite any more."""

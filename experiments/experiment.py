@@ -67,6 +67,6 @@ def train_and_compare(settings, evaluation=None):
     if evaluation is None:
         train(settings, dataset)
         return
-    train(settings, dataset, check=lambda: check_comparison(evaluation, dataset))
-    for results in compare(settings, evaluation):
+    trained = train(settings, dataset, check=lambda: check_comparison(evaluation, dataset))
+    for results in compare(settings, evaluation, trained):
         print(tables(results))

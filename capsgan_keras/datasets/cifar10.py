@@ -30,6 +30,8 @@ ARCHIVES = tuple(
     for end in (".tar.gz", ".tar")
 )
 NUM_CLASSES = 10
+LARGEST_BATCH = 200_000_000
+"""Bytes. The official batches have 31 million."""
 Batch = tuple[np.ndarray, np.ndarray]
 """uint8 images `(n, 32, 32, 3)` and int64 labels `(n,)`."""
 
@@ -56,6 +58,7 @@ def read_archive(path: Path) -> dict[str, Batch]:
             for member in archive:
                 name = member.name.rpartition("/")[2]
                 if member.isfile() and name in BATCHES:
+                    _check_size(f"{path}, member {member.name}", member.size)
                     content = archive.extractfile(member).read()  # type: ignore[union-attr]  # None for folders only
                     batches[name] = read_batch(f"{path}, member {member.name}", content)
         # tarfile stops before the end of the file, gzip compares its checksum there.
@@ -66,8 +69,17 @@ def read_archive(path: Path) -> dict[str, Batch]:
 
 def _read_batch_file(path: Path) -> Batch:
     with reading(path, "a CIFAR-10 batch"):
+        _check_size(str(path), path.stat().st_size)
         content = path.read_bytes()
     return read_batch(str(path), content)
+
+
+def _check_size(source: str, size: int) -> None:
+    """Refuse what is no batch before it is read: a small archive may hold gigabytes of zeros."""
+    if size > LARGEST_BATCH:
+        raise DatasetError(
+            f"{source}: a CIFAR-10 batch takes at most {LARGEST_BATCH} bytes. Received: {size}"
+        )
 
 
 def _join(source: Path, batches: dict[str, Batch]) -> SourcedArrays:

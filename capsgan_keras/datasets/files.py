@@ -9,6 +9,8 @@ from typing import IO, cast
 from capsgan_keras.datasets.dataset import DatasetError
 
 GZIP_MAGIC = b"\x1f\x8b"
+GZIP_LARGEST_RATIO = 1032
+"""How many bytes a byte of a gzip file can stand for, by its algorithm."""
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import numpy as np
 from capsgan_keras.datasets.dataset import DatasetError
 from capsgan_keras.datasets.definition import DatasetDefinition, SourcedArrays
 from capsgan_keras.datasets.download import download_with_keras
-from capsgan_keras.datasets.files import open_plain_or_gzip, reading
+from capsgan_keras.datasets.files import GZIP_LARGEST_RATIO, open_plain_or_gzip, reading
 
 # In the order x_train, y_train, x_test, y_test: the stem and the number of dimensions.
 PARTS = (("train-images", 3), ("train-labels", 1), ("t10k-images", 3), ("t10k-labels", 1))
@@ -47,28 +47,33 @@ def _find_idx(folder: Path, stem: str, ndim: int) -> Path | None:
 def read_idx(path: Path, ndim: int) -> np.ndarray:
     """Read an idx file of unsigned bytes with `ndim` dimensions, gzipped or not."""
     with reading(path, "an idx file"), open_plain_or_gzip(path) as stream:
-        content = stream.read()
-    header_size = 4 * (1 + ndim)
-    if len(content) < header_size:
-        raise DatasetError(
-            f"{path}: an idx header of {ndim} dimensions takes {header_size} bytes. "
-            f"Received: {len(content)} bytes"
-        )
-    magic, *shape = struct.unpack_from(f">{1 + ndim}I", content)
-    expected_magic = 0x0800 + ndim
-    if magic != expected_magic:
-        raise DatasetError(
-            f"{path}: the magic number of idx files of bytes with {ndim} dimensions is "
-            f"{expected_magic}. Received: {magic}"
-        )
-    expected_size = header_size + math.prod(shape)
-    if len(content) != expected_size:
-        raise DatasetError(
-            f"{path}: its header announces the shape {tuple(shape)}, that is {expected_size} "
-            f"bytes in all. Received: {len(content)} bytes"
-        )
+        # No more than the header announces: a small gzip file may hold gigabytes of zeros.
+        header_size = 4 * (1 + ndim)
+        header = stream.read(header_size)
+        if len(header) < header_size:
+            raise DatasetError(
+                f"{path}: an idx header of {ndim} dimensions takes {header_size} bytes. "
+                f"Received: {len(header)} bytes"
+            )
+        magic, *shape = struct.unpack_from(f">{1 + ndim}I", header)
+        expected_magic = 0x0800 + ndim
+        if magic != expected_magic:
+            raise DatasetError(
+                f"{path}: the magic number of idx files of bytes with {ndim} dimensions is "
+                f"{expected_magic}. Received: {magic}"
+            )
+        expected_size = header_size + math.prod(shape)
+        largest = GZIP_LARGEST_RATIO * path.stat().st_size
+        announces = f"{path}: its header announces the shape {tuple(shape)}, that is "
+        announces += f"{expected_size} bytes in all. Received:"
+        if expected_size > largest:
+            raise DatasetError(f"{announces} a file that can hold at most {largest} bytes")
+        content = stream.read(expected_size - header_size + 1)
+    size = header_size + len(content)
+    if size != expected_size:
+        raise DatasetError(f"{announces} {size} bytes{' or more' if size > expected_size else ''}")
     # A copy, because an array over bytes cannot be written to.
-    return np.frombuffer(content, np.uint8, offset=header_size).reshape(shape).copy()
+    return np.frombuffer(content, np.uint8).reshape(shape).copy()
 
 
 MNIST = DatasetDefinition(

@@ -10,6 +10,7 @@ from capsgan_keras.datasets.files import reading
 
 TRAIN_IMAGES = ("x_train", "images", "x")
 TRAIN_LABELS = ("y_train", "labels", "y")
+NPY_MAGIC = b"\x93NUMPY"
 TEST_IMAGES = "x_test"
 TEST_LABELS = "y_test"
 Split = tuple[np.ndarray, np.ndarray | None]
@@ -22,14 +23,17 @@ def read_arrays(path: str | os.PathLike, names: tuple[str, ...]) -> dict[str, np
         # np.load would take another file for a pickle, and advise to allow that.
         if not zipfile.is_zipfile(stream):
             raise DatasetError(f"{path}: is not an .npz archive (a zip file), or is cut short")
+        with zipfile.ZipFile(stream) as members:
+            for member in members.namelist():
+                # np.load reads a member that is no array to its end, and hands out its bytes.
+                if member.removesuffix(".npy") in names:
+                    with members.open(member) as content:
+                        if content.read(len(NPY_MAGIC)) != NPY_MAGIC:
+                            raise DatasetError(f"{path}: its member {member!r} is not an array")
         stream.seek(0)
         with np.load(stream, allow_pickle=False) as archive:
             found = sorted(archive.files)
             arrays = {name: archive[name] for name in names if name in found}
-    for name, array in arrays.items():
-        # np.load hands out a member that is no array as its bytes.
-        if not isinstance(array, np.ndarray):
-            raise DatasetError(f"{path}: its member {name!r} is not an array")
     if not arrays:
         raise DatasetError(f"{path}: holds none of the arrays {names}. Received: {found}")
     return arrays

@@ -9,7 +9,7 @@ evaluations of `experiments` take its path as that of a run.
 import os
 from pathlib import Path
 
-from capsgan_keras.files import PARTIAL
+from capsgan_keras.files import BEFORE, is_temporary, standing
 from capsgan_keras.gan.base import GAN
 from capsgan_keras.runs.reading import load_run
 
@@ -26,9 +26,12 @@ def pretrained_models(folder: str | os.PathLike = FOLDER) -> list[tuple[str, str
     print(pretrained_models())  # [('capsule', 'cifar10'), ('capsule', 'mnist'), ...]
     ```
     """
-    places = (path.parent for path in Path(folder).glob("*/*/metrics.json"))
+    entries = Path(folder).glob("*/*")
+    places = {entry.with_name(entry.name.removeprefix(BEFORE)) for entry in entries}
     return sorted(
-        (place.name, place.parent.name) for place in places if not place.name.startswith(PARTIAL)
+        (place.name, place.parent.name)
+        for place in places
+        if not is_temporary(place) and (standing(place) / "metrics.json").is_file()
     )
 
 

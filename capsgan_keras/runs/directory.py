@@ -18,22 +18,19 @@ So a kill at any moment leaves a directory that can be read and resumed.
 import csv
 import dataclasses
 import io
-import json
 import os
 import re
 import shutil
-import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure
 
 from capsgan_keras.files import (
-    PARTIAL,
+    LOCK,
     file_in_the_way,
+    is_temporary,
     remove_partial,
     replacing,
     write_json,
@@ -41,14 +38,20 @@ from capsgan_keras.files import (
 )
 from capsgan_keras.gan import GAN
 from capsgan_keras.plotting import image_grid, save_figure, save_image
+from capsgan_keras.runs.models import check_gan, file_checksum, load_model
+from capsgan_keras.runs.records import (
+    CONFIG,
+    METRICS,
+    STATE,
+    RunError,
+    check_kinds,
+    check_parts,
+    read_record,
+)
 from capsgan_keras.types import History
 
 FORMAT = "capsgan_keras run 1"
 SAMPLE_ROWS, SAMPLE_COLUMNS = 10, 10
-
-
-class RunError(ValueError):
-    """A folder that is not the run that it was taken for, or a file of a run that is damaged."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,20 +63,34 @@ class Checkpoint:
         epoch: Number of epochs done.
         history: The logs of these epochs.
         seconds: Seconds that these epochs took.
+        gan_checksum: SHA-256 of its `gan.keras`; None in checkpoints of older versions.
     """
 
     path: Path
     epoch: int
     history: History
     seconds: float
+    gan_checksum: str | None = None
 
-    def load_gan(self) -> GAN:
+    def load_gan(self, config: dict[str, Any] | None = None) -> GAN:
         """Return the GAN, compiled, with its moments and seeds.
 
+        Args:
+            config: The run's `config.json`, which the GAN must fit; None for no such check.
+
         Raises:
-            RunError: Where the file is damaged.
+            RunError: Where the file is damaged, or of another run or epoch.
         """
-        return load_model(self.path / "gan.keras")
+        file = self.path / "gan.keras"
+        gan = load_model(file)
+        if self.gan_checksum not in (None, file_checksum(file)):
+            raise RunError(
+                f"{file}: is not the file that was saved with the state.json beside it. Put back "
+                "the checkpoint's own, or move the run away to start from the beginning"
+            )
+        if config is not None:
+            check_gan(file, gan, config)
+        return gan
 
 
 def sample_images(gan: GAN, seed: int) -> np.ndarray:
@@ -115,13 +132,18 @@ class RunDirectory:
         runs = sorted(config.parent.name for config in self.path.glob("*/config.json"))
         if runs:
             raise RunError(f"{self.path}: is no run, but holds some: {', '.join(runs)}")
-        others = [p.name for p in self.path.iterdir() if not p.name.startswith(PARTIAL)]
+        others = [path.name for path in self.path.iterdir() if not is_temporary(path)]
         if others:
             raise RunError(
                 f"{self.path}: is no run: it holds {', '.join(sorted(others)[:3])}, "
                 "and no config.json"
             )
         return False
+
+    @property
+    def lock(self) -> Path:
+        """The file that a process holds while it writes the run."""
+        return self.path / LOCK
 
     @property
     def finished(self) -> bool:
@@ -135,13 +157,14 @@ class RunDirectory:
             RunError: Where `config.json` is damaged or belongs to something else.
         """
         path = self.path / "config.json"
-        config = _read_json(path)
+        config = read_record(path)
         if not isinstance(config, dict) or config.get("format") != FORMAT:
             raise RunError(f"{path}: is not the config of a run: it lacks the format {FORMAT!r}")
         settings, dataset = ("model", "seed", "precision"), ("name", "source", "checksum")
         for part, needed in {"settings": settings, "dataset": dataset}.items():
-            _check_parts(path, config, [part])
-            _check_parts(path, config[part], needed)
+            check_parts(path, config, [part])
+            check_parts(path, config[part], needed)
+        check_kinds(path, config, CONFIG)
         return config
 
     def read_metrics(self) -> dict[str, Any]:
@@ -151,8 +174,9 @@ class RunDirectory:
             RunError: Where the file is damaged.
         """
         path = self.path / "metrics.json"
-        metrics = _read_json(path)
-        _check_parts(path, metrics, ["epochs", "final", "parameters"])
+        metrics = read_record(path)
+        check_parts(path, metrics, ["epochs", "final", "parameters"])
+        check_kinds(path, metrics, METRICS)
         return metrics
 
     def read_history(self) -> History:
@@ -177,25 +201,55 @@ class RunDirectory:
                 for name, values in zip(names, columns, strict=True)
                 if name != "epoch"
             }
-        except ValueError as error:
+        except OSError as error:
+            raise RunError(f"{path}: could not be read. {error}") from error
+        except (ValueError, csv.Error) as error:
             raise RunError(f"{path}: is damaged. {error}") from error
 
     def newest_checkpoint(self) -> Checkpoint | None:
         """Return the last complete `Checkpoint`, or None where no epoch was finished.
 
         Raises:
-            RunError: Where it is damaged.
+            RunError: Where it is damaged, or epochs were finished and their checkpoint is gone.
         """
-        folders = self._by_epoch("checkpoint")
+        folders = self._by_epoch("checkpoint", "")
         if not folders:
+            self._check_nothing_lost()
             return None
         epoch = max(folders)
         path = folders[epoch] / "state.json"
-        state = _read_json(path)
-        try:
-            return Checkpoint(folders[epoch], epoch, state["history"], state["seconds"])
-        except (KeyError, TypeError) as error:
-            raise RunError(f"{path}: is damaged: it lacks history or seconds") from error
+        state = read_record(path)
+        check_parts(path, state, ["epoch", "seconds", "history"])
+        check_kinds(path, state, STATE)
+        if state["epoch"] != epoch:
+            raise RunError(
+                f"{path}: is of epoch {state['epoch']}, and its folder of epoch {epoch}. Give the "
+                "folder its own name again"
+            )
+        return Checkpoint(
+            folders[epoch], epoch, state["history"], state["seconds"], state.get("gan_checksum")
+        )
+
+    def _check_nothing_lost(self) -> None:
+        """Raise a `RunError` where there is no checkpoint though an epoch was finished.
+
+        A kill in the first epoch leaves the empty folder of checkpoints, which is made before all
+        else, and at most that epoch's samples and history.
+        """
+        folder, state = self.path / "checkpoint", "does not exist"
+        history = self.read_history() if (self.path / "history.csv").exists() else {}
+        rows = max(map(len, history.values()), default=0)
+        epochs = max([rows, *self._by_epoch("samples", ".png")])
+        others = []
+        if folder.exists():
+            others = sorted(path.name for path in folder.iterdir() if not is_temporary(path))
+            state = f"holds {', '.join(others[:3])}" if others else "is empty"
+        if others or epochs > 1 or (epochs and not folder.exists()):
+            raise RunError(
+                f"{self.path}: holds samples or history of {epochs} epochs, and no checkpoint to "
+                f"go on from: {folder} {state}. Put its checkpoint back, or move the run away to "
+                "start from the beginning"
+            )
 
     # ---- writing
 
@@ -215,6 +269,8 @@ class RunDirectory:
     def write_samples(self, epoch: int, images: np.ndarray) -> None:
         """Write the grid of an epoch's images, uint8 `(100, height, width, channels)`."""
         folder = self.path / "samples"
+        # Before the first file of an epoch: where it is missing later, it was lost.
+        (self.path / "checkpoint").mkdir(exist_ok=True)
         folder.mkdir(exist_ok=True)
         grid = image_grid(images, SAMPLE_ROWS, SAMPLE_COLUMNS)
         save_image(folder / f"epoch-{epoch:04d}.png", grid)
@@ -244,6 +300,7 @@ class RunDirectory:
             partial.mkdir()
             gan.save(partial / "gan.keras")
             state = {"epoch": epoch, "seconds": seconds, "history": history}
+            state["gan_checksum"] = file_checksum(partial / "gan.keras")
             write_json(partial / "state.json", state)
         self._remove_checkpoints(keep=newest)
 
@@ -257,7 +314,7 @@ class RunDirectory:
         for folder in (self.path, self.path / "samples", self.path / "checkpoint"):
             remove_partial(folder)
         self._remove_checkpoints(keep=checkpoint.path)
-        for epoch, path in self._by_epoch("samples").items():
+        for epoch, path in self._by_epoch("samples", ".png").items():
             if epoch > checkpoint.epoch:
                 path.unlink()
         self.write_samples(checkpoint.epoch, images)
@@ -279,43 +336,18 @@ class RunDirectory:
         write_text(self.path / "README.md", card)
         write_json(self.path / "metrics.json", metrics)
 
-    def _by_epoch(self, folder: str) -> dict[int, Path]:
+    def _by_epoch(self, folder: str, suffix: str) -> dict[int, Path]:
         """Return the paths in a folder that are named after an epoch, by that epoch."""
-        return {
-            int(match[1]): path
-            for path in self.path.glob(f"{folder}/epoch-*")
-            if (match := re.fullmatch(r"epoch-(\d+)", path.stem))
-        }
+        try:
+            paths = list((self.path / folder).iterdir())
+        except FileNotFoundError:
+            return {}
+        except OSError as error:  # a glob would find nothing, and say nothing
+            raise RunError(f"{self.path / folder}: could not be read. {error}") from error
+        matches = ((re.fullmatch(rf"epoch-(\d+){suffix}", path.name), path) for path in paths)
+        return {int(match[1]): path for match, path in matches if match}
 
     def _remove_checkpoints(self, keep: Path) -> None:
-        for path in self._by_epoch("checkpoint").values():
+        for path in self._by_epoch("checkpoint", "").values():
             if path != keep:
                 shutil.rmtree(path)
-
-
-def load_model(path: Path) -> GAN:
-    """Load a `.keras` file of a run.
-
-    Raises:
-        RunError: Where the file is damaged.
-    """
-    if path.is_file() and not zipfile.is_zipfile(path):  # Keras would say that there is no file
-        raise RunError(f"{path}: could not be loaded. It is no archive as Keras writes it")
-    try:
-        return keras.saving.load_model(path)
-    # Keras, zipfile and h5py raise errors of many kinds on damaged files.
-    except Exception as error:
-        raise RunError(f"{path}: could not be loaded. {type(error).__name__}: {error}") from error
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: could not be read. {error}") from error
-
-
-def _check_parts(path: Path, value: Any, names: Iterable[str]) -> None:
-    lacking = [name for name in names if not isinstance(value, dict) or name not in value]
-    if lacking:
-        raise RunError(f"{path}: is damaged: it lacks {', '.join(map(repr, lacking))}")

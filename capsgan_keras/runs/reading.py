@@ -6,8 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from capsgan_keras.files import standing
 from capsgan_keras.gan import GAN
-from capsgan_keras.runs.directory import RunDirectory, RunError, load_model
+from capsgan_keras.runs.directory import RunDirectory
+from capsgan_keras.runs.models import check_gan, load_model
+from capsgan_keras.runs.records import RunError, check_epochs
 from capsgan_keras.training.averages import use_averages
 from capsgan_keras.types import History
 
@@ -43,11 +46,13 @@ class Run:
             RunError: Where no epoch was finished, or the file is damaged.
         """
         if self.finished:
-            return load_model(self.path / "gan.keras")
+            gan = load_model(self.path / "gan.keras")
+            check_gan(self.path / "gan.keras", gan, self.config, self.metrics)
+            return gan
         checkpoint = RunDirectory(self.path).newest_checkpoint()
         if checkpoint is None:
             raise RunError(f"{self.path}: holds no model yet, for no epoch was finished")
-        gan = checkpoint.load_gan()
+        gan = checkpoint.load_gan(self.config)
         use_averages(gan)
         return gan
 
@@ -77,13 +82,16 @@ def load_run(path: str | os.PathLike) -> Run:
     images = run.gan.generate(4, seed=0)  # uint8 (4, 28, 28, 1)
     ```
     """
-    directory = RunDirectory(Path(path).expanduser())
+    directory = RunDirectory(standing(Path(path).expanduser()))
     if not directory.exists:
         state = "is empty" if directory.path.exists() else "does not exist"
         raise RunError(f"{directory.path}: is no run: the folder {state}")
     config = directory.read_config()
     if directory.finished:
-        history = directory.read_history()
-        return Run(directory.path, config, True, history, directory.read_metrics())
+        history, metrics = directory.read_history(), directory.read_metrics()
+        check_epochs(directory.path / "history.csv", history, metrics["epochs"])
+        return Run(directory.path, config, True, history, metrics)
     checkpoint = directory.newest_checkpoint()
+    if checkpoint is not None:
+        check_epochs(checkpoint.path / "state.json", checkpoint.history, checkpoint.epoch)
     return Run(directory.path, config, False, checkpoint.history if checkpoint else {}, None)

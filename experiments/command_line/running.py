@@ -2,6 +2,7 @@
 
 import sys
 
+from experiments.command_line.interrupts import INTERRUPTS
 from experiments.command_line.logs import quiet_tensorflow
 from experiments.errors import DIVERGED, INTERRUPTED, OK, REFUSED, DivergedError
 
@@ -38,15 +39,20 @@ def run(program, work, if_interrupted, if_blocked=None):
         The exit status: 0; 1 where training diverged; 2 where arguments, files or surroundings
         are wrong; 130 after an interrupt.
     """
+    message = f"Interrupted. {if_interrupted}"
     quiet_tensorflow()
     try:
-        work()
-    except (DivergedError, ValueError, OSError) as error:
+        with INTERRUPTS.while_working(message):
+            work()
+    except (KeyboardInterrupt, Exception) as error:
+        # Libraries in C turn an interrupt into errors of their own.
+        if INTERRUPTS.received or isinstance(error, KeyboardInterrupt):
+            print(f"\n{message}", file=sys.stderr)
+            return INTERRUPTED
+        if not isinstance(error, (DivergedError, ValueError, OSError)):
+            raise
         print(f"{program}: error: {error}", file=sys.stderr)
         if isinstance(error, OSError) and if_blocked:
             print(if_blocked, file=sys.stderr)
         return DIVERGED if isinstance(error, DivergedError) else REFUSED
-    except KeyboardInterrupt:
-        print(f"\nInterrupted. {if_interrupted}", file=sys.stderr)
-        return INTERRUPTED
     return OK

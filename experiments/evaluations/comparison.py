@@ -1,7 +1,7 @@
 """The evaluation that an experiment ends with: both models of all its seeds."""
 
 from capsgan_keras.runs import RunDirectory
-from experiments.errors import SettingsError
+from experiments.errors import OtherResultsError, SettingsError
 from experiments.evaluations.finished_runs import load_finished_runs
 from experiments.evaluations.gam import evaluate_metric
 from experiments.evaluations.sample_quality import evaluate_quality
@@ -36,17 +36,22 @@ def check_comparison(evaluation, dataset):
         )
 
 
-def compare(settings, evaluation):
+def compare(settings, evaluation, retrained=()):
     """Evaluate both models with all seeds together. What is there already is not computed again.
+
+    A result file that a person has made with other settings or of other runs is left alone, unless
+    `settings.overwrite` is given. The other evaluations are done, and then it is named.
 
     Args:
         settings: `experiments.settings.training.Settings`.
         evaluation: `experiments.settings.evaluations.Evaluation`.
+        retrained: Folders of the runs that the same command has trained just now.
 
     Yields:
         The results of each evaluation, as its function returns them.
 
     Raises:
+        OtherResultsError: Where a file holds other results; the other evaluations are done then.
         RunError, DatasetError, EvaluationError, PoorClassifierError, OSError: As the evaluations.
     """
     paths = [
@@ -56,7 +61,8 @@ def compare(settings, evaluation):
     if missing:
         print(f"Not evaluated, for that takes both models. Not there yet: {', '.join(missing)}")
         return
-    runs = load_finished_runs(paths, settings.data_dir)
+    runs = load_finished_runs(paths, settings.data_dir, retrained)
+    refused = []
     for title, name, evaluate, part in (
         ("Generative adversarial metric", GAM, evaluate_metric, evaluation.metric),
         ("Semi-supervised classification", SEMI_SUPERVISED, evaluate_errors, evaluation.table),
@@ -65,5 +71,12 @@ def compare(settings, evaluation):
         if part is not None:
             path = runs.evaluation_folder / f"{name}.json"
             print(f"\n{title}, in {path}")
-            # The folder is named after these runs: results of runs that they replaced are stale.
-            yield evaluate(runs, part, path, overwrite=True, verbose=min(settings.verbose, 1))
+            verbose = min(settings.verbose, 1)
+            try:
+                results = evaluate(runs, part, path, settings.overwrite, verbose)
+            except OtherResultsError as error:
+                refused.append(str(error))
+            else:
+                yield results
+    if refused:
+        raise OtherResultsError("\n".join(refused))

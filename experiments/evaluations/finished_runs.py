@@ -1,12 +1,12 @@
 """Finished runs of one data set, read to be compared."""
 
 import dataclasses
-import hashlib
 from collections import Counter
 from pathlib import Path
 
 from capsgan_keras import load_run
 from capsgan_keras.datasets import Dataset
+from capsgan_keras.runs.models import file_checksum
 from experiments.errors import EvaluationError
 from experiments.training.images import load_images
 
@@ -18,10 +18,12 @@ class FinishedRuns:
     Attributes:
         runs: Dictionary from a short name to a `capsgan_keras.runs.directory.Run`.
         dataset: Their images.
+        retrained: Names of runs that the same command has trained just now.
     """
 
     runs: dict
     dataset: Dataset
+    retrained: frozenset = frozenset()
 
     @property
     def evaluation_folder(self):
@@ -53,12 +55,13 @@ class FinishedRuns:
         }
 
 
-def load_finished_runs(paths, data_dir=None):
+def load_finished_runs(paths, data_dir=None, retrained=()):
     """Read run directories and the data set that they were trained on.
 
     Args:
         paths: The folders of one or more finished runs.
         data_dir: As in `load_dataset`.
+        retrained: Those of the folders whose runs the same command has trained just now.
 
     Returns:
         `FinishedRuns`, in the order of `paths`. A run is called by the name of its folder; where
@@ -85,9 +88,12 @@ def load_finished_runs(paths, data_dir=None):
                 f"{run.path}: holds the records of a run without its networks (gan.keras)"
             )
     dataset = _load_common_dataset(runs, data_dir)
-    names = Counter(path.resolve().name for path in paths)
+    folders = Counter(path.resolve().name for path in paths)
+    names = [_name(path.resolve(), folders) for path in paths]
     return FinishedRuns(
-        {_name(path.resolve(), names): run for path, run in zip(paths, runs, strict=True)}, dataset
+        dict(zip(names, runs, strict=True)),
+        dataset,
+        frozenset(name for name, path in zip(names, paths, strict=True) if path in retrained),
     )
 
 
@@ -138,4 +144,4 @@ def _describe(name, run):
 
 def gan_checksum(run):
     """Return the SHA-256 of a run's trained networks, by which result files name them."""
-    return hashlib.sha256((run.path / "gan.keras").read_bytes()).hexdigest()
+    return file_checksum(run.path / "gan.keras")

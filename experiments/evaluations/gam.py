@@ -43,9 +43,10 @@ def evaluate_metric(finished_runs, settings, path, overwrite=False, verbose=1):
             f"{finished_runs.dataset.name}: the metric needs test images, and there are none"
         )
     identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
-    file = ResultFile(path, GAM, identity, overwrite)
+    file = ResultFile(path, GAM, identity, overwrite, finished_runs.retrained)
     if not file.finished:
-        _fill(file, runs, x_test, settings, verbose)
+        with file.filling():
+            _fill(file, runs, x_test, settings, verbose)
     return file.read()
 
 

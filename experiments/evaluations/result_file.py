@@ -1,14 +1,19 @@
 """A JSON file of results that grows while an evaluation runs, and that it goes on from."""
 
+import contextlib
 import json
 from pathlib import Path
 
-from capsgan_keras.files import file_in_the_way, write_json
+from capsgan_keras import files
+from capsgan_keras.files import LOCK, file_in_the_way, write_json
+from capsgan_keras.runs.lock import working
 from capsgan_keras.runs.provenance import git_commit, versions
-from experiments.errors import EvaluationError
+from experiments.errors import EvaluationError, OtherResultsError
 from experiments.evaluations.results import results_from
 from experiments.settings.differences import differences
 from experiments.settings.evaluations import result_format
+
+_ADVICE = "Move the file away or choose another --output"
 
 
 class ResultFile:
@@ -23,19 +28,25 @@ class ResultFile:
         name: Name of the evaluation.
         identity: Dictionary, as JSON can hold it, of everything that the results depend on.
         overwrite: Whether a damaged file, or results of another identity, may be replaced.
+        retrained: Names of runs that the same command has trained just now. Results that differ in
+            these runs alone, under the same names, are stale: their networks are gone. They are
+            replaced without being asked for. Any other difference shows a person's own results.
 
     Raises:
-        EvaluationError: Where the file holds something else, or is damaged or holds other results
-            and `overwrite` is not given; where a file is in the place of its folder.
+        OtherResultsError: (an `EvaluationError`) where the file is damaged or holds other results,
+            and may not be replaced.
+        EvaluationError: Where the file holds something else, or a file is in the place of its
+            folder.
     """
 
-    def __init__(self, path, name, identity, overwrite=False):
+    def __init__(self, path, name, identity, overwrite=False, retrained=()):
         self.path = Path(path).expanduser()
         self.name = name
         self.identity = json.loads(json.dumps(identity))  # tuples become lists, as when read back
         self.results = {}
         self.finished = False
         self._source = {"versions": versions(), "commit": git_commit()}
+        self._before = self._bytes()
         blocked = file_in_the_way(self.path.parent)
         if blocked is not None:
             raise EvaluationError(f"--output must be a folder. Received: {blocked}, a file")
@@ -46,19 +57,44 @@ class ResultFile:
         except EvaluationError as error:
             if overwrite:
                 return
-            advice = "Choose another --output, or replace the file by --overwrite"
-            raise EvaluationError(f"{error}\n{advice}") from error
+            raise OtherResultsError(f"{error}\n{_ADVICE}, or replace it by --overwrite") from error
         stored = _check_content(self.path, content, name)
         found = differences(stored["identity"], self.identity)
         if not found:
             self.results, self.finished = stored["results"], stored["finished"]
-        elif not overwrite:
+        elif not overwrite and not self._only_of(retrained, found):
             lines = (f"{name}: {_short(there)}, {_short(here)}" for name, there, here in found)
             different = "\n  ".join(lines)
-            raise EvaluationError(
-                f"{self.path}: holds results of other runs or settings. Choose another --output, "
-                f"or replace them by --overwrite. There and here:\n  {different}"
+            raise OtherResultsError(
+                f"{self.path}: holds results of other runs or settings. {_ADVICE}, or replace them "
+                f"by --overwrite. There and here:\n  {different}"
             )
+
+    def _only_of(self, retrained, found):
+        """Return whether all differences are of these runs, which have kept their names."""
+        runs = enumerate(self.identity.get("runs", ()))
+        stale = {f"runs[{index}]" for index, run in runs if run["name"] in retrained}
+        parts = [name.partition(".") for name, _, _ in found]
+        return all(run in stale and key != "name" for run, _, key in parts)
+
+    def _bytes(self):
+        return self.path.read_bytes() if self.path.is_file() else None
+
+    @contextlib.contextmanager
+    def filling(self):
+        """Hold the file's lock while the block computes and writes.
+
+        Raises:
+            InUseError: Where another process holds it.
+            EvaluationError: Where another process has written the file since it was read.
+        """
+        with working(self.path.with_name(f"{LOCK}-{self.path.name}")):
+            if self._bytes() != self._before:
+                raise EvaluationError(
+                    f"{self.path}: another command has written it since this one began. Give this "
+                    "one again"
+                )
+            yield
 
     def write(self, finished=False):
         """Write `results`.
@@ -124,7 +160,7 @@ def read_json(path):
         EvaluationError: Where it is damaged.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return files.read_json(path)
     except ValueError as error:
         raise EvaluationError(f"{path}: could not be read. {error}") from error
 

@@ -55,9 +55,10 @@ def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
     if settings.choose_settings:
         given |= {"candidates": [NEIGHBOURS, ALPHAS]}
     identity = finished_runs.describe() | {"settings": given}
-    file = ResultFile(path, SEMI_SUPERVISED, identity, overwrite)
+    file = ResultFile(path, SEMI_SUPERVISED, identity, overwrite, finished_runs.retrained)
     if not file.finished:
-        _fill(file, finished_runs, settings, verbose)
+        with file.filling():
+            _fill(file, finished_runs, settings, verbose)
     return file.read()
 
 

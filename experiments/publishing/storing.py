@@ -1,18 +1,17 @@
 """Storing the networks of finished runs in the package."""
 
-import shutil
-
 import keras
 import numpy as np
 
 from capsgan_keras import load_run
 from capsgan_keras.checks import check_positive
 from capsgan_keras.datasets import DATASET_NAMES
-from capsgan_keras.files import replacing, write_json, write_text
+from capsgan_keras.files import LOCK, replacing, standing, write_json, write_text
 from capsgan_keras.plotting import image_grid, save_image
 from capsgan_keras.pretrained.half_precision import in_float32, save_half_precision
 from capsgan_keras.pretrained.loading import FOLDER, pretrained_path
 from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS, RunDirectory, sample_images
+from capsgan_keras.runs.lock import working
 from capsgan_keras.runs.model_card import pretrained_card
 from experiments.errors import EvaluationError
 from experiments.evaluations.finished_runs import gan_checksum
@@ -57,7 +56,7 @@ def publish(runs, results=None, output=None, images=10_000, overwrite=False):
                 f"Each model of a data set must be given once. Received: {plans[path][0].path} and "
                 f"{run.path}, both {model} on {dataset}"
             )
-        if path.exists() and not overwrite:
+        if standing(path).exists() and not overwrite:
             raise EvaluationError(f"{path}: is stored already. Replace it by --overwrite")
         plans[path] = run, evaluation_of(run, evaluations)
     for path, (run, evaluation) in plans.items():
@@ -127,12 +126,11 @@ def store(run, evaluation, path, images):
 
     Raises:
         EvaluationError: Where the file is too large.
+        InUseError: Where another process stores networks there.
         OSError: Where a file cannot be written.
     """
     whole = in_float32(run.gan)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    before = path.with_name(f"{path.name}-before")
-    with replacing(path) as partial:
+    with working(path.with_name(f"{LOCK}-{path.name}")), replacing(path) as partial:
         RunDirectory(partial).create(run.config)
         file = partial / "gan.keras"
         save_half_precision(whole, file)
@@ -160,10 +158,6 @@ def store(run, evaluation, path, images):
         save_image(partial / "samples.png", grid)
         write_text(partial / "README.md", pretrained_card(run.config, metrics))
         write_json(partial / "metrics.json", metrics)
-        if path.exists():  # only where it may be replaced
-            shutil.rmtree(before, ignore_errors=True)  # of a killed process
-            path.rename(before)
-    shutil.rmtree(before, ignore_errors=True)
     return (
         f"{path}: {size / 1e6:.2f} MB. {measured['share_that_differs']:.3%} of the pixels of "
         f"{images:,} images differ, by at most {measured['largest_difference']} of 255 grey levels "

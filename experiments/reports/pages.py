@@ -1,14 +1,16 @@
 """Reports of results: a page for each folder, and parts of other pages."""
 
 import base64
+import contextlib
 import os
 import re
 from pathlib import Path
 
 from capsgan_keras.datasets.registry import dataset_title
-from capsgan_keras.files import replacing, write_text
+from capsgan_keras.files import LOCK, replacing, write_text
 from capsgan_keras.plotting import save_figure
 from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS
+from capsgan_keras.runs.lock import working
 from experiments.errors import EvaluationError
 from experiments.evaluations.results import ErrorResults, MetricResults
 from experiments.reports import figures
@@ -38,15 +40,20 @@ def write_reports(folder, pages=()):
     Raises:
         EvaluationError: Where there are no results, or some are damaged or not finished, or a
             page names results that are not there.
+        InUseError: Where another process writes these reports.
         OSError: Where a file cannot be read or written.
     """
     results = read_folders(folder)
     filled = {path: fill(path, folder, results) for path in pages}
-    for place, evaluations in results.items():
-        write_figures(evaluations)
-        write_text(place / "report.md", page(evaluations))
-    for path, text in filled.items():
-        write_text(path, text)
+    targets = {Path(path).resolve() for path in (Path(folder, "report.md"), *filled)}
+    with contextlib.ExitStack() as locks:
+        for path in targets:
+            locks.enter_context(working(path.with_name(f"{LOCK}-{path.name}")))
+        for place, evaluations in results.items():
+            write_figures(evaluations)
+            write_text(place / "report.md", page(evaluations))
+        for path, text in filled.items():
+            write_text(path, text)
     texts = [report(evaluations, str(place)) for place, evaluations in results.items()]
     return "\n".join([*texts, *(f"In {place / 'report.md'}" for place in results)])
 

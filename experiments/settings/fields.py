@@ -6,6 +6,8 @@ Only the standard library is imported here, so that `--help` need not wait for K
 import dataclasses
 import math
 
+SMALLEST_FLOAT32, LARGEST_FLOAT32 = 2.0**-126, (2.0 - 2.0**-23) * 2.0**127
+
 
 def setting(
     default,
@@ -98,9 +100,10 @@ def whole_numbers(count=None):
 
 
 def rate(name, value):
-    """Check that a value is a positive finite number."""
-    if not _is_number(value) or not 0.0 < value < math.inf:
-        _fail(name, "must be a positive number", value)
+    """Check that a value is a positive number that is neither 0 nor infinite in float32."""
+    if not _is_number(value) or not SMALLEST_FLOAT32 <= value <= LARGEST_FLOAT32:
+        limits = f"from {SMALLEST_FLOAT32:.2g} to {LARGEST_FLOAT32:.2g}, as float32 holds it"
+        _fail(name, f"must be a positive number {limits}", value)
 
 
 def share(name, value):

@@ -110,6 +110,14 @@ class Settings:
         bool,
         identity=False,
     )
+    overwrite: bool = setting(
+        False,
+        "let the evaluation replace result files that are damaged, or of other runs or settings",
+        truth,
+        bool,
+        flag=True,
+        identity=False,
+    )
     verbose: int = setting(
         1,
         "0: no progress, 1: a progress bar, 2: a line for each epoch",

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.runs.directory import Checkpoint, RunDirectory, RunError
+from capsgan_keras.runs.lock import check_free
 from capsgan_keras.runs.provenance import git_commit, versions
+from capsgan_keras.runs.records import check_epochs, check_parts
 from experiments.settings.differences import differences
 from experiments.training.precision import resolve_precision
 
@@ -43,9 +45,12 @@ def plan_run(settings, model, dataset, devices):
 
     Raises:
         RunError: Where the folder holds something else, or a run that the settings do not fit.
+        InUseError: Where another process trains this run.
     """
     directory = RunDirectory(settings.run_path(model))
-    if not directory.exists:
+    exists = directory.exists
+    check_free(directory.lock)
+    if not exists:
         if settings.resume:
             warn(f"{directory.path}: there is no run to resume: it starts from the beginning")
         policy, reason = resolve_precision(settings.precision)
@@ -58,6 +63,7 @@ def plan_run(settings, model, dataset, devices):
             "--run-dir or --seed"
         )
     stored = directory.read_config()
+    check_parts(directory.path / "config.json", stored, ["versions", "commit"])
     # A machine without bfloat16 goes on in bfloat16 where the run was started so.
     policy = stored["settings"]["precision"]
     if settings.precision != "auto":
@@ -69,7 +75,24 @@ def plan_run(settings, model, dataset, devices):
         return None
     print(f"{model}: {policy} (as the run was started); {_way_of_training(settings, model)}")
     checkpoint = directory.newest_checkpoint()
+    if checkpoint is None:
+        warn(f"{directory.path}: no epoch was finished: it starts from the beginning")
+    else:
+        check_epochs(checkpoint.path / "state.json", checkpoint.history, checkpoint.epoch)
     return Plan(model, directory, policy, description, False, checkpoint)
+
+
+def check_unchanged(plan):
+    """Raise a `RunError` where another process has changed a run since it was planned."""
+    directory = plan.directory
+    checkpoint = None
+    if not plan.is_new and not directory.finished:
+        checkpoint = directory.newest_checkpoint()
+    if directory.exists == plan.is_new or directory.finished or checkpoint != plan.checkpoint:
+        raise RunError(
+            f"{directory.path}: another command has worked there since this one began. Give this "
+            "one again, with --resume"
+        )
 
 
 def _way_of_training(settings, model):

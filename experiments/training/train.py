@@ -6,15 +6,17 @@ from capsgan_keras.datasets import DatasetError
 from capsgan_keras.evaluation import calibrated_cut
 from capsgan_keras.plotting import training_curves
 from capsgan_keras.runs import WriteRun, sample_images
+from capsgan_keras.runs.lock import working
 from capsgan_keras.runs.model_card import model_card
 from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError, StopOnNonFinite
 from experiments.errors import DivergedError, SettingsError
+from experiments.training.absurd import StopOnAbsurd
 from experiments.training.devices import choose_devices, spread_over
 from experiments.training.images import load_images
 from experiments.training.networks import build_gan, learning_rate
-from experiments.training.plan import plan_run
+from experiments.training.plan import check_unchanged, plan_run
 
 
 def load_training_images(settings):
@@ -49,9 +51,14 @@ def train(settings, dataset, check=None):
         dataset: What `load_training_images` returned.
         check: Function without arguments that may refuse before anything is written.
 
+    Returns:
+        The folders of the runs that were trained or brought to their end, a list; not of those that
+        were finished already.
+
     Raises:
         SettingsError: Where the settings do not fit the data or each other.
         RunError: Where a folder holds something else, or a run that the settings do not fit.
+        InUseError: Where another process trains one of the runs.
         DivergedError: Where training diverges.
         OSError: Where files cannot be written.
     """
@@ -72,14 +79,18 @@ def train(settings, dataset, check=None):
     # All are planned before the first is trained, so that what is wrong shows at once.
     count = len(devices) or 1
     plans = [[plan_run(each, model, dataset, count) for model in each.models] for each in by_seed]
+    trained = []
     for each, its_batches, its_plans in zip(by_seed, batches, plans, strict=True):
         for plan in its_plans:
             if plan is not None:
                 # Also starts the numbers in layers' names anew, so that no name depends on the
                 # model before; it would end the scope, too.
                 keras.backend.clear_session()
-                with spread_over(devices):
+                with working(plan.directory.lock), spread_over(devices):
+                    check_unchanged(plan)
                     train_model(each, plan, dataset, its_batches)
+                trained.append(plan.directory.path)
+    return trained
 
 
 def train_model(settings, plan, dataset, batches):
@@ -91,7 +102,7 @@ def train_model(settings, plan, dataset, batches):
         gan = build_gan(settings, plan.model, dataset.image_shape, steps)
         epoch, writer = 0, WriteRun(plan.directory, settings.seed)
     else:
-        gan, epoch = plan.checkpoint.load_gan(), plan.checkpoint.epoch
+        gan, epoch = plan.checkpoint.load_gan(plan.description), plan.checkpoint.epoch
         writer = WriteRun(
             plan.directory, settings.seed, plan.checkpoint.history, plan.checkpoint.seconds
         )
@@ -141,7 +152,7 @@ def fit(gan, batches, epochs, callback, initial_epoch=0, verbose=0):
         initial_epoch=initial_epoch,
         shuffle=False,
         verbose=verbose,
-        callbacks=[FollowEpoch(batches), StopOnNonFinite(), callback],
+        callbacks=[FollowEpoch(batches), StopOnNonFinite(), StopOnAbsurd(), callback],
     )
 
 

@@ -251,3 +251,196 @@ def test_an_empty_folder_becomes_a_run(tmp_path):
     assert directory.exists
     assert os.listdir(directory.path) == ["config.json"]
     assert json.loads((directory.path / "config.json").read_text())["settings"] == {}
+
+
+# ---- checkpoints that are lost, or of something else
+
+
+def edit(path, **values):
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def two_epochs(directory, gan):
+    for epoch, history in ((1, ONE_EPOCH), (2, HISTORY)):
+        directory.write_samples(epoch, sample_images(gan, 0))
+        directory.write_history(history)
+        directory.write_checkpoint(gan, epoch, history, 1.0)
+    return directory.path / "checkpoint" / "epoch-0002"
+
+
+@pytest.mark.parametrize(
+    ("lose", "said"),
+    [
+        (lambda folder: shutil.rmtree(folder.parent), "does not exist"),
+        (lambda folder: shutil.rmtree(folder), "is empty"),
+        (lambda folder: folder.rename(folder.with_name("old-0002")), "holds old-0002"),
+        (lambda folder: folder.rename(folder.with_name("epoch-0002.bak")), "holds epoch-0002.bak"),
+    ],
+)
+@pytest.mark.parametrize("without", [[], ["samples"], ["history.csv"]])
+def test_what_was_done_without_a_checkpoint_is_no_new_run(directory, gan, lose, said, without):
+    lose(two_epochs(directory, gan))
+    for name in without:
+        path = directory.path / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(RunError, match=rf"of 2 epochs, and no checkpoint .* {said}\. Put its"):
+        directory.newest_checkpoint()
+
+
+def test_the_one_epoch_of_a_removed_folder_is_lost_too(directory, gan):
+    directory.write_samples(1, sample_images(gan, 0))
+    assert directory.newest_checkpoint() is None  # killed before the first checkpoint
+    directory.write_history(ONE_EPOCH)
+    assert directory.newest_checkpoint() is None
+    shutil.rmtree(directory.path / "checkpoint")
+    with pytest.raises(RunError, match="of 1 epochs, and no checkpoint"):
+        directory.newest_checkpoint()
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "samples"])
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(
+    directory, gan, name, monkeypatch
+):
+    folder = two_epochs(directory, gan)
+    shutil.rmtree(folder)
+    listed = type(folder).iterdir
+
+    def refuse(path):
+        if path.name == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(type(folder), "iterdir", refuse)
+    with pytest.raises(RunError, match=rf"{name}: could not be read\. .*Permission denied"):
+        directory.newest_checkpoint()
+
+
+def test_a_model_that_cannot_be_read_is_not_called_damaged(directory, gan, monkeypatch):
+    checkpoint_file = two_epochs(directory, gan) / "gan.keras"
+    checkpoint = directory.newest_checkpoint()
+    opened = type(checkpoint_file).open
+
+    def refuse(path, *arguments, **options):
+        if path == checkpoint_file:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(type(checkpoint_file), "open", refuse)
+    with pytest.raises(RunError, match=r"could not be loaded.*Permission denied"):
+        checkpoint.load_gan()
+
+
+def test_a_renamed_epoch_is_refused(directory, gan):
+    folder = two_epochs(directory, gan)
+    folder.rename(folder.with_name("epoch-0007"))
+    with pytest.raises(RunError, match="is of epoch 2, and its folder of epoch 7"):
+        load_run(directory.path)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        {"d_loss": [0.5], "g_loss": [0.5]},
+        {"d_loss": [0.5, 0.5], "g_loss": [0.5]},
+        {"d_loss": [0.5, 0.5, 0.5]},
+        {},
+        None,
+        [],
+        {"d_loss": None},
+        {"d_loss": [0.5, None]},
+        {"d_loss": [0.5, "high"]},
+        {"d_loss": [0.5, float("nan")]},
+    ],
+)
+def test_a_history_that_does_not_fit_its_checkpoint_is_refused(directory, gan, history):
+    path = two_epochs(directory, gan) / "state.json"
+    edit(path, history=history)
+    with pytest.raises(RunError, match=r"epoch-0002/state\.json: is damaged"):
+        load_run(directory.path)
+
+
+def test_another_models_file_is_refused(directory, gan):
+    path = two_epochs(directory, gan) / "gan.keras"
+    other = keras.models.clone_model(gan)
+    other.compile()
+    other.save(path)
+    with pytest.raises(RunError, match="is not the file that was saved"):
+        load_run(directory.path).gan  # noqa: B018
+    state = json.loads((path.parent / "state.json").read_text())
+    del state["gan_checksum"]  # a checkpoint of an older version
+    (path.parent / "state.json").write_text(json.dumps(state))
+    config = directory.read_config()
+    assert load_run(directory.path).gan is not None
+    for part, values, said in (
+        ("settings", {"model": "convolutional"}, "class must be ConvolutionalGAN"),
+        ("settings", {"latent_dim": 7}, "latent_dim must be 7"),
+        ("dataset", {"image_shape": [28, 28, 1]}, r"image_shape must be \[28, 28, 1\]"),
+    ):
+        edit(directory.path / "config.json", **{part: config[part] | values})
+        with pytest.raises(RunError, match=f"is not the model of this run. Its {said}"):
+            load_run(directory.path).gan  # noqa: B018
+        edit(directory.path / "config.json", **{part: config[part]})
+
+
+@pytest.fixture
+def finished(directory, gan):
+    directory.write_history(HISTORY)
+    sizes = {"generator": gan.generator, "discriminator": gan.discriminator}
+    sizes = {name: part.count_params() for name, part in sizes.items()}
+    directory.finish(gan, METRICS | {"parameters": sizes}, Figure(), "the card")
+    return directory.path
+
+
+def test_a_finished_run_with_another_network_is_refused(finished):
+    assert load_run(finished).gan is not None
+    edit(finished / "metrics.json", parameters={"generator": 1, "discriminator": 2})
+    with pytest.raises(RunError, match="Its parameters must be"):
+        load_run(finished).gan  # noqa: B018
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_weight_that_is_not_finite_is_refused(finished, gan, value):
+    broken = keras.models.clone_model(gan)
+    weights = broken.get_weights()
+    weights[-1][...] = value
+    broken.set_weights(weights)
+    keras.Model.save(broken, finished / "gan.keras")
+    with pytest.raises(RunError, match=r"gan\.keras: is damaged: its weight \S+ is not finite"):
+        load_run(finished).gan  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("config.json", {"settings": CONFIG["settings"] | {"seed": "0"}}, "settings.seed is '0'"),
+        ("config.json", {"settings": CONFIG["settings"] | {"epochs": None}}, "settings.epochs is"),
+        ("config.json", {"dataset": CONFIG["dataset"] | {"image_shape": [1, "2"]}}, r"shape\[1\]"),
+        ("config.json", {"dataset": CONFIG["dataset"] | {"name": []}}, r"dataset.name is \[\]"),
+        ("config.json", {"versions": None}, "versions is None"),
+        ("config.json", {"versions": {"keras": 3}}, "versions.keras is 3"),
+        ("metrics.json", {"parameters": None}, "parameters is None"),
+        ("metrics.json", {"parameters": {"generator": "many"}}, "parameters.generator is 'many'"),
+        ("metrics.json", {"final": {"d_loss": float("nan")}}, "final.d_loss is nan"),
+        ("metrics.json", {"final": []}, r"final is \[\]"),
+        ("metrics.json", {"epochs": True}, "epochs is True"),
+        ("metrics.json", {"epochs": 3}, "history.csv: is damaged: 3 epochs are done"),
+        ("metrics.json", {"seconds": "a while"}, "seconds is 'a while'"),
+    ],
+)
+def test_records_of_the_wrong_kind_are_named(finished, name, values, said):
+    edit(finished / name, **values)
+    with pytest.raises(RunError, match=said):
+        load_run(finished)
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.json"])
+def test_records_of_great_depth_are_refused(finished, name):
+    (finished / name).write_text("[" * 200_000 + "]" * 200_000)
+    with pytest.raises(RunError, match=rf"{name}: could not be read.*too deep"):
+        load_run(finished)
+
+
+def test_a_missing_history_is_named(finished):
+    (finished / "history.csv").unlink()
+    with pytest.raises(RunError, match=r"history\.csv: could not be read"):
+        load_run(finished)

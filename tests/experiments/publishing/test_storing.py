@@ -4,8 +4,10 @@ import shutil
 import numpy as np
 import pytest
 
-from capsgan_keras import load_pretrained, load_run
+from capsgan_keras import files, load_pretrained, load_run
+from capsgan_keras.pretrained import pretrained_models
 from capsgan_keras.pretrained.half_precision import in_float32
+from capsgan_keras.runs.lock import working
 from experiments import gam, publish, semi_supervised
 from experiments.publishing import storing
 
@@ -107,6 +109,29 @@ def test_what_is_stored_is_replaced_on_request_only(run_paths, copied_run, tmp_p
     assert publish.main([*arguments, "--overwrite"]) == 0
     assert load_run(folder).metrics["final"]["d_loss"] == 0.75
     assert [path.name for path in folder.parent.iterdir()] == ["capsule"]
+
+
+def test_networks_are_found_after_a_kill_while_they_are_replaced(run_paths, tmp_path, capsys):
+    arguments = [run_paths[0], *IMAGES, "--output", str(tmp_path)]
+    assert publish.main(arguments) == 0
+    folder = tmp_path / "digits" / "capsule"
+    images = load_pretrained("capsule", "digits", folder=tmp_path).generate(2, seed=0)
+    folder.rename(folder.with_name(files.BEFORE + "capsule"))  # between both renames
+    (folder.with_name(files.PARTIAL + "capsule")).mkdir()
+    assert pretrained_models(tmp_path) == [("capsule", "digits")]
+    for gan in (load_pretrained("capsule", "digits", folder=tmp_path), load_run(folder).gan):
+        np.testing.assert_array_equal(gan.generate(2, seed=0), images)
+    assert publish.main(arguments) == 2
+    assert "is stored already" in capsys.readouterr().err
+    assert publish.main([*arguments, "--overwrite"]) == 0
+    assert [path.name for path in folder.parent.iterdir()] == ["capsule"]
+
+
+def test_only_one_process_stores_networks_of_a_name(run_paths, tmp_path, capsys):
+    with working(tmp_path / "digits" / ".lock-capsule"):
+        assert publish.main([run_paths[0], *IMAGES, "--output", str(tmp_path)]) == 2
+    assert "is being written by process" in capsys.readouterr().err
+    assert not tmp_path.joinpath("digits").exists()
 
 
 def refused(arguments, tmp_path, capsys):

@@ -1,0 +1,73 @@
+"""Loading the model files of a run, and checking that they are the run's own."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from capsgan_keras.gan import GAN
+from capsgan_keras.runs.records import RunError
+
+
+def load_model(path: Path) -> GAN:
+    """Load a `.keras` file of a run.
+
+    Raises:
+        RunError: Where the file is damaged, cannot be read, or holds weights that are not finite.
+    """
+    try:
+        with path.open("rb") as stream:
+            is_archive = zipfile.is_zipfile(stream)
+    except OSError as error:
+        raise RunError(f"{path}: could not be loaded. {error}") from error
+    if not is_archive:  # Keras would say that there is no file
+        raise RunError(f"{path}: could not be loaded. It is no archive as Keras writes it")
+    try:
+        model = keras.saving.load_model(path)
+    # Keras, zipfile and h5py raise errors of many kinds on damaged files.
+    except Exception as error:
+        raise RunError(f"{path}: could not be loaded. {type(error).__name__}: {error}") from error
+    for variable in model.variables:
+        if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
+            raise RunError(f"{path}: is damaged: its weight {variable.path} is not finite")
+    return model
+
+
+def check_gan(
+    path: Path, gan: Any, config: dict[str, Any], metrics: dict[str, Any] | None = None
+) -> None:
+    """Raise a `RunError` unless a loaded model is that of the run whose records are given.
+
+    Args:
+        path: The model's file, for the message.
+        gan: What was loaded.
+        config: The run's `config.json`.
+        metrics: The run's `metrics.json`, where it is finished.
+    """
+    settings, dataset = config["settings"], config["dataset"]
+    kind = {"capsule": "CapsuleGAN", "convolutional": "ConvolutionalGAN"}.get(settings["model"])
+    found = {"class": type(gan).__name__}
+    wanted = {"class": kind or found["class"]}
+    if isinstance(gan, GAN):
+        found["latent_dim"] = gan.latent_dim
+        found["image_shape"] = list(gan.generator.output_shape[1:])
+        sizes = {"generator": gan.generator, "discriminator": gan.discriminator}
+        found["parameters"] = {name: part.count_params() for name, part in sizes.items()}
+    wanted |= {key: settings[key] for key in ("latent_dim",) if key in settings}
+    wanted |= {key: dataset[key] for key in ("image_shape",) if key in dataset}
+    if metrics is not None and metrics["parameters"]:
+        wanted["parameters"] = metrics["parameters"]
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            raise RunError(
+                f"{path}: is not the model of this run. Its {name} must be {value}. Received: "
+                f"{found.get(name)}"
+            )
+
+
+def file_checksum(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
