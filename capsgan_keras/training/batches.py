@@ -23,14 +23,16 @@ class EpochBatches(keras.utils.PyDataset):
             least memory.
         batch_size: Positive integer, at most n.
         seed: Integer of at least 0.
+        passes: Positive integer: how often an epoch goes through the images, each time in another
+            order. Of few images several passes make an epoch worth a checkpoint.
 
     Raises:
-        ValueError: On a batch size or a seed out of range.
+        ValueError: On a batch size, a seed or a number of passes out of range.
     """
 
-    def __init__(self, images: np.ndarray, batch_size: int, seed: int) -> None:
+    def __init__(self, images: np.ndarray, batch_size: int, seed: int, passes: int = 1) -> None:
         super().__init__()
-        check_positive(batch_size=batch_size)
+        check_positive(batch_size=batch_size, passes=passes)
         if batch_size > len(images):
             raise ValueError(
                 f"`batch_size` must be at most the number of images, {len(images)}. "
@@ -39,6 +41,7 @@ class EpochBatches(keras.utils.PyDataset):
         self.images = images
         self.batch_size = batch_size
         self.seed = seed
+        self.passes = passes
         self.epoch = 0
 
     @property
@@ -49,12 +52,14 @@ class EpochBatches(keras.utils.PyDataset):
     @epoch.setter
     def epoch(self, epoch: int) -> None:
         self._epoch = epoch
-        self._order = np.random.default_rng((self.seed, epoch)).permutation(len(self.images))
+        draws = np.random.default_rng((self.seed, epoch))
+        orders = [draws.permutation(len(self.images)) for _ in range(self.passes)]
+        self._order = np.concatenate(orders)
 
     @property
     def num_batches(self) -> int:
         """Number of batches in an epoch."""
-        return len(self.images) // self.batch_size
+        return self.passes * len(self.images) // self.batch_size
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Return the batch at `index`."""

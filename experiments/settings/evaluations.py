@@ -5,18 +5,16 @@ Only the standard library is imported here, as in `experiments.settings.fields`.
 
 import argparse
 import dataclasses
-import importlib.util
-import runpy
 from pathlib import Path
 
 from experiments.settings.fields import (
-    anything,
     check_fields,
     not_negative,
     setting,
     truth,
     whole_number,
 )
+from experiments.settings.package import fields_of, from_package, run_package_file
 
 GAM, SEMI_SUPERVISED, SAMPLE_QUALITY = "gam", "semi_supervised", "sample_quality"
 EVALUATIONS = (GAM, SEMI_SUPERVISED, SAMPLE_QUALITY)
@@ -84,24 +82,12 @@ class MetricSettings:
         check_fields(self)
 
 
-def _package_settings():
-    """Run the file of the package's settings alone: to import the package is to import Keras."""
-    package = Path(importlib.util.find_spec("capsgan_keras").origin).parent
-    return runpy.run_path(str(package / "evaluation" / "label_spreading" / "settings.py"))
-
-
-_PACKAGE = _package_settings()
-_PACKAGE_FIELDS = {
-    field.name: field for field in dataclasses.fields(_PACKAGE["SemiSupervisedSettings"])
-}
+_PACKAGE = run_package_file("evaluation", "label_spreading", "settings.py")
+_PACKAGE_FIELDS = fields_of(_PACKAGE["SemiSupervisedSettings"])
 
 
 def _of_package(name, parse=str, many=False):
-    """Return the field of a setting that the package has: default, help and choices are there."""
-    field = _PACKAGE_FIELDS[name]
-    choices = field.metadata["choices"]
-    help = field.metadata["help"]
-    return setting(field.default, help, anything, parse, choices=choices, many=many)
+    return from_package(_PACKAGE_FIELDS[name], parse=parse, many=many)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ import keras
 
 from capsgan_keras.datasets import DatasetError
 from capsgan_keras.evaluation import calibrated_cut
+from capsgan_keras.gan.optimizers import learning_rate
 from capsgan_keras.plotting import training_curves
 from capsgan_keras.runs import WriteRun, sample_images
 from capsgan_keras.runs.model_card import model_card
@@ -13,7 +14,7 @@ from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError, StopOn
 from experiments.errors import DivergedError, SettingsError
 from experiments.training.devices import choose_devices, spread_over
 from experiments.training.images import load_images
-from experiments.training.networks import build_gan, learning_rate
+from experiments.training.networks import build_gan
 from experiments.training.plan import plan_run
 
 
@@ -57,13 +58,15 @@ def train(settings, dataset, check=None):
     """
     images, by_seed = dataset.x_train, settings.by_seed
     try:
-        batches = [EpochBatches(images, each.batch_size, each.seed) for each in by_seed]
+        batches = [
+            EpochBatches(images, each.batch_size, each.seed, each.passes) for each in by_seed
+        ]
     except ValueError as error:
         raise SettingsError(str(error)) from error
     devices = choose_devices(settings)
     if check is not None:
         check()
-    left_out = len(images) % settings.batch_size
+    left_out = settings.passes * len(images) % settings.batch_size
     print(
         f"{dataset.name}: {len(images):,} training images of shape {dataset.image_shape}, "
         f"{batches[0].num_batches} steps an epoch"
