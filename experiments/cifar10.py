@@ -22,7 +22,8 @@ evaluation as above. What comes out are coloured blobs, some of CapsuleGAN's wit
 import dataclasses
 import sys
 
-from experiments import experiment, mnist
+from experiments import mnist
+from experiments.command_line import training
 from experiments.settings.evaluations import Evaluation, QualitySettings
 from experiments.settings.training import tuned
 
@@ -51,7 +52,7 @@ EVALUATION = Evaluation(quality=QualitySettings())
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return experiment.main("cifar10", (TUNED, PAPER), EVALUATION, __doc__, argv)
+    return training.main("cifar10", (TUNED, PAPER), EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":

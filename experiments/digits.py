@@ -13,7 +13,7 @@ Time: about 2.5 minutes on 2 CPU cores with bfloat16.
 
 import sys
 
-from experiments import experiment
+from experiments.command_line import training
 from experiments.settings.evaluations import Evaluation, MetricSettings, TableSettings
 from experiments.settings.training import tuned
 
@@ -26,7 +26,7 @@ EVALUATION = Evaluation(
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return experiment.main("digits", (DIGITS,), EVALUATION, __doc__, argv)
+    return training.main("digits", (DIGITS,), EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":

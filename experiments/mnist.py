@@ -18,7 +18,7 @@ convolutional GAN, two hours for three seeds, and the same for the evaluation.
 
 import sys
 
-from experiments import experiment
+from experiments.command_line import training
 from experiments.settings.evaluations import Evaluation, QualitySettings
 from experiments.settings.training import Settings, tuned
 
@@ -80,7 +80,7 @@ EVALUATION = Evaluation(quality=QualitySettings())
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return experiment.main("mnist", (TUNED, PAPER), EVALUATION, __doc__, argv)
+    return training.main("mnist", (TUNED, PAPER), EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":
