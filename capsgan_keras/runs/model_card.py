@@ -137,6 +137,11 @@ scores = gan.discriminate(images)  # (64,) probabilities of being real
 """
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 epoch" and "2,000 epochs"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _terms(source: str) -> str:
     definition = find_dataset(source)
     return definition.terms if definition else _OWN_TERMS
@@ -155,10 +160,10 @@ def _data(dataset: dict[str, Any]) -> str:
 
 
 def _training(config: dict[str, Any], metrics: dict[str, Any]) -> str:
-    counts = _counts(metrics["parameters"])
+    counts, epochs = _counts(metrics["parameters"]), counted(metrics["epochs"], "epoch")
     return f"""{_table(("log after the last epoch", "value"), _rounded(metrics["final"]))}
 
-{metrics["epochs"]} epochs in {metrics["seconds"]:.0f} s: {metrics["images_per_second"]:.0f} real
+{epochs} in {metrics["seconds"]:.0f} s: {metrics["images_per_second"]:.0f} real
 images/s{_on_devices(config)}. Parameters: {counts}. `history.csv` has every epoch."""
 
 

@@ -21,6 +21,7 @@ EVALUATIONS = (GAM, SEMI_SUPERVISED, SAMPLE_QUALITY)
 """Names of the evaluations: of their commands, and of their result files without `.json`."""
 
 CUTS = ("paper", "calibrated")
+"""Cuts with a name in result files. "paper" is 0.5, which the paper does not state."""
 CLASSIFIERS = Path("runs", "classifiers")
 """Folder that keeps the classifiers of sample quality."""
 
@@ -39,19 +40,26 @@ def test_images_name(validation):
     return "validation images" if validation else "test images"
 
 
+def cut_name(cut):
+    """Return what people read in the place of a cut of result files."""
+    return "0.5" if cut == "paper" else str(cut)
+
+
 def _cut(word):
     try:
-        return word if word in CUTS else float(word)
+        cut = word if word in CUTS else float(word)
     except ValueError:
-        expected = f"{', '.join(CUTS)} or a number from 0 to 1"
-        raise argparse.ArgumentTypeError(f"must be {expected}. Received: {word}") from None
+        raise argparse.ArgumentTypeError(
+            f"must be calibrated or a number from 0 to 1. Received: {word}"
+        ) from None
+    return "paper" if cut == 0.5 else cut
 
 
 def _cuts(name, value):
     good = all(cut in CUTS or 0.0 <= cut <= 1.0 for cut in value)
     if not good or not value or len(set(value)) != len(value):
         raise ValueError(
-            f"`{name}` must be paper, calibrated or numbers from 0 to 1, each once. "
+            f"`{name}` must be calibrated or numbers from 0 to 1, each once. "
             f"Received: {name}={value!r}"
         )
 
@@ -65,12 +73,13 @@ class MetricSettings:
     )
     cuts: tuple = setting(
         CUTS,
-        "scores from which on an image counts as real: paper (0.5), calibrated (where each loss "
-        "has its balance) or numbers, one metric for each",
+        "scores from which on an image counts as real: numbers, or calibrated (where each loss has "
+        "its balance); one metric for each",
         _cuts,
         _cut,
         many=True,
         option="cut",
+        show=cut_name,
     )
     seed: int = setting(0, "sets the images and the bootstrap", whole_number(0), int)
     tolerance: float = setting(

@@ -8,6 +8,7 @@ import keras
 
 from capsgan_keras import load_dataset
 from capsgan_keras.datasets.folder import EXTENSIONS
+from capsgan_keras.runs.model_card import counted
 from experiments.settings.evaluations import (
     Evaluation,
     MetricSettings,
@@ -65,8 +66,8 @@ def prepare(settings, steps, held_out=None):
     )
     per_epoch = passes * len(dataset.x_train) // batch_size
     print(
-        f"{epochs * per_epoch:,} steps of {batch_size} images for each model, in {epochs} "
-        f"{'epoch' if epochs == 1 else 'epochs'} of {per_epoch}"
+        f"{counted(epochs * per_epoch, 'step')} of {counted(batch_size, 'image')} for each model, "
+        f"in {counted(epochs, 'epoch')}"
     )
     if len(dataset.x_train) < LEAST_LABELLED:
         print("These are few images: generators may copy them. Several hundred are better.")
@@ -140,7 +141,9 @@ def _say_time(settings, dataset, steps):
     for model in settings.models:
         if not any(each.run_path(model).exists() for each in settings.by_seed):
             seconds = seconds_per_step(settings, model, dataset) * steps * settings.seeds
-            print(f"{model}: about {max(1, round(seconds / 60))} minutes on this machine")
+            print(
+                f"{model}: about {counted(max(1, round(seconds / 60)), 'minute')} on this machine"
+            )
 
 
 def seconds_per_step(settings, model, dataset):

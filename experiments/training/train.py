@@ -7,7 +7,7 @@ from capsgan_keras.evaluation import calibrated_cut
 from capsgan_keras.gan.optimizers import learning_rate
 from capsgan_keras.plotting import training_curves
 from capsgan_keras.runs import WriteRun, sample_images
-from capsgan_keras.runs.model_card import model_card
+from capsgan_keras.runs.model_card import counted, model_card
 from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError, StopOnNonFinite
@@ -69,8 +69,8 @@ def train(settings, dataset, check=None):
     left_out = settings.passes * len(images) % settings.batch_size
     print(
         f"{dataset.name}: {len(images):,} training images of shape {dataset.image_shape}, "
-        f"{batches[0].num_batches} steps an epoch"
-        + (f" ({left_out} images are left out of it, others each time)" if left_out else "")
+        f"{counted(batches[0].num_batches, 'step')} an epoch"
+        + (f", leaving out {counted(left_out, 'image')}, others each time" if left_out else "")
     )
     # All are planned before the first is trained, so that what is wrong shows at once.
     count = len(devices) or 1
@@ -150,7 +150,7 @@ def finish(settings, gan, directory, writer, batches):
         model_card(directory.path, directory.read_config(), metrics),
     )
     print(
-        f"{settings.epochs} epochs in {writer.seconds:.0f} s "
+        f"{counted(settings.epochs, 'epoch')} in {writer.seconds:.0f} s "
         f"({metrics['images_per_second']:.0f} images/s). In {directory.path}:\n"
         f"  samples/epoch-{settings.epochs:04d}.png      images from the last epoch's generator\n"
         "  curves.png, history.csv     losses and the discriminator's outputs, epoch by epoch\n"
