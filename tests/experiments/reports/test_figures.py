@@ -108,10 +108,8 @@ def test_no_report_calls_a_cut_the_papers(folder):
 
 def test_no_text_for_people_calls_a_cut_the_papers():
     folders = ("docs", "results", "capsgan_keras")
-    texts = [
-        ROOT / "README.md",
-        *(path for name in folders for path in (ROOT / name).rglob("*.md")),
-    ]
+    pages = [path for name in folders for path in (ROOT / name).rglob("*.md")]
+    texts = [ROOT / "README.md", *pages]
     found = [str(path) for path in texts if "cut paper" in path.read_text(encoding="utf-8")]
     assert found == []
 
