@@ -4,6 +4,7 @@ PYTEST_WORKERS ?= 2
 
 demo: .venv/installed
 	.venv/bin/python -m experiments.digits --run-dir runs/demo $(if $(wildcard runs/demo),--resume)
+	@echo "Before the commands above, once in each terminal: source .venv/bin/activate"
 
 test: .venv/installed-test
 	.venv/bin/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not long"
@@ -32,19 +33,20 @@ bench: .venv/installed
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/python setup.cfg requirements.txt pyproject.toml
-	.venv/bin/python -m pip install --quiet --editable .
+	@echo "Installing TensorFlow, Keras and others into .venv, once: about 2 minutes."
+	.venv/bin/python -m pip install --editable .
 	touch $@
 
 .venv/installed-test: .venv/installed
-	.venv/bin/python -m pip install --quiet --editable '.[test]'
+	.venv/bin/python -m pip install --editable '.[test]'
 	touch $@
 
 .venv/installed-notebooks: .venv/installed-test
-	.venv/bin/python -m pip install --quiet --editable '.[notebooks]'
+	.venv/bin/python -m pip install --editable '.[notebooks]'
 	touch $@
 
 .venv/installed-docs: .venv/installed
-	.venv/bin/python -m pip install --quiet --editable '.[docs]'
+	.venv/bin/python -m pip install --editable '.[docs]'
 	touch $@
 
 clean:

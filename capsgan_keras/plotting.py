@@ -223,10 +223,10 @@ def training_curves(
 
 
 def save_figure(path: str | os.PathLike, figure: Figure, dpi: int = 120) -> None:
-    """Write a matplotlib figure as PNG.
+    """Write a matplotlib figure as PNG, PDF or SVG.
 
     Args:
-        path: The file to write.
+        path: The file to write. Its suffix, .pdf or .svg, says the format; any other is PNG.
         figure: The figure.
         dpi: Positive integer: dots per inch.
 
@@ -243,5 +243,6 @@ def save_figure(path: str | os.PathLike, figure: Figure, dpi: int = 120) -> None
     save_figure("empty.png", Figure())
     ```
     """
+    suffix = os.path.splitext(path)[1][1:].lower()
     with replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=dpi)
+        figure.savefig(partial, format=suffix if suffix in ("pdf", "svg") else "png", dpi=dpi)

@@ -22,32 +22,12 @@ evaluation as above. What comes out are coloured blobs, some of CapsuleGAN's wit
 import dataclasses
 import sys
 
-from experiments import experiment, mnist
+from experiments import mnist
+from experiments.command_line import training
 from experiments.settings.evaluations import Evaluation, QualitySettings
-from experiments.settings.training import Settings
+from experiments.settings.training import tuned
 
-TUNED = Settings(
-    settings="tuned",
-    dataset="cifar10",
-    epochs=12,
-    batch_size=64,
-    # As on MNIST, but without categories: some of them end in one glaring image each
-    # (docs/trials.md).
-    beta_1=0.0,
-    beta_2=0.99,
-    decay=0.5,
-    generator_ema=0.998,
-    latent_dim=64,
-    generator_learning_rate=5e-4,
-    # The package's default layers for colour images, at twice their rate.
-    capsule_learning_rate=4e-4,
-    # As many convolutions as the capsule discriminator has, with as many channels.
-    convolutional_batch_norm=False,
-    convolutional_filters=(64, 128, 128),
-    convolutional_learning_rate=8e-4,
-    # The capsule discriminator is better without.
-    convolutional_dropout=0.3,
-)
+TUNED = tuned("cifar10", settings="tuned", epochs=12)
 """Found in short trials, set against others on held-out training images (docs/trials.md)."""
 
 PAPER = dataclasses.replace(
@@ -72,7 +52,7 @@ EVALUATION = Evaluation(quality=QualitySettings())
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return experiment.main("cifar10", (TUNED, PAPER), EVALUATION, __doc__, argv)
+    return training.main("cifar10", (TUNED, PAPER), EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":

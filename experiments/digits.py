@@ -11,23 +11,13 @@ image is reached by no label.
 Time: about 2.5 minutes on 2 CPU cores with bfloat16.
 """
 
-import dataclasses
 import sys
 
-from experiments import experiment
-from experiments.mnist import TUNED
+from experiments.command_line import training
 from experiments.settings.evaluations import Evaluation, MetricSettings, TableSettings
+from experiments.settings.training import tuned
 
-DIGITS = dataclasses.replace(
-    TUNED,
-    settings=None,
-    dataset="digits",
-    epochs=60,
-    capsule_filters=(64, 128),
-    # No average: after each epoch its batch statistics are estimated anew, which takes longer here
-    # than the epoch.
-    generator_ema=0.0,
-)
+DIGITS = tuned("digits", epochs=60)
 EVALUATION = Evaluation(
     metric=MetricSettings(n_samples=2_000),
     table=TableSettings(n_labelled=(50, 100, 500), n_unlabelled=5_000),
@@ -36,7 +26,7 @@ EVALUATION = Evaluation(
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return experiment.main("digits", (DIGITS,), EVALUATION, __doc__, argv)
+    return training.main("digits", (DIGITS,), EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":

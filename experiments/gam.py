@@ -1,7 +1,7 @@
 """Let the discriminators of finished runs judge each other's images: the metric of section 5.2.
 
 The generative adversarial metric of the paper (arXiv 1802.06167, equations 4 and 5) for each pair
-of a convolutional GAN and a CapsuleGAN, with the paper's cut and with each loss's own balance, and
+of a convolutional GAN and a CapsuleGAN, with a cut of 0.5 and with each loss's own balance, and
 all discriminators against all generators.
 
     python -m experiments.gam runs/mnist/convolutional-seed0 runs/mnist/capsule-seed0

@@ -18,38 +18,11 @@ convolutional GAN, two hours for three seeds, and the same for the evaluation.
 
 import sys
 
-from experiments import experiment
+from experiments.command_line import training
 from experiments.settings.evaluations import Evaluation, QualitySettings
-from experiments.settings.training import Settings
+from experiments.settings.training import Settings, tuned
 
-TUNED = Settings(
-    settings="tuned",
-    dataset="mnist",
-    epochs=14,
-    batch_size=64,
-    # Adam without momentum and few latents: in trials worth six or seven points of recognised
-    # images together; categories beside them: worth ten (docs/trials.md).
-    beta_1=0.0,
-    beta_2=0.99,
-    decay=0.5,
-    generator_ema=0.998,
-    latent_dim=28,
-    latent_categories=20,
-    generator_learning_rate=1e-3,
-    # Three convolutions, as the other discriminator has: a better table on held-out training
-    # images than with two wider ones, in less time (there too).
-    capsule_filters=(32, 64, 128),
-    capsule_kernel_size=5,
-    capsule_strides=2,
-    capsule_padding="same",
-    capsule_batch_norm=False,
-    n_channels=16,
-    capsule_learning_rate=4e-4,
-    # Normalized as in DCGAN it won, and G made one image of each category (there too).
-    convolutional_batch_norm=False,
-    convolutional_filters=(48, 96, 192),
-    convolutional_learning_rate=4e-4,
-)
+TUNED = tuned("mnist", settings="tuned", epochs=14)
 """What gave the best images in trials."""
 
 PAPER = Settings(
@@ -107,7 +80,7 @@ EVALUATION = Evaluation(quality=QualitySettings())
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return experiment.main("mnist", (TUNED, PAPER), EVALUATION, __doc__, argv)
+    return training.main("mnist", (TUNED, PAPER), EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":

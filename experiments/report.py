@@ -7,7 +7,8 @@
 Each folder below the given one that holds gam.json, semi_supervised.json or sample_quality.json
 gets a report.md and its figures: grids of each generator's images (figures 1 and 2 of the paper,
 arXiv 1802.06167), the metric of each pair and as a matrix, the error against the number of labels.
-With --readme, the parts of those files between
+With --figure-format pdf or svg, the drawn figures are there in that format too. With --readme, the
+parts of those files between
 
     <!-- report: mnist -->
     <!-- end of report -->
@@ -35,12 +36,19 @@ def main(argv=None):
         "--readme", type=Path, nargs="+", default=(), help="Markdown files whose parts are replaced"
     )
 
+    parser.add_argument(
+        "--figure-format",
+        choices=("png", "pdf", "svg"),
+        default="png",
+        help="of drawn figures, beside the PNG files that report.md shows (default: png)",
+    )
+
     def work(arguments):
         # Here and not above: --help must not wait for Keras.
         from experiments.reports.pages import write_reports
 
         pages = [path.expanduser() for path in arguments.readme]
-        print(write_reports(arguments.folder.expanduser(), pages))
+        print(write_reports(arguments.folder.expanduser(), pages, arguments.figure_format))
 
     return parse_and_run(parser, argv, work, "Reports that were written are whole.")
 

@@ -1,12 +1,16 @@
 """CapsuleGAN and its convolutional opponent: GANs that build their own networks."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import keras
 
+from capsgan_keras.checks import check_positive
+from capsgan_keras.datasets import Dataset
+from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.gan.base import GAN
-from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam
+from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam, falling_rate, learning_rate
+from capsgan_keras.gan.settings import NEUTRAL, TUNED, NetworkSettings
 from capsgan_keras.losses import MarginLoss
 from capsgan_keras.models import (
     build_capsule_discriminator,
@@ -15,12 +19,21 @@ from capsgan_keras.models import (
 )
 from capsgan_keras.types import DType
 
+_LOSSES: dict[str | None, Callable[[], keras.losses.Loss | None]] = {
+    None: lambda: None,  # the model's own
+    "margin": MarginLoss,
+    "cross-entropy": keras.losses.BinaryCrossentropy,
+    "least-squares": keras.losses.MeanSquaredError,
+}
+
 
 class _GANWithDefaults(GAN):
     """A GAN that builds the networks and the loss that it is not given."""
 
     build_discriminator: Callable[..., keras.Model]
     default_loss: Callable[[], keras.losses.Loss]
+    rate_setting: str
+    """The name of the discriminator's learning rate among the settings."""
 
     def __init__(
         self,
@@ -45,6 +58,123 @@ class _GANWithDefaults(GAN):
                 f"{tuple(image_shape)}. Received: a generator from {self.latent_dim} to "
                 f"{self.image_shape}"
             )
+
+    @classmethod
+    def tuned(
+        cls,
+        data: str | Dataset,
+        steps: int | None = None,
+        seed: int | None = None,
+        dtype: DType = None,
+    ) -> Self:
+        """Return a new, compiled GAN with the settings of the experiments.
+
+        These are the networks, optimizers, decay of the learning rates and average of the
+        generator's weights that trials found. Train it with `batch_size=64`, as the trials did.
+
+        Args:
+            data: The images to train on: a `Dataset`, or the name of one that has settings of its
+                own: `"mnist"`, `"cifar10"` or `"digits"`. Other images get neutral settings.
+            steps: Positive integer: the training steps of the whole run, which are the epochs
+                times the batches of an epoch. In the second half of them the learning rates fall
+                to a twentieth. By default those of the experiment, or 4,000 for other images.
+            seed: As in the constructor.
+            dtype: As in the constructor.
+
+        Raises:
+            ValueError: On other data, on steps out of range, or where no network fits the images.
+
+        Example:
+
+        ```python
+        from capsgan_keras import CapsuleGAN, load_dataset
+
+        digits = load_dataset("digits")
+        gan = CapsuleGAN.tuned(digits, seed=0)
+        gan.fit(digits.x_train[:64], epochs=1, batch_size=64)
+        images = gan.generate(4, seed=0)  # uint8 (4, 28, 28, 1)
+        ```
+        """
+        if isinstance(data, str) and data in TUNED:
+            data = find_dataset(data)
+        if not hasattr(data, "image_shape"):
+            raise ValueError(
+                f"`data` must be {', '.join(map(repr, TUNED))} or what `load_dataset` returns. "
+                f"Received: data={data!r}"
+            )
+        check_positive(steps=1 if steps is None else steps)
+        settings, known = TUNED.get(data.name, NEUTRAL), find_dataset(data.name)
+        # A folder of one's own may have the name, and images of another kind.
+        if known is None or known.image_shape[-1] != data.image_shape[-1]:
+            settings = NEUTRAL
+        return cls.from_settings(
+            settings, data.image_shape, steps or settings.steps, seed=seed, dtype=dtype
+        )
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: NetworkSettings,
+        image_shape: tuple[int, int, int],
+        steps: int | None = None,
+        seed: int | None = None,
+        dtype: DType = None,
+    ) -> Self:
+        """Return a new, compiled GAN with these settings.
+
+        Args:
+            settings: `NetworkSettings`, or any object with its fields.
+            image_shape: As in the constructor.
+            steps: Training steps of the whole run. Without them the learning rates do not fall.
+            seed: As in the constructor.
+            dtype: As in the constructor.
+
+        Raises:
+            ValueError: Where the settings fit no network for these images.
+        """
+        gan = cls(
+            image_shape,
+            settings.latent_dim,
+            generator=build_generator(
+                image_shape,
+                settings.latent_dim,
+                filters=settings.generator_filters,
+                kernel_size=settings.generator_kernel_size,
+                upsampling=settings.upsampling,
+                latent_categories=settings.latent_categories,
+                dtype=dtype,
+                seed=seed,
+            ),
+            discriminator=cls.build_discriminator(
+                image_shape, **cls.discriminator_options(settings), dtype=dtype, seed=seed
+            ),
+            loss=_LOSSES[settings.loss](),
+            seed=seed,
+            dtype=dtype,
+        )
+        rates = settings.generator_learning_rate, getattr(settings, cls.rate_setting)
+        ema = settings.generator_ema
+        averages = {"use_ema": True, "ema_momentum": ema} if ema else {}
+        optimizers = [
+            keras.optimizers.Adam(
+                falling_rate(
+                    learning_rate(default) if rate is None else rate, settings.decay, steps
+                ),
+                settings.beta_1,
+                settings.beta_2,
+                **more,
+            )
+            for rate, default, more in zip(
+                rates, gan.default_optimizers(), (averages, {}), strict=True
+            )
+        ]
+        gan.compile(*optimizers, update=settings.update)
+        return gan
+
+    @staticmethod
+    def discriminator_options(settings: NetworkSettings) -> dict[str, Any]:
+        """Return the arguments of `build_discriminator` that settings stand for."""
+        raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
         """Return all constructor arguments, the networks with their architectures."""
@@ -87,6 +217,25 @@ class CapsuleGAN(_GANWithDefaults):
 
     build_discriminator = staticmethod(build_capsule_discriminator)
     default_loss = MarginLoss
+    rate_setting = "capsule_learning_rate"
+
+    @staticmethod
+    def discriminator_options(settings: NetworkSettings) -> dict[str, Any]:
+        """Return the arguments of `build_capsule_discriminator` that settings stand for."""
+        return {
+            "filters": settings.capsule_filters,
+            "kernel_size": settings.capsule_kernel_size,
+            "strides": settings.capsule_strides,
+            "padding": settings.capsule_padding,
+            "batch_norm": settings.capsule_batch_norm,
+            "n_channels": settings.n_channels,
+            "primary_dim_capsule": settings.primary_dim_capsule,
+            "num_capsule": settings.num_capsule,
+            "dim_capsule": settings.dim_capsule,
+            "routing": settings.routing,
+            "routings": settings.routings,
+            "dropout": settings.dropout,
+        }
 
     def default_optimizers(self) -> OptimizerPair:
         """Return Adam(2e-4, 0.5) for the generator, and 1e-4 or 2e-4 for the discriminator.
@@ -121,3 +270,14 @@ class ConvolutionalGAN(_GANWithDefaults):
 
     build_discriminator = staticmethod(build_convolutional_discriminator)
     default_loss = keras.losses.BinaryCrossentropy
+    rate_setting = "convolutional_learning_rate"
+
+    @staticmethod
+    def discriminator_options(settings: NetworkSettings) -> dict[str, Any]:
+        """Return the arguments of `build_convolutional_discriminator` that settings stand for."""
+        dropout = settings.convolutional_dropout
+        return {
+            "filters": settings.convolutional_filters,
+            "batch_norm": settings.convolutional_batch_norm,
+            "dropout": settings.dropout if dropout is None else dropout,
+        }

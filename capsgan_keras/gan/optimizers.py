@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 
 import keras
+import numpy as np
 
 from capsgan_keras.checks import check_choice
 
+FINAL_SHARE = 0.05
+"""Of the learning rates, where they fall."""
 OptimizerPair = tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]
 """The generator's optimizer and the discriminator's."""
 
@@ -13,6 +16,24 @@ OptimizerPair = tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]
 def dcgan_adam(learning_rate: float) -> keras.optimizers.Adam:
     """Return Adam as the DCGAN guidelines set it (Radford et al., arXiv 1511.06434)."""
     return keras.optimizers.Adam(learning_rate, beta_1=0.5)
+
+
+def falling_rate(
+    rate: float, decay: float, steps: int | None
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Return a rate that stays, and falls along a cosine in the last `decay` of the steps."""
+    falling = round(decay * steps) if steps else 0
+    if not falling:
+        return rate
+    # Warming up from a rate to the same rate is Keras's way to hold it.
+    return keras.optimizers.schedules.CosineDecay(
+        rate, falling, alpha=FINAL_SHARE, warmup_target=rate, warmup_steps=steps - falling
+    )
+
+
+def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """Return an optimizer's learning rate as the shortest decimal that is the same in float32."""
+    return float(str(np.float32(optimizer.learning_rate)))
 
 
 def join_optimizers(

@@ -94,6 +94,11 @@ that have terms of their own, which may reach what is generated:
 """
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 epoch" and "2,000 epochs"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _introduction(config, title_end, pictures):
     dataset = config["dataset"]
     model, seed = config["settings"]["model"], config["settings"]["seed"]
@@ -121,11 +126,12 @@ def _training(config, metrics):
     counts = ", ".join(f"{name} {count:,}" for name, count in metrics["parameters"].items())
     devices = config.get("devices", 1)  # runs of older versions do not say it
     together = f" on {devices} devices together" if devices > 1 else ""
+    epochs = counted(metrics["epochs"], "epoch")
     return f"""## Results
 
 {_table(("log after the last epoch", "value"), final)}
 
-{metrics["epochs"]} epochs in {metrics["seconds"]:.0f} s: {metrics["images_per_second"]:.0f} real
+{epochs} in {metrics["seconds"]:.0f} s: {metrics["images_per_second"]:.0f} real
 images/s{together}. Parameters: {counts}. `history.csv` has every epoch."""
 
 

@@ -66,7 +66,7 @@ def _add_setting(parser, field, default):
     text = of["help"]
     if default is not None and not of["flag"]:
         values = default if isinstance(default, tuple) else (default,)
-        words = " ".join("yes" if v is True else "no" if v is False else str(v) for v in values)
+        words = " ".join(map(of["show"], values))
         # It takes the place of the package's default, where the text names that.
         text = re.sub(r" \(default: [^)]*\)$", "", text) + f" (default: {words})"
     options = {"dest": field.name, "default": default, "help": text.replace("%", "%%")}

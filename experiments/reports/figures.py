@@ -2,9 +2,12 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
+from capsgan_keras.datasets.registry import dataset_title
 from experiments.reports.error_tables import CONTROLS
 from experiments.reports.paper import ERRORS, METRIC, TITLES
+from experiments.settings.evaluations import cut_name
 
 
 def metric_intervals(results):
@@ -18,7 +21,7 @@ def metric_intervals(results):
     rivals = list(dict.fromkeys((pair.a, pair.b) for pair in results.pairs))
     size = (3.0 + 3.6 * len(cuts), 1.9 + 0.45 * len(rivals))
     figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle("generative adversarial metric: ratios of accuracies")
+    figure.suptitle(_title(results, "generative adversarial metric, ratios of accuracies"))
     panels = figure.subplots(1, len(cuts), sharey=True, squeeze=False)[0]
     for axes, cut in zip(panels, cuts, strict=True):
         pairs = [pair for pair in results.pairs if pair.cut == cut]
@@ -34,13 +37,17 @@ def metric_intervals(results):
             if paper:
                 axes.axvline(paper[name], color=color, linestyle=":", label=f"{name}, paper")
         axes.axvline(1.0, color="black", linewidth=0.8)
-        axes.set(title=f"cut {cut}")
+        axes.set(title=f"cut {cut_name(cut)}")
         axes.grid(alpha=0.3, axis="x")
     panels[0].set_yticks(range(len(rivals)), [f"{a}\nagainst {b}" for a, b in rivals])
     panels[0].set_ylim(len(rivals) - 0.5, -0.5)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure
+
+
+def _title(results, words):
+    return f"{dataset_title(results.dataset.name)}: {words}"
 
 
 def _bounds(interval, value):
@@ -56,9 +63,11 @@ def tournament_matrix(results):
         results: `experiments.evaluations.results.MetricResults`.
     """
     n, cuts = len(results.runs), results.tournaments
-    side = 2.6 + 0.6 * n
-    figure = Figure(figsize=(side * len(cuts), side), layout="constrained")
-    panels = figure.subplots(1, len(cuts), squeeze=False)[0]
+    # Square cells of 0.6 inches, and what the names around them take.
+    size = (2.2 + 0.6 * (n + 1.4) * len(cuts), 1.95 + 0.6 * n)
+    figure = Figure(figsize=size, layout="compressed")
+    figure.suptitle(_title(results, "accuracy of each discriminator"))
+    panels = figure.subplots(1, len(cuts), sharey=True, squeeze=False)[0]
     for axes, (cut, tournament) in zip(panels, cuts.items(), strict=True):
         values = np.column_stack([tournament.accuracies, tournament.test_accuracies])
         axes.imshow(values, vmin=0.0, vmax=1.0, cmap="viridis")
@@ -68,7 +77,8 @@ def tournament_matrix(results):
         columns = [*tournament.names, results.test_images]
         axes.set_xticks(range(n + 1), columns, rotation=45, ha="right")
         axes.set_yticks(range(n), tournament.names)
-        axes.set(title=f"accuracy, cut {cut}", xlabel="images of", ylabel="discriminator of")
+        axes.set(title=f"cut {cut_name(cut)}", xlabel="images of")
+    panels[0].set_ylabel("discriminator of")
     return figure
 
 
@@ -96,14 +106,28 @@ def error_curves(results):
         yscale="log",
         xlabel="labelled images",
         ylabel=f"error on the {results.test_images}",
-        title="label spreading",
+        title=_title(results, "label spreading"),
     )
     axes.set_xticks(numbers, [f"{n:,}" for n in numbers])
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_yticks(error_ticks(*axes.get_ylim()), minor=False)
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3, which="both")
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))  # the runs of a model share a label
     figure.legend(once.values(), once.keys(), loc="outside right upper", fontsize="small")
     return figure
+
+
+def error_ticks(low, high):
+    """Return round numbers between two positive ones, far enough apart on a logarithmic scale."""
+    if high < 4 * low:
+        ticks = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high)
+    else:
+        decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+        ticks = [round(step * 10.0**decade, 9) for decade in decades for step in (1, 2, 3, 5, 7)]
+    return [float(tick) for tick in ticks if low <= tick <= high]
 
 
 def _curve(axes, numbers, result, label, color, style):

@@ -4,6 +4,7 @@ import numpy as np
 
 from experiments.reports.paper import METRIC, TITLES
 from experiments.reports.text import NETWORKS, SIZES, mean_and_deviation, number, parameters, table
+from experiments.settings.evaluations import cut_name
 
 RATIOS = ("r_samples", "r_test")
 
@@ -26,7 +27,7 @@ def metric_tables(results, brief=False):
 
 def _pair_table(results):
     runs = {run.name: run for run in results.runs}
-    lines = _paper_lines(results, "paper", "not stated")
+    lines = _paper_lines(results, "the paper", "not stated")
     for pair in results.pairs:
         result = pair.result
         ratios = [
@@ -69,10 +70,10 @@ def _sizes(a, b):
 
 def cut_title(pair):
     """Return a pair's cut, and the numbers that it stands for, as a text."""
-    named = isinstance(pair.cut, str)
-    digits = 3 if named else 4  # a calibrated one is found to about 1e-4
+    calibrated = pair.cut == "calibrated"
+    digits = 3 if calibrated else 4  # a calibrated one is found to about 1e-4
     numbers = ", ".join(dict.fromkeys(f"{cut:.{digits}g}" for cut in pair.result.cuts))
-    return f"{pair.cut} ({numbers})" if named else numbers
+    return f"{pair.cut} ({numbers})" if calibrated else numbers
 
 
 def _group_table(results, groups):
@@ -83,7 +84,7 @@ def _group_table(results, groups):
         pairs = [pair.result for pair in results.pairs if str(pair.cut) == cut]
         lines.append(
             [
-                f"ours, cut {'0.5' if cut == 'paper' else cut}",
+                f"ours, cut {cut_name(cut)}",
                 *(_mean_and_range([getattr(pair, name) for pair in pairs]) for name in RATIOS),
                 *(f"{np.mean([pair.auc[side] for pair in pairs]):.3f}" for side in ("d_a", "d_b")),
                 f"{wins['b']} / {wins['a']} / {wins['tie']}",
@@ -122,5 +123,5 @@ def _matrix(results, cut):
         ]
         for row in tournament.rows
     ]
-    heads = [f"accuracy, cut {cut}", results.test_images]
+    heads = [f"accuracy, cut {cut_name(cut)}", results.test_images]
     return table([*heads, *(f"G of {name}" for name in tournament.names), *SIZES], lines)

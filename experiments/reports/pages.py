@@ -27,12 +27,13 @@ _PART = re.compile(
 )
 
 
-def write_reports(folder, pages=()):
+def write_reports(folder, pages=(), figure_format="png"):
     """Write the reports and figures of all results below a folder.
 
     Args:
         folder: Where to look.
         pages: Markdown files whose marked parts are replaced.
+        figure_format: `"png"`, or the suffix of a format to write figures in besides.
 
     Returns:
         All tables, as Markdown, and where they lie.
@@ -50,7 +51,7 @@ def write_reports(folder, pages=()):
         for path in targets:
             locks.enter_context(working(path.with_name(f"{LOCK}-{path.name}")))
         for place, evaluations in results.items():
-            write_figures(evaluations)
+            write_figures(evaluations, figure_format)
             write_text(place / "report.md", page(evaluations))
         for path, text in filled.items():
             write_text(path, text)
@@ -58,17 +59,23 @@ def write_reports(folder, pages=()):
     return "\n".join([*texts, *(f"In {place / 'report.md'}" for place in results)])
 
 
-def write_figures(evaluations):
-    """Write the figures of one folder's results into it."""
+def write_figures(evaluations, figure_format="png"):
+    """Write the figures of one folder's results into it, as PNG and in `figure_format`."""
     folder, metric, errors = evaluations.folder, evaluations.gam, evaluations.semi_supervised
+    drawn = {}
     if metric is not None:
-        save_figure(folder / "gam.png", figures.metric_intervals(metric))
-        save_figure(folder / "gam-matrix.png", figures.tournament_matrix(metric))
+        drawn |= {
+            "gam": figures.metric_intervals(metric),
+            "gam-matrix": figures.tournament_matrix(metric),
+        }
         for name, grid in metric.grids.items():
             with replacing(folder / _grid(name)) as partial:
                 partial.write_bytes(base64.b64decode(grid.png))
     if errors is not None:
-        save_figure(folder / "errors.png", figures.error_curves(errors))
+        drawn["errors"] = figures.error_curves(errors)
+    for name, figure in drawn.items():
+        for suffix in sorted({"png", figure_format}):
+            save_figure(folder / f"{name}.{suffix}", figure)
 
 
 def _grid(name):

@@ -5,24 +5,23 @@ Only the standard library is imported here, as in `experiments.settings.fields`.
 
 import argparse
 import dataclasses
-import importlib.util
-import runpy
 from pathlib import Path
 
 from experiments.settings.fields import (
-    anything,
     check_fields,
     not_negative,
     setting,
     truth,
     whole_number,
 )
+from experiments.settings.package import fields_of, from_package, run_package_file
 
 GAM, SEMI_SUPERVISED, SAMPLE_QUALITY = "gam", "semi_supervised", "sample_quality"
 EVALUATIONS = (GAM, SEMI_SUPERVISED, SAMPLE_QUALITY)
 """Names of the evaluations: of their commands, and of their result files without `.json`."""
 
 CUTS = ("paper", "calibrated")
+"""Cuts with a name in result files. "paper" is 0.5, which the paper does not state."""
 CLASSIFIERS = Path("runs", "classifiers")
 """Folder that keeps the classifiers of sample quality."""
 
@@ -41,19 +40,26 @@ def test_images_name(validation):
     return "validation images" if validation else "test images"
 
 
+def cut_name(cut):
+    """Return what people read in the place of a cut of result files."""
+    return "0.5" if cut == "paper" else str(cut)
+
+
 def _cut(word):
     try:
-        return word if word in CUTS else float(word)
+        cut = word if word in CUTS else float(word)
     except ValueError:
-        expected = f"{', '.join(CUTS)} or a number from 0 to 1"
-        raise argparse.ArgumentTypeError(f"must be {expected}. Received: {word}") from None
+        raise argparse.ArgumentTypeError(
+            f"must be calibrated or a number from 0 to 1. Received: {word}"
+        ) from None
+    return "paper" if cut == 0.5 else cut
 
 
 def _cuts(name, value):
     good = all(cut in CUTS or 0.0 <= cut <= 1.0 for cut in value)
     if not good or not value or len(set(value)) != len(value):
         raise ValueError(
-            f"`{name}` must be paper, calibrated or numbers from 0 to 1, each once. "
+            f"`{name}` must be calibrated or numbers from 0 to 1, each once. "
             f"Received: {name}={value!r}"
         )
 
@@ -67,12 +73,13 @@ class MetricSettings:
     )
     cuts: tuple = setting(
         CUTS,
-        "scores from which on an image counts as real: paper (0.5), calibrated (where each loss "
-        "has its balance) or numbers, one metric for each",
+        "scores from which on an image counts as real: numbers, or calibrated (where each loss has "
+        "its balance); one metric for each",
         _cuts,
         _cut,
         many=True,
         option="cut",
+        show=cut_name,
     )
     seed: int = setting(0, "sets the images and the bootstrap", whole_number(0), int)
     tolerance: float = setting(
@@ -84,24 +91,12 @@ class MetricSettings:
         check_fields(self)
 
 
-def _package_settings():
-    """Run the file of the package's settings alone: to import the package is to import Keras."""
-    package = Path(importlib.util.find_spec("capsgan_keras").origin).parent
-    return runpy.run_path(str(package / "evaluation" / "label_spreading" / "settings.py"))
-
-
-_PACKAGE = _package_settings()
-_PACKAGE_FIELDS = {
-    field.name: field for field in dataclasses.fields(_PACKAGE["SemiSupervisedSettings"])
-}
+_PACKAGE = run_package_file("evaluation", "label_spreading", "settings.py")
+_PACKAGE_FIELDS = fields_of(_PACKAGE["SemiSupervisedSettings"])
 
 
 def _of_package(name, parse=str, many=False):
-    """Return the field of a setting that the package has: default, help and choices are there."""
-    field = _PACKAGE_FIELDS[name]
-    choices = field.metadata["choices"]
-    help = field.metadata["help"]
-    return setting(field.default, help, anything, parse, choices=choices, many=many)
+    return from_package(_PACKAGE_FIELDS[name], parse=parse, many=many)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ def setting(
     choices=None,
     many=False,
     option=None,
+    show=None,
     flag=False,
     model=None,
     identity=True,
@@ -33,6 +34,7 @@ def setting(
         choices: Values that the command line offers.
         many: Whether the command line takes several values.
         option: Name of the option where it is not that of the field.
+        show: Function that turns a value into a word of the command line.
         flag: Whether a truth value can only be switched on.
         model: The only model that it belongs to; None for both.
         identity: Whether a run with another value is another run.
@@ -44,12 +46,17 @@ def setting(
         "choices": choices,
         "many": many,
         "option": option,
+        "show": show or _word,
         "flag": flag,
         "model": model,
         "identity": identity,
         "optional": default is None,
     }
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def _word(value):
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def check_fields(settings):

@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from experiments.settings.fields import (
+    anything,
     check_fields,
     rate,
     setting,
@@ -16,11 +17,19 @@ from experiments.settings.fields import (
     whole_number,
     whole_numbers,
 )
+from experiments.settings.package import fields_of, from_package, run_package_file
 
 MODELS = ("capsule", "convolutional")
 PUBLISHED = ("tuned", "paper")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
-LOSSES = ("margin", "cross-entropy", "least-squares")
+
+_PACKAGE = run_package_file("gan", "settings.py")
+LOSSES, TUNED, NEUTRAL = (_PACKAGE[name] for name in ("LOSSES", "TUNED", "NEUTRAL"))
+_NETWORK_FIELDS = fields_of(_PACKAGE["NetworkSettings"])
+
+
+def _network(name, check=anything, parse=str, **options):
+    return from_package(_NETWORK_FIELDS[name], check, parse, **options)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,8 +55,11 @@ class Settings:
         choices=PUBLISHED,
     )
     model: str = setting("both", "what to train", choices=(*MODELS, "both"), identity=False)
-    epochs: int = setting(10, "passes through the images", whole_number(1), int)
-    batch_size: int = setting(128, "real images in a training step", whole_number(1), int)
+    epochs: int = setting(
+        10, "each ends with a checkpoint and a picture; see --passes", whole_number(1), int
+    )
+    passes: int = setting(1, "how often an epoch goes through the images", whole_number(1), int)
+    batch_size: int = _network("batch_size", whole_number(1), int)
     seed: int = setting(
         0,
         "sets the initial weights, the noise and the order of images",
@@ -131,175 +143,52 @@ class Settings:
         "instructions for it",
         choices=PRECISIONS,
     )
-    update: str = setting(
-        "simultaneous",
-        "whether both networks learn from one forward pass or in turn",
-        choices=("simultaneous", "alternating"),
+    update: str = _network("update")
+    loss: str | None = _network("loss")
+    beta_1: float = _network("beta_1", share, float)
+    beta_2: float = _network("beta_2", share, float)
+    generator_learning_rate: float | None = _network("generator_learning_rate", rate, float)
+    capsule_learning_rate: float | None = _network(
+        "capsule_learning_rate", rate, float, model="capsule"
     )
-    loss: str | None = setting(
-        None,
-        "of both networks (default: margin with the capsule discriminator, cross-entropy with the "
-        "convolutional one)",
-        choices=LOSSES,
+    convolutional_learning_rate: float | None = _network(
+        "convolutional_learning_rate", rate, float, model="convolutional"
     )
-    beta_1: float = setting(
-        0.5, "of Adam, for both networks: decay of the mean of the gradients", share, float
+    decay: float = _network("decay", share, float)
+    generator_ema: float = _network("generator_ema", share, float)
+    latent_dim: int = _network("latent_dim", whole_number(1), int)
+    latent_categories: int = _network("latent_categories", whole_number(0), int)
+    generator_filters: tuple[int, int] = _network(
+        "generator_filters", whole_numbers(2), int, many=True
     )
-    beta_2: float = setting(
-        0.999, "of Adam, for both networks: decay of the mean of their squares", share, float
+    generator_kernel_size: int | None = _network("generator_kernel_size", whole_number(1), int)
+    upsampling: str | None = _network("upsampling")
+    dropout: float = _network("dropout", share, float)
+    capsule_filters: tuple[int, ...] | None = _network(
+        "capsule_filters", whole_numbers(), int, many=True, model="capsule"
     )
-    generator_learning_rate: float | None = setting(
-        None, "of the generator (default: 2e-4)", rate, float
+    capsule_kernel_size: int | None = _network(
+        "capsule_kernel_size", whole_number(1), int, model="capsule"
     )
-    capsule_learning_rate: float | None = setting(
-        None,
-        "of the capsule discriminator (default: 1e-4 with batch normalization in it, 2e-4 without)",
-        rate,
-        float,
-        model="capsule",
+    capsule_strides: int | None = _network("capsule_strides", whole_number(1), int, model="capsule")
+    capsule_padding: str | None = _network("capsule_padding", model="capsule")
+    capsule_batch_norm: bool | None = _network("capsule_batch_norm", truth, bool, model="capsule")
+    n_channels: int | None = _network("n_channels", whole_number(1), int, model="capsule")
+    primary_dim_capsule: int = _network(
+        "primary_dim_capsule", whole_number(1), int, model="capsule"
     )
-    convolutional_learning_rate: float | None = setting(
-        None,
-        "of the convolutional discriminator (default: 2e-4)",
-        rate,
-        float,
-        model="convolutional",
+    num_capsule: int = _network("num_capsule", None, int, model="capsule")
+    dim_capsule: int = _network("dim_capsule", whole_number(1), int, model="capsule")
+    routing: str = _network("routing", model="capsule")
+    routings: int = _network("routings", whole_number(1), int, model="capsule")
+    convolutional_batch_norm: bool = _network(
+        "convolutional_batch_norm", truth, bool, model="convolutional"
     )
-    decay: float = setting(
-        0.0,
-        "share of the steps, at the end, in which both learning rates fall to a twentieth along a "
-        "cosine",
-        share,
-        float,
+    convolutional_filters: tuple[int, ...] = _network(
+        "convolutional_filters", whole_numbers(), int, many=True, model="convolutional"
     )
-    generator_ema: float = setting(
-        0.0,
-        "momentum of the moving average of the generator's weights that is saved, shown and "
-        "evaluated in their place; 0: none",
-        share,
-        float,
-    )
-    latent_dim: int = setting(
-        100, "components of a latent vector, --latent-categories among them", whole_number(1), int
-    )
-    latent_categories: int = setting(
-        0,
-        "components of a latent vector, the last ones, that choose a category; 0: none",
-        whole_number(0),
-        int,
-    )
-    generator_filters: tuple[int, int] = setting(
-        (128, 64),
-        "two numbers: channels at a quarter and at half of the image's size",
-        whole_numbers(2),
-        int,
-        many=True,
-    )
-    generator_kernel_size: int | None = setting(
-        None,
-        "side of the generator's kernels (default: 4 transposed, 5 nearest)",
-        whole_number(1),
-        int,
-    )
-    upsampling: str | None = setting(
-        None,
-        "how the generator upsamples (default: transposed for grey images, nearest for others)",
-        choices=("transposed", "nearest"),
-    )
-    dropout: float = setting(0.0, "rate of dropout in the discriminator", share, float)
-    capsule_filters: tuple[int, ...] | None = setting(
-        None,
-        "filters of each convolution before the primary capsules (default: 32 for grey images, "
-        "64 128 for others)",
-        whole_numbers(),
-        int,
-        many=True,
-        model="capsule",
-    )
-    capsule_kernel_size: int | None = setting(
-        None,
-        "side of the capsule discriminator's kernels (default: 9 for grey images, 5 for others)",
-        whole_number(1),
-        int,
-        model="capsule",
-    )
-    capsule_strides: int | None = setting(
-        None,
-        "strides of the convolutions before the primary capsules (default: 1 for grey images, 2 "
-        "for others)",
-        whole_number(1),
-        int,
-        model="capsule",
-    )
-    capsule_padding: str | None = setting(
-        None,
-        "of the capsule discriminator (default: valid for grey images, same for others)",
-        choices=("valid", "same"),
-        model="capsule",
-    )
-    capsule_batch_norm: bool | None = setting(
-        None,
-        "normalize the last convolution before the primary capsules (default: yes for grey "
-        "images, no for others)",
-        truth,
-        bool,
-        model="capsule",
-    )
-    n_channels: int | None = setting(
-        None,
-        "types of primary capsules (default: 4 for grey images, 16 for others)",
-        whole_number(1),
-        int,
-        model="capsule",
-    )
-    primary_dim_capsule: int = setting(
-        8, "components of a primary capsule", whole_number(1), int, model="capsule"
-    )
-    num_capsule: int = setting(
-        1,
-        "final capsules: 1 (the paper), or 2, for real and for generated images",
-        parse=int,
-        choices=(1, 2),
-        model="capsule",
-    )
-    dim_capsule: int = setting(
-        16, "components of a final capsule", whole_number(1), int, model="capsule"
-    )
-    routing: str = setting(
-        "dynamic",
-        "leaky adds an orphan category to the softmax",
-        choices=("dynamic", "leaky"),
-        model="capsule",
-    )
-    routings: int = setting(
-        3,
-        "iterations of routing; with one final capsule dynamic routing has no effect",
-        whole_number(1),
-        int,
-        model="capsule",
-    )
-    convolutional_batch_norm: bool = setting(
-        True,
-        "normalize the convolutions of the convolutional discriminator but the first; it learns "
-        "faster then, and judges single images otherwise than batches",
-        truth,
-        bool,
-        model="convolutional",
-    )
-    convolutional_filters: tuple[int, ...] = setting(
-        (64, 128),
-        "filters of each convolution of the convolutional discriminator",
-        whole_numbers(),
-        int,
-        many=True,
-        model="convolutional",
-    )
-    convolutional_dropout: float | None = setting(
-        None,
-        "rate of dropout in the convolutional discriminator (default: that of --dropout)",
-        share,
-        float,
-        model="convolutional",
+    convolutional_dropout: float | None = _network(
+        "convolutional_dropout", share, float, model="convolutional"
     )
 
     def __post_init__(self):
@@ -355,3 +244,15 @@ class Settings:
             for field in dataclasses.fields(self)
             if field.metadata["identity"] and field.metadata["model"] in (None, model)
         }
+
+
+def tuned(dataset, **others):
+    """Return `Settings` with the networks and optimizers that the package has for a data set.
+
+    Args:
+        dataset: Its name; one without settings of its own gets the neutral ones.
+        **others: Fields of `Settings`.
+    """
+    networks = TUNED.get(dataset, NEUTRAL)
+    values = {name: getattr(networks, name) for name in _NETWORK_FIELDS if name != "steps"}
+    return Settings(**values | {"dataset": dataset} | others)

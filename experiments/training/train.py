@@ -4,10 +4,11 @@ import keras
 
 from capsgan_keras.datasets import DatasetError
 from capsgan_keras.evaluation import calibrated_cut
+from capsgan_keras.gan.optimizers import learning_rate
 from capsgan_keras.plotting import training_curves
 from capsgan_keras.runs import WriteRun, sample_images
 from capsgan_keras.runs.lock import working
-from capsgan_keras.runs.model_card import model_card
+from capsgan_keras.runs.model_card import counted, model_card
 from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError, StopOnNonFinite
@@ -15,7 +16,7 @@ from experiments.errors import DivergedError, SettingsError
 from experiments.training.absurd import StopOnAbsurd
 from experiments.training.devices import choose_devices, spread_over
 from experiments.training.images import load_images
-from experiments.training.networks import build_gan, learning_rate
+from experiments.training.networks import build_gan
 from experiments.training.plan import check_unchanged, plan_run
 
 
@@ -64,7 +65,10 @@ def train(settings, dataset, check=None):
     """
     images, by_seed = dataset.x_train, settings.by_seed
     try:
-        batches = [EpochBatches(images, each.batch_size, each.seed) for each in by_seed]
+        batches = [
+            EpochBatches(images, each.batch_size, each.seed, _steps(each, len(images)))
+            for each in by_seed
+        ]
     except ValueError as error:
         raise SettingsError(str(error)) from error
     devices = choose_devices(settings)
@@ -73,8 +77,12 @@ def train(settings, dataset, check=None):
     left_out = len(images) % settings.batch_size
     print(
         f"{dataset.name}: {len(images):,} training images of shape {dataset.image_shape}, "
-        f"{batches[0].num_batches} steps an epoch"
-        + (f" ({left_out} images are left out of it, others each time)" if left_out else "")
+        f"{counted(batches[0].num_batches, 'step')} an epoch"
+        + (
+            f", leaving out {counted(left_out, 'image')} of each pass, others each time"
+            if left_out
+            else ""
+        )
     )
     # All are planned before the first is trained, so that what is wrong shows at once.
     count = len(devices) or 1
@@ -91,6 +99,12 @@ def train(settings, dataset, check=None):
                     train_model(each, plan, dataset, its_batches)
                 trained.append(plan.directory.path)
     return trained
+
+
+def _steps(settings, n_images):
+    """Return the steps of an epoch of several passes; None for one pass."""
+    passes = settings.passes
+    return passes * n_images // settings.batch_size if passes > 1 else None
 
 
 def train_model(settings, plan, dataset, batches):
@@ -176,7 +190,7 @@ def finish(settings, gan, directory, writer, batches):
         model_card(directory.path, directory.read_config(), metrics),
     )
     print(
-        f"{settings.epochs} epochs in {writer.seconds:.0f} s "
+        f"{counted(settings.epochs, 'epoch')} in {writer.seconds:.0f} s "
         f"({metrics['images_per_second']:.0f} images/s). In {directory.path}:\n"
         f"  samples/epoch-{settings.epochs:04d}.png      images from the last epoch's generator\n"
         "  curves.png, history.csv     losses and the discriminator's outputs, epoch by epoch\n"

@@ -82,7 +82,7 @@ def test_runs_are_stored_and_loaded(run_paths, results, tmp_path, capsys):
         assert f"| error of label spreading, n = 20 (on the labels alone) | {error:.4f} ± " in card
         assert f" ({without:.4f} ± " in card
         assert "is a win for CapsuleGAN" in card
-        assert "convolutional-seed0 against capsule-seed0, cut paper (0.5)" in card
+        assert "convolutional-seed0 against capsule-seed0, cut 0.5" in card
         assert f"`gan.keras` ({recorded['bytes'] / 1e6:.2f} MB)" in card
 
 

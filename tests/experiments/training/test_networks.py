@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 
 from capsgan_keras import CapsuleGAN, ConvolutionalGAN
+from capsgan_keras.gan.optimizers import learning_rate
 from capsgan_keras.layers import CapsuleLayer, PrimaryCap
 from experiments.errors import SettingsError
 from experiments.settings.training import Settings
-from experiments.training.networks import build_gan, learning_rate
+from experiments.training.networks import build_gan
 
 GREY, COLOURED = (28, 28, 1), (32, 32, 3)
 

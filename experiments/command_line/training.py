@@ -1,4 +1,4 @@
-"""What every experiment does: train both models with all seeds, compare them, print the tables."""
+"""The command line that the experiments share: train all models, compare them, print the tables."""
 
 import shlex
 import sys
@@ -36,22 +36,44 @@ def main(experiment, published, evaluation, description, argv=None):
     wanted = settings.evaluate
     if wanted is None:
         wanted = settings.dataset == published[0].dataset
-    arguments = [*argv, *([] if "--resume" in argv else ["--resume"])]
-    resume = f"  {program} {shlex.join(arguments)}"
+    if not wanted:
+        evaluation = None
+    return run_training(program, argv, lambda: train_and_compare(program, settings, evaluation))
+
+
+def run_training(program, argv, work):
+    """Do the work of a command that trains.
+
+    Args:
+        program: The command, for messages.
+        argv: Its arguments.
+        work: Function without arguments.
+
+    Returns:
+        The exit status, as in `main`.
+    """
+    resume = f"  {program} {shlex.join(with_resume(argv))}"
     return run(
         program,
-        lambda: train_and_compare(settings, evaluation if wanted else None),
+        work,
         if_interrupted=f"Whole epochs are kept; to go on:\n{resume}",
         if_blocked=f"Whole epochs are kept. Once this is mended:\n{resume}",
     )
 
 
-def train_and_compare(settings, evaluation=None):
-    """Train what is not trained yet, and compare all runs.
+def with_resume(argv):
+    """Return arguments with --resume among them."""
+    return [*argv, *([] if "--resume" in argv else ["--resume"])]
+
+
+def train_and_compare(program, settings, evaluation=None, dataset=None):
+    """Train what is not trained yet, compare all runs, and say where the pictures are.
 
     Args:
+        program: The command, for what may be typed next.
         settings: `experiments.settings.training.Settings`.
         evaluation: `experiments.settings.evaluations.Evaluation`, or None for none.
+        dataset: The images of the settings, where they are loaded already.
 
     Raises:
         ValueError: Where settings, images, runs or results do not fit each other.
@@ -60,13 +82,13 @@ def train_and_compare(settings, evaluation=None):
     """
     # Here and not above: --help must not wait for Keras.
     from experiments.evaluations.comparison import check_comparison, compare
+    from experiments.reports.ending import ending
     from experiments.reports.pages import tables
     from experiments.training.train import load_training_images, train
 
-    dataset = load_training_images(settings)
-    if evaluation is None:
-        train(settings, dataset)
-        return
-    trained = train(settings, dataset, check=lambda: check_comparison(evaluation, dataset))
-    for results in compare(settings, evaluation, trained):
+    dataset = dataset or load_training_images(settings)
+    check = evaluation and (lambda: check_comparison(evaluation, dataset))
+    trained = train(settings, dataset, check)
+    for results in compare(settings, evaluation, trained) if evaluation else ():
         print(tables(results))
+    print(ending(program, settings))

@@ -1,0 +1,19 @@
+"""Say what the package has, and where its commands are."""
+
+from capsgan_keras import __version__
+
+TEXT = f"""capsgan_keras {__version__}: capsule layers and CapsuleGAN for Keras 3.
+
+The package is used from Python:
+
+  from capsgan_keras import CapsuleGAN, ConvolutionalGAN, load_dataset, load_pretrained
+
+The commands are in a clone of the repository. In its folder:
+
+  python -m experiments   lists them: train both GANs, on images of your own too, and compare them
+  python -m benchmarks    measures speed
+  make demo               installs everything and trains both GANs on small digits
+"""
+
+if __name__ == "__main__":
+    print(TEXT, end="")

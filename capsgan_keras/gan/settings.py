@@ -1,0 +1,216 @@
+"""Settings of networks and optimizers for both GANs, and those that trials found.
+
+This file runs without NumPy and Keras, so that a command line can read fields, defaults and help
+texts from it and answer `--help` at once.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+LOSSES = ("margin", "cross-entropy", "least-squares")
+
+
+def _setting(default: Any, help: str, choices: tuple[Any, ...] | None = None) -> Any:
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """The networks and optimizers of a CapsuleGAN and of its convolutional opponent.
+
+    `CapsuleGAN.from_settings` builds a GAN of them, and checks them by building it. The help
+    text of each field says what it is; None stands for the default of the function that builds the
+    network.
+    """
+
+    batch_size: int = _setting(128, "real images in a training step")
+    steps: int | None = _setting(
+        None, "training steps of a run, by whose end the rates have fallen"
+    )
+    update: str = _setting(
+        "simultaneous",
+        "whether both networks learn from one forward pass or in turn",
+        ("simultaneous", "alternating"),
+    )
+    loss: str | None = _setting(
+        None,
+        "of both networks (default: margin with the capsule discriminator, cross-entropy with the "
+        "convolutional one)",
+        LOSSES,
+    )
+    beta_1: float = _setting(0.5, "of Adam, for both networks: decay of the mean of the gradients")
+    beta_2: float = _setting(
+        0.999, "of Adam, for both networks: decay of the mean of their squares"
+    )
+    generator_learning_rate: float | None = _setting(None, "of the generator (default: 2e-4)")
+    capsule_learning_rate: float | None = _setting(
+        None,
+        "of the capsule discriminator (default: 1e-4 with batch normalization in it, 2e-4 without)",
+    )
+    convolutional_learning_rate: float | None = _setting(
+        None, "of the convolutional discriminator (default: 2e-4)"
+    )
+    decay: float = _setting(
+        0.0,
+        "share of the steps, at the end, in which both learning rates fall to a twentieth along a "
+        "cosine",
+    )
+    generator_ema: float = _setting(
+        0.0,
+        "momentum of the moving average of the generator's weights that is saved, shown and "
+        "evaluated in their place; 0: none",
+    )
+    latent_dim: int = _setting(100, "components of a latent vector, --latent-categories among them")
+    latent_categories: int = _setting(
+        0, "components of a latent vector, the last ones, that choose a category; 0: none"
+    )
+    generator_filters: tuple[int, int] = _setting(
+        (128, 64), "two numbers: channels at a quarter and at half of the image's size"
+    )
+    generator_kernel_size: int | None = _setting(
+        None, "side of the generator's kernels (default: 4 transposed, 5 nearest)"
+    )
+    upsampling: str | None = _setting(
+        None,
+        "how the generator upsamples (default: transposed for grey images, nearest for others)",
+        ("transposed", "nearest"),
+    )
+    dropout: float = _setting(0.0, "rate of dropout in the discriminator")
+    capsule_filters: tuple[int, ...] | None = _setting(
+        None,
+        "filters of each convolution before the primary capsules (default: 32 for grey images, "
+        "64 128 for others)",
+    )
+    capsule_kernel_size: int | None = _setting(
+        None,
+        "side of the capsule discriminator's kernels (default: 9 for grey images, 5 for others)",
+    )
+    capsule_strides: int | None = _setting(
+        None,
+        "strides of the convolutions before the primary capsules (default: 1 for grey images, 2 "
+        "for others)",
+    )
+    capsule_padding: str | None = _setting(
+        None,
+        "of the capsule discriminator (default: valid for grey images, same for others)",
+        ("valid", "same"),
+    )
+    capsule_batch_norm: bool | None = _setting(
+        None,
+        "normalize the last convolution before the primary capsules (default: yes for grey "
+        "images, no for others)",
+    )
+    n_channels: int | None = _setting(
+        None, "types of primary capsules (default: 4 for grey images, 16 for others)"
+    )
+    primary_dim_capsule: int = _setting(8, "components of a primary capsule")
+    num_capsule: int = _setting(
+        1, "final capsules: 1 (the paper), or 2, for real and for generated images", (1, 2)
+    )
+    dim_capsule: int = _setting(16, "components of a final capsule")
+    routing: str = _setting(
+        "dynamic", "leaky adds an orphan category to the softmax", ("dynamic", "leaky")
+    )
+    routings: int = _setting(
+        3, "iterations of routing; with one final capsule dynamic routing has no effect"
+    )
+    convolutional_batch_norm: bool = _setting(
+        True,
+        "normalize the convolutions of the convolutional discriminator but the first; it learns "
+        "faster then, and judges single images otherwise than batches",
+    )
+    convolutional_filters: tuple[int, ...] = _setting(
+        (64, 128), "filters of each convolution of the convolutional discriminator"
+    )
+    convolutional_dropout: float | None = _setting(
+        None, "rate of dropout in the convolutional discriminator (default: that of --dropout)"
+    )
+
+
+MNIST = NetworkSettings(
+    batch_size=64,
+    steps=14 * 937,
+    # Adam without momentum and few latents: in trials worth six or seven points of recognised
+    # images together; categories beside them: worth ten (docs/trials.md).
+    beta_1=0.0,
+    beta_2=0.99,
+    decay=0.5,
+    generator_ema=0.998,
+    latent_dim=28,
+    latent_categories=20,
+    generator_learning_rate=1e-3,
+    # Three convolutions, as the other discriminator has: a better table on held-out training
+    # images than with two wider ones, in less time (there too).
+    capsule_filters=(32, 64, 128),
+    capsule_kernel_size=5,
+    capsule_strides=2,
+    capsule_padding="same",
+    capsule_batch_norm=False,
+    n_channels=16,
+    capsule_learning_rate=4e-4,
+    # Normalized as in DCGAN it won, and G made one image of each category (there too).
+    convolutional_batch_norm=False,
+    convolutional_filters=(48, 96, 192),
+    convolutional_learning_rate=4e-4,
+)
+"""What gave the best images in trials."""
+
+CIFAR10 = NetworkSettings(
+    batch_size=64,
+    steps=12 * 781,
+    # As on MNIST, but without categories: some of them end in one glaring image each
+    # (docs/trials.md).
+    beta_1=0.0,
+    beta_2=0.99,
+    decay=0.5,
+    generator_ema=0.998,
+    latent_dim=64,
+    generator_learning_rate=5e-4,
+    # The package's default layers for colour images, at twice their rate.
+    capsule_learning_rate=4e-4,
+    # As many convolutions as the capsule discriminator has, with as many channels.
+    convolutional_batch_norm=False,
+    convolutional_filters=(64, 128, 128),
+    convolutional_learning_rate=8e-4,
+    # The capsule discriminator is better without.
+    convolutional_dropout=0.3,
+)
+"""Found in short trials, set against others on held-out training images (docs/trials.md)."""
+
+DIGITS = replace(
+    MNIST,
+    steps=60 * 22,
+    capsule_filters=(64, 128),
+    # No average: after each epoch its batch statistics are estimated anew, which takes longer here
+    # than the epoch.
+    generator_ema=0.0,
+)
+"""MNIST's with two wider convolutions, for small digits."""
+
+NEUTRAL = NetworkSettings(
+    batch_size=64,
+    steps=4000,
+    # As on CIFAR-10: what is known of no data set in particular. No categories, since nobody knows
+    # how many kinds there are.
+    beta_1=0.0,
+    beta_2=0.99,
+    decay=0.5,
+    generator_ema=0.99,
+    latent_dim=64,
+    generator_learning_rate=5e-4,
+    # Layers that fit grey and coloured images of every size from 16 on.
+    capsule_filters=(64, 128),
+    capsule_kernel_size=5,
+    capsule_strides=2,
+    capsule_padding="same",
+    capsule_batch_norm=False,
+    n_channels=16,
+    capsule_learning_rate=4e-4,
+    convolutional_batch_norm=False,
+    convolutional_filters=(64, 128, 128),
+    convolutional_learning_rate=4e-4,
+)
+"""For images of which nothing is known but their shape."""
+
+TUNED = {"mnist": MNIST, "cifar10": CIFAR10, "digits": DIGITS}
+"""The settings of each data set that trials were made on."""

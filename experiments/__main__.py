@@ -1,0 +1,34 @@
+"""List the commands of the experiments.
+
+python -m experiments
+"""
+
+import ast
+from pathlib import Path
+
+
+def commands():
+    """Return the commands and the first sentence of what each does, as a dictionary."""
+    folder = Path(__file__).parent
+    modules = [*sorted(folder.glob("*.py")), *sorted(folder.glob("*/__main__.py"))]
+    found = {}
+    for path in modules:
+        text = path.read_text(encoding="utf-8")
+        if path != Path(__file__) and "\ndef main(" in text:
+            name = path.parent.name if path.stem == "__main__" else path.stem
+            found[f"python -m experiments.{name}"] = ast.get_docstring(ast.parse(text)).partition(
+                "\n\n"
+            )[0]
+    return found
+
+
+def main():
+    """Print the commands."""
+    print("Commands; each explains itself by --help:\n")
+    width = max(map(len, commands()))
+    for command, what in commands().items():
+        print(f"  {command:{width}}  {' '.join(what.split())}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""What an experiment says last: which pictures to open, and what to type next."""
+
+import shlex
+
+from capsgan_keras.runs import RunDirectory
+
+
+def ending(program, settings):
+    """Return where the pictures of all runs are, and the next commands, as a text.
+
+    Args:
+        program: The command that trained them.
+        settings: `experiments.settings.training.Settings`.
+    """
+    runs = [
+        RunDirectory(each.run_path(model)) for each in settings.by_seed for model in each.models
+    ]
+    lines = ["", "Pictures to open, 100 images of each generator, not chosen:"]
+    lines += [f"  {run.path / 'samples' / f'epoch-{settings.epochs:04d}.png'}" for run in runs]
+    lines += ["The curves of training are beside each folder samples/, in curves.png.", "", "Next:"]
+    folder = settings.runs_folder
+    first = runs[0].path
+    steps = [(f'load_run("{first}").gan.generate(64)', "in Python: more images")]
+    evaluated = sorted(folder.glob("evaluation/**/*.json"))
+    if evaluated:
+        steps.append((_command("report", folder / "evaluation"), "the tables above, with figures"))
+    elif settings.model == "both":
+        paths = [run.path for run in runs if run.path.name.startswith(("conv", "caps"))]
+        steps.append((_command("gam", *paths), "compare the models"))
+    if program.endswith(".digits"):
+        steps.append((_command("images", "FOLDER"), "the same on your own images"))
+    width = max(len(command) for command, _ in steps)
+    return "\n".join([*lines, *(f"  {command:{width}}  # {what}" for command, what in steps)])
+
+
+def _command(name, *arguments):
+    return f"python -m experiments.{name} {shlex.join(map(str, arguments))}"
