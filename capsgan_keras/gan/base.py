@@ -9,24 +9,31 @@ from keras import ops
 
 from capsgan_keras.checks import check_positive, check_seed
 from capsgan_keras.datasets import scale_images, to_uint8
+from capsgan_keras.gan.first_batch import to_array
 from capsgan_keras.gan.input_checks import (
-    check_batch,
-    check_fit_arguments,
+    check_fit_numbers,
+    check_images,
     check_latents,
+    check_one_batch,
     check_players,
-    check_uint8_or_scaled,
-    warn_of_unit_range,
+    check_shared_batches,
+    check_steps,
+    checked_images,
+    checked_latents,
+    checked_validation_data,
+    images_form,
+    refuse_labels,
 )
 from capsgan_keras.gan.optimizers import OptimizerPair, check_update, dcgan_adam, join_optimizers
+from capsgan_keras.gan.players import Players
 from capsgan_keras.gan.prediction import predict_in_chunks
 from capsgan_keras.gan.saving import SeedsInFiles
-from capsgan_keras.training import AdversarialTrainer, loss_divisor
 from capsgan_keras.training.averages import use_averages
 from capsgan_keras.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
-class GAN(AdversarialTrainer, SeedsInFiles):
+class GAN(Players, SeedsInFiles):
     """A generator and a discriminator, trained against each other by `fit`.
 
     The discriminator minimises `loss(1, D(x)) + loss(0, D(G(z)))`, the generator
@@ -192,76 +199,6 @@ class GAN(AdversarialTrainer, SeedsInFiles):
         optimizers = {key: keras.saving.deserialize_keras_object(config[key]) for key in players}
         self.compile(**config | optimizers)
 
-    # ---- what the train step needs
-
-    def real_images(self, data: Any) -> Tensor:
-        """Return a batch's images as float32 in [-1, 1]; labels in the batch are not used."""
-        images, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if sample_weight is not None:
-            raise ValueError(
-                "A GAN takes no sample weights and no class weights. Received: sample_weight"
-            )
-        check_batch("x", images, self.image_shape)
-        scaled = ops.cast(images, "float32")
-        if keras.backend.standardize_dtype(images.dtype) == "uint8":
-            scaled = scaled / 127.5 - 1.0
-        return scaled
-
-    def sample_latents(self, batch_size: int | Tensor, evaluation: bool = False) -> Tensor:
-        """Draw latents `(batch_size, latent_dim)` from the model's noise."""
-        noise = self.evaluation_noise if evaluation else self.noise
-        return keras.random.normal((batch_size, self.latent_dim), dtype="float32", seed=noise)
-
-    def generator_loss(self, on_generated: Tensor) -> Tensor:
-        """Return `loss(1, D(G(z)))`, averaged over the batch."""
-        return self._mean_loss(on_generated, real=True) + sum(self.generator.losses)
-
-    def discriminator_loss(self, on_real: Tensor, on_generated: Tensor) -> Tensor:
-        """Return `loss(1, D(x)) + loss(0, D(G(z)))`, each averaged over the batch."""
-        losses = self._mean_loss(on_real, real=True) + self._mean_loss(on_generated, real=False)
-        return losses + sum(self.discriminator.losses)
-
-    def _mean_loss(self, outputs: Tensor, real: bool) -> Tensor:
-        real_targets = ops.ones_like(outputs[:, :1])
-        targets = real_targets if real else 1.0 - real_targets
-        if outputs.shape[-1] == 2:
-            targets = ops.concatenate([targets, 1.0 - targets], axis=-1)
-        divisor = loss_divisor(self.loss, targets, outputs)
-        return ops.mean(self.loss(targets, outputs)) * divisor
-
-    def scale_loss(self, loss: Tensor) -> Tensor:
-        """Multiply by the loss scale, which is 1 unless the networks compute in float16."""
-        return self.optimizer.scale_loss(loss)
-
-    def probabilities(self, outputs: Tensor) -> Tensor:
-        """Turn the discriminator's outputs into probabilities of being real, `(batch,)`."""
-        first = outputs[:, 0]
-        return ops.sigmoid(first) if getattr(self.loss, "from_logits", False) else first
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """Running means of the losses, of D's outputs and of D's accuracy."""
-        return list(self._means.values())
-
-    def update_metrics(
-        self, d_loss: Tensor, g_loss: Tensor, on_real: Tensor, on_generated: Tensor
-    ) -> dict[str, Tensor]:
-        """Add one batch to the running means; return them as logs."""
-        real, generated = self.probabilities(on_real), self.probabilities(on_generated)
-        real_accuracy = ops.mean(ops.cast(real >= 0.5, "float32"))
-        generated_accuracy = ops.mean(ops.cast(generated < 0.5, "float32"))
-        values = {
-            "d_loss": d_loss,
-            "g_loss": g_loss,
-            "d_real": ops.mean(real),
-            "d_fake": ops.mean(generated),
-            "d_accuracy": (real_accuracy + generated_accuracy) / 2.0,
-        }
-        size = ops.shape(on_real)[0]
-        for name, mean in self._means.items():
-            mean.update_state(values[name], sample_weight=size)
-        return {name: mean.result() for name, mean in self._means.items()}
-
     # ---- fitting, evaluating
 
     def fit(
@@ -269,7 +206,11 @@ class GAN(AdversarialTrainer, SeedsInFiles):
         x: Any = None,
         y: None = None,
         batch_size: int | None = None,
-        *args: Any,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
         """Train both players; arguments as in `keras.Model.fit`.
@@ -278,13 +219,21 @@ class GAN(AdversarialTrainer, SeedsInFiles):
         `d_fake` on real and on generated images. `d_accuracy` is the mean of D's accuracies on
         both kinds, with a cut at 0.5.
 
+        The first batch of `x` and of `validation_data` is looked at before training starts. A
+        dataset or a `PyDataset` is asked for its first batch once more for this.
+
         Args:
             x: Images `(n, height, width, channels)`: floats in [-1, 1], or uint8, which the
-                train step scales. Or a `tf.data.Dataset` or `keras.utils.PyDataset` of batches
-                of these. Labels that a dataset yields beside the images are not used.
+                train step scales. An array or a tensor, or batches of these from a
+                `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator or a loader. Labels that
+                these yield beside the images are not used.
             y: Must be None.
             batch_size: Positive integer: images in a batch, over all devices together.
-            *args: Further arguments of `keras.Model.fit`.
+            epochs: Integer of at least 0.
+            verbose: As in Keras.
+            callbacks: As in Keras.
+            validation_split: Share of an array's images held out, in [0, 1).
+            validation_data: Held-out images in any form of `x`.
             **kwargs: Further arguments of `keras.Model.fit`.
 
         Returns:
@@ -295,11 +244,28 @@ class GAN(AdversarialTrainer, SeedsInFiles):
                 classes. On several devices also on an array with a batch that they cannot share.
 
         Warns:
-            UserWarning: On an array of floats without a negative number, which looks like images
-                scaled to [0, 1]: a generator's black is -1.
+            UserWarning: On floats without a negative number in the first batch, which looks like
+                images scaled to [0, 1]: a generator's black is -1.
         """
-        check_fit_arguments(self, x, y, batch_size, kwargs)
-        history = super().fit(x, None, batch_size, *args, **kwargs)
+        refuse_labels("y", y)
+        check_fit_numbers(batch_size, epochs, validation_split, kwargs)
+        if validation_data is not None:
+            validation_data = checked_validation_data(validation_data, self.image_shape)
+        x = checked_images("x", x, self.image_shape)
+        if kwargs.get("steps_per_epoch") is None:
+            validation_size = kwargs.get("validation_batch_size") or batch_size
+            check_shared_batches(self, x, batch_size, validation_split)
+            check_shared_batches(self, validation_data, validation_size)
+        history = super().fit(
+            x,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            **kwargs,
+        )
         use_averages(self)
         return history
 
@@ -308,7 +274,7 @@ class GAN(AdversarialTrainer, SeedsInFiles):
         x: Any = None,
         y: None = None,
         batch_size: int | None = None,
-        *args: Any,
+        verbose: int | str = "auto",
         **kwargs: Any,
     ) -> Any:
         """Return the losses and D's accuracy on held-out images, with the same noise each time.
@@ -316,10 +282,54 @@ class GAN(AdversarialTrainer, SeedsInFiles):
         Arguments as in `keras.Model.evaluate`, `x` as in `fit`, with the same errors and warning.
         As many images are generated as `x` holds.
         """
-        check_fit_arguments(self, x, y, batch_size, kwargs)
+        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has looked at it
+            refuse_labels("y", y)
+            check_fit_numbers(batch_size, 1, 0.0, kwargs)
+            x = checked_images("x", x, self.image_shape)
+            if kwargs.get("steps") is None:
+                check_shared_batches(self, x, batch_size)
         state = self.evaluation_noise.state
         state.assign(ops.convert_to_tensor(np.zeros(2), dtype=state.dtype))
-        return super().evaluate(x, None, batch_size, *args, **kwargs)
+        return super().evaluate(x, batch_size=batch_size, verbose=verbose, **kwargs)
+
+    def predict(self, x: Any, batch_size: int | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Return images in [-1, 1] for latents, as `keras.Model.predict` does.
+
+        Args:
+            x: Latents `(n, latent_dim)`, finite floats, in any form that `fit` takes. They are
+                meant to be drawn from a standard normal distribution; others give images too.
+            batch_size: Positive integer: latents in a batch.
+            *args: Further arguments of `keras.Model.predict`.
+            **kwargs: Further arguments of `keras.Model.predict`.
+
+        Returns:
+            float32 array `(n, height, width, channels)`.
+
+        Raises:
+            ValueError: On latents of another form.
+        """
+        check_steps(batch_size=batch_size)
+        x = checked_latents(x, self.latent_dim)
+        return super().predict(x, batch_size, *args, **kwargs)
+
+    def train_on_batch(self, x: Any, y: None = None, *args: Any, **kwargs: Any) -> Any:
+        """Update both players on one batch, as `keras.Model.train_on_batch` does.
+
+        Args:
+            x: One batch of images, an array or a tensor as in `fit`, with the same errors.
+            y: Must be None.
+            *args: Further arguments of `keras.Model.train_on_batch`.
+            **kwargs: Further arguments of `keras.Model.train_on_batch`.
+        """
+        refuse_labels("y", y)
+        check_one_batch(x, self.image_shape)
+        return super().train_on_batch(x, None, *args, **kwargs)
+
+    def test_on_batch(self, x: Any, y: None = None, *args: Any, **kwargs: Any) -> Any:
+        """Score one batch, as `keras.Model.test_on_batch` does; arguments as `train_on_batch`."""
+        refuse_labels("y", y)
+        check_one_batch(x, self.image_shape)
+        return super().test_on_batch(x, None, *args, **kwargs)
 
     # ---- using
 
@@ -357,9 +367,8 @@ class GAN(AdversarialTrainer, SeedsInFiles):
             UserWarning: On floats without a negative number, as `fit` does.
         """
         check_positive(batch_size=batch_size)
-        images = np.asarray(images)
-        check_uint8_or_scaled("images", images, self.image_shape)
-        warn_of_unit_range("images", images, stacklevel=3)
+        images = to_array("images", images, images_form(self.image_shape))
+        check_images("images", images, self.image_shape)
         return predict_in_chunks(
             self.discriminator,
             images,
