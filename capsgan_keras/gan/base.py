@@ -25,15 +25,17 @@ from capsgan_keras.gan.input_checks import (
     refuse_labels,
 )
 from capsgan_keras.gan.optimizers import OptimizerPair, check_update, dcgan_adam, join_optimizers
+from capsgan_keras.gan.outputs import check_probabilities, resolve_outputs
 from capsgan_keras.gan.players import Players
 from capsgan_keras.gan.prediction import predict_in_chunks
-from capsgan_keras.gan.saving import SeedsInFiles
+from capsgan_keras.gan.saving import SavedGAN
+from capsgan_keras.losses import balanced_output
 from capsgan_keras.training.averages import use_averages
 from capsgan_keras.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
-class GAN(Players, SeedsInFiles):
+class GAN(Players, SavedGAN):
     """A generator and a discriminator, trained against each other by `fit`.
 
     The discriminator minimises `loss(1, D(x)) + loss(0, D(G(z)))`, the generator
@@ -52,6 +54,8 @@ class GAN(Players, SeedsInFiles):
         loss: A Keras loss, its name, or a function `(y_true, y_pred)`.
         seed: Integer that sets the noise of training, so that equal weights, data and seeds give
             equal runs. By default a random one.
+        discriminator_outputs: `"probability"`, `"logit"`, or `"score"`: any number, larger for
+            real images. By default what the loss or the discriminator's last layer shows.
         **kwargs: `name`, `dtype` and `trainable`, as in every Keras model.
 
     Input shape: `(batch, latent_dim)`, floating point.
@@ -59,7 +63,8 @@ class GAN(Players, SeedsInFiles):
     Output shape: `(batch, height, width, channels)`, float32 in [-1, 1].
 
     Raises:
-        ValueError: Where the two networks do not fit each other.
+        ValueError: Where the two networks do not fit each other, or nothing shows what the
+            discriminator's outputs are.
 
     Example:
 
@@ -80,6 +85,7 @@ class GAN(Players, SeedsInFiles):
         discriminator: keras.Model,
         loss: keras.losses.Loss | Callable | str,
         seed: int | None = None,
+        discriminator_outputs: str | None = None,
         **kwargs: Any,
     ) -> None:
         # The networks cast for themselves, and a generator chooses categories before it does.
@@ -90,6 +96,11 @@ class GAN(Players, SeedsInFiles):
         if loss is None:
             raise ValueError("`loss` must be a Keras loss or its name. Received: loss=None")
         self.loss = keras.losses.get(loss)
+        self.discriminator_outputs = resolve_outputs(
+            discriminator_outputs, self.loss, discriminator
+        )
+        scores = self.discriminator_outputs == "score"
+        self._accuracy_cut = balanced_output(self.loss, "score") if scores else 0.5
         self.seed = seed = check_seed(seed)
         self.update = "simultaneous"
         self._players_optimizers = (None, None)
@@ -189,16 +200,6 @@ class GAN(Players, SeedsInFiles):
         """The optimizer that holds the discriminator's variables."""
         return self._players_optimizers[1]
 
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Return the arguments of `compile`, serialized; None before it was called."""
-        return self._compile_arguments if self.compiled else None
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile with the arguments that `get_compile_config` returned."""
-        players = ("generator_optimizer", "discriminator_optimizer")
-        optimizers = {key: keras.saving.deserialize_keras_object(config[key]) for key in players}
-        self.compile(**config | optimizers)
-
     # ---- fitting, evaluating
 
     def fit(
@@ -217,7 +218,7 @@ class GAN(Players, SeedsInFiles):
 
         The logs are the players' losses `d_loss` and `g_loss`, and D's mean outputs `d_real` and
         `d_fake` on real and on generated images. `d_accuracy` is the mean of D's accuracies on
-        both kinds, with a cut at 0.5.
+        both kinds, with a cut at 0.5. Scores are cut at the `calibrated_cut` of the loss.
 
         The first batch of `x` and of `validation_data` is looked at before training starts. A
         dataset or a `PyDataset` is asked for its first batch once more for this.
@@ -358,10 +359,12 @@ class GAN(Players, SeedsInFiles):
             batch_size: Images per forward pass; does not change the result beyond rounding.
 
         Returns:
-            float32 array `(n,)`: the discriminator's probability that each image is real.
+            float32 array `(n,)`: the discriminator's probability that each image is real, or
+            its score where `discriminator_outputs` is `"score"`.
 
         Raises:
-            ValueError: On images of another shape or range.
+            ValueError: On images of another shape or range. Also on outputs outside of [0, 1]
+                that are no probabilities, though `discriminator_outputs` says so.
 
         Warns:
             UserWarning: On floats without a negative number, as `fit` does.
@@ -369,36 +372,13 @@ class GAN(Players, SeedsInFiles):
         check_positive(batch_size=batch_size)
         images = to_array("images", images, images_form(self.image_shape))
         check_images("images", images, self.image_shape)
-        return predict_in_chunks(
+        scores = predict_in_chunks(
             self.discriminator,
             images,
             batch_size,
             before=lambda x: scale_images(x) if x.dtype == np.uint8 else x.astype("float32"),
             after=lambda outputs: ops.convert_to_numpy(self.probabilities(outputs)),
         ).astype("float32")
-
-    # ---- saving
-
-    def get_config(self) -> dict[str, Any]:
-        """Return all constructor arguments, the networks with their architectures."""
-        serialize = keras.saving.serialize_keras_object
-        return {
-            "generator": serialize(self.generator),
-            "discriminator": serialize(self.discriminator),
-            "loss": serialize(self.loss),
-            "seed": self.seed,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
-        }
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> "GAN":
-        """Return the model that `get_config` describes."""
-        parts = {
-            key: keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
-            for key in ("generator", "discriminator", "loss")
-        }
-        return cls(**config | parts)
+        if self.discriminator_outputs != "score":
+            check_probabilities(scores)
+        return scores

@@ -7,6 +7,7 @@ from keras import ops
 
 from capsgan_keras.gan.first_batch import refuse_weights
 from capsgan_keras.gan.input_checks import check_batch
+from capsgan_keras.gan.outputs import first_output
 from capsgan_keras.training import AdversarialTrainer, loss_divisor
 from capsgan_keras.types import Tensor
 
@@ -51,9 +52,11 @@ class Players(AdversarialTrainer):
         return self.optimizer.scale_loss(loss)
 
     def probabilities(self, outputs: Tensor) -> Tensor:
-        """Turn the discriminator's outputs into probabilities of being real, `(batch,)`."""
-        first = outputs[:, 0]
-        return ops.sigmoid(first) if getattr(self.loss, "from_logits", False) else first
+        """Turn the discriminator's outputs into probabilities of being real, `(batch,)`.
+
+        Where `discriminator_outputs` is `"score"`, return the scores as they are.
+        """
+        return first_output(outputs, self.discriminator_outputs, self.loss)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -65,8 +68,8 @@ class Players(AdversarialTrainer):
     ) -> dict[str, Tensor]:
         """Add one batch to the running means; return them as logs."""
         real, generated = self.probabilities(on_real), self.probabilities(on_generated)
-        real_accuracy = ops.mean(ops.cast(real >= 0.5, "float32"))
-        generated_accuracy = ops.mean(ops.cast(generated < 0.5, "float32"))
+        real_accuracy = ops.mean(ops.cast(real >= self._accuracy_cut, "float32"))
+        generated_accuracy = ops.mean(ops.cast(generated < self._accuracy_cut, "float32"))
         values = {
             "d_loss": d_loss,
             "g_loss": g_loss,

@@ -1,6 +1,6 @@
 """Images and latents are looked at before a weight moves, in whatever container they come."""
 
-import warnings
+import contextlib
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ WRONG = {
     "0..255": (GOOD * 127.5 + 127.5, r"in \[-1, 1\]"),
     "NaN": (np.full_like(GOOD, np.nan), r"in \[-1, 1\].*nan"),
     "shape": (GOOD[:, :8], r"images of shape \(n, 16, 16, 1\).*\(\d, 8, 16, 1\)"),
-    "dtype": (GOOD.astype("int32"), "must be uint8.*int32"),
+    "dtype": (GOOD.astype("int32"), "uint8.*int32"),
 }
 
 
@@ -133,18 +133,14 @@ def test_no_batch_is_lost_and_no_step_changed(container):
 
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_images_that_look_scaled_to_0_and_1_are_warned_of(gan, container):
-    stop = pytest.raises(ValueError, match="DataLoader|torch|stop")
-
     class Stop(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
-            raise ValueError("stop")
+            raise ZeroDivisionError
 
-    unit = (GOOD + 1) / 2
-    with pytest.warns(UserWarning, match=r"pass `2 \* x - 1`") as record, stop:
-        try:
-            gan.fit(CONTAINERS[container](unit), shuffle=False, verbose=0, callbacks=[Stop()])
-        except ImportError as error:
-            raise ValueError("torch") from error
+    unit = CONTAINERS[container]((GOOD + 1) / 2)
+    ended = contextlib.suppress(ZeroDivisionError, ImportError)  # a DataLoader needs Torch
+    with pytest.warns(UserWarning, match=r"pass `2 \* x - 1`") as record, ended:
+        gan.fit(unit, shuffle=False, verbose=0, callbacks=[Stop()])
     ours = [warning for warning in record if "floats without" in str(warning.message)]
     assert [warning.filename for warning in ours] == [__file__]
 
@@ -231,8 +227,7 @@ def test_all_forms_of_latents_give_the_same_images(gan):
     latents = np.random.default_rng(1).standard_normal((8, 5)).astype("float32")
     expected = gan.predict(latents, verbose=0)
     for name in TRAINABLE:
-        with warnings.catch_warnings():
-            images = gan.predict(CONTAINERS[name](latents), verbose=0)
+        images = gan.predict(CONTAINERS[name](latents), verbose=0)
         np.testing.assert_allclose(images, expected, atol=1e-6)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from capsgan_keras.evaluation.images import check_uint8_images
+from capsgan_keras.evaluation.metric.cuts import outputs_of
 
 
 class ComparableGAN(Protocol):
@@ -42,7 +43,8 @@ def score_images(
     """Return the scores that a model's discriminator gives to images, `(n,)`.
 
     Raises:
-        ValueError: If they are not one probability an image.
+        ValueError: If they are not one probability an image, or one finite score where the
+            model's attribute `discriminator_outputs` is `"score"`.
     """
     parts = []
     for start in range(0, len(images), batch_size):
@@ -53,7 +55,12 @@ def score_images(
                 f"`{name}.discriminate` must give one score an image, shape ({len(batch)},). "
                 f"Received: shape {part.shape}"
             )
-        if not ((part >= 0) & (part <= 1)).all():  # a NaN is refused too
+        if outputs_of(model) == "score":
+            if not np.isfinite(part).all():
+                raise ValueError(
+                    f"`{name}.discriminate` must give finite scores. Received: NaN or infinity"
+                )
+        elif not ((part >= 0) & (part <= 1)).all():  # a NaN is refused too
             raise ValueError(
                 f"`{name}.discriminate` must give probabilities, in [0, 1]. "
                 f"Received: values from {part.min()} to {part.max()}"
@@ -91,6 +98,7 @@ class Remembered:
     def __init__(self, model: ComparableGAN) -> None:
         self.model = model
         self.loss = getattr(model, "loss", None)
+        self.discriminator_outputs = getattr(model, "discriminator_outputs", None)
         self._images: dict[tuple[int, int], np.ndarray] = {}
         self._scores: dict[Any, np.ndarray] = {}
 
