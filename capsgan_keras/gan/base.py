@@ -30,7 +30,7 @@ from capsgan_keras.gan.players import Players
 from capsgan_keras.gan.prediction import predict_in_chunks
 from capsgan_keras.gan.saving import SavedGAN
 from capsgan_keras.losses import balanced_output
-from capsgan_keras.training.averages import use_averages
+from capsgan_keras.training.callbacks import check_finite, with_checks_and_averages
 from capsgan_keras.types import Shape, Tensor
 
 
@@ -149,7 +149,8 @@ class GAN(Players, SavedGAN):
             generator_optimizer: A Keras optimizer or its name; see `default_optimizers`. Where it
                 averages weights (`use_ema=True`), `fit` ends with the averages in their place.
                 Batch normalization's moving statistics are then estimated again for them.
-            discriminator_optimizer: Likewise, another instance.
+            discriminator_optimizer: Another instance. Where it averages weights, the moving
+                statistics of the discriminator are not estimated again.
             update: `"simultaneous"`: both players learn from one forward pass, as in the paper's
                 stack. `"alternating"`: the discriminator learns first, then the generator against
                 the updated discriminator, with new noise.
@@ -243,6 +244,8 @@ class GAN(Players, SavedGAN):
         Raises:
             ValueError: On images of another shape or range, on labels, on weights of samples or
                 classes. On several devices also on an array with a batch that they cannot share.
+            NonFiniteError: Where training diverges to NaN or infinity. With a
+                `keras.callbacks.TerminateOnNaN` it stops instead, as that callback is set.
 
         Warns:
             UserWarning: On floats without a negative number in the first batch, which looks like
@@ -257,18 +260,16 @@ class GAN(Players, SavedGAN):
             validation_size = kwargs.get("validation_batch_size") or batch_size
             check_shared_batches(self, x, batch_size, validation_split)
             check_shared_batches(self, validation_data, validation_size)
-        history = super().fit(
+        return super().fit(
             x,
             batch_size=batch_size,
             epochs=epochs,
             verbose=verbose,
-            callbacks=callbacks,
+            callbacks=with_checks_and_averages(callbacks),
             validation_split=validation_split,
             validation_data=validation_data,
             **kwargs,
         )
-        use_averages(self)
-        return history
 
     def evaluate(
         self,
@@ -347,6 +348,7 @@ class GAN(Players, SavedGAN):
             uint8 array `(n, height, width, channels)`.
         """
         check_positive(n=n, batch_size=batch_size)
+        check_finite("generate", self.generator)
         draws = np.random.default_rng(check_seed(seed))
         latents = draws.standard_normal((n, self.latent_dim), "float32")
         return predict_in_chunks(self, latents, batch_size, after=to_uint8)
@@ -370,6 +372,7 @@ class GAN(Players, SavedGAN):
             UserWarning: On floats without a negative number, as `fit` does.
         """
         check_positive(batch_size=batch_size)
+        check_finite("discriminate", self.discriminator)
         images = to_array("images", images, images_form(self.image_shape))
         check_images("images", images, self.image_shape)
         scores = predict_in_chunks(

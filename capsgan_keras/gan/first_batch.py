@@ -51,7 +51,7 @@ def check_first_batch(name: str, data: Any, form: str, check: Check) -> Any:
             f"`{name}` must give at least one batch of {form}. "
             f"Received: {name} of type {type(data).__name__}, without a batch"
         )
-    if type(data).__name__ == "DataLoader" and not isinstance(first, (tuple, list)):
+    if type(data).__name__ == "DataLoader" and is_array(first):
         # Keras would take each image of a batch for an argument of its own.
         raise ValueError(
             f"`{name}`, being a DataLoader, must give tuples (images,) or (images, labels). "

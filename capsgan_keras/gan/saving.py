@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from capsgan_keras.gan.outputs import outputs_of_old_files
+from capsgan_keras.training.callbacks import check_finite
 
 
 class SavedGAN(keras.Model):
@@ -30,12 +31,14 @@ class SavedGAN(keras.Model):
         Raises:
             ValueError: Where `filepath` ends with `.h5` or `.hdf5`, formats that cannot hold a
                 class of one's own with its optimizers and seeds.
+            NonFiniteError: Where a weight is not finite, as after training that has diverged.
         """
         if str(filepath).endswith((".h5", ".hdf5")):
             raise ValueError(
                 "`filepath` must end with .keras, since HDF5 cannot hold a GAN. "
                 f"Received: filepath={filepath}"
             )
+        check_finite("save", self)
         super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def save_own_variables(self, store: Any) -> None:
