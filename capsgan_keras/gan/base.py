@@ -9,24 +9,33 @@ from keras import ops
 
 from capsgan_keras.checks import check_positive, check_seed
 from capsgan_keras.datasets import scale_images, to_uint8
+from capsgan_keras.gan.first_batch import to_array
 from capsgan_keras.gan.input_checks import (
-    check_batch,
-    check_fit_arguments,
+    check_fit_numbers,
+    check_images,
     check_latents,
+    check_one_batch,
     check_players,
-    check_uint8_or_scaled,
-    warn_of_unit_range,
+    check_shared_batches,
+    check_steps,
+    checked_images,
+    checked_latents,
+    checked_validation_data,
+    images_form,
+    refuse_labels,
 )
 from capsgan_keras.gan.optimizers import OptimizerPair, check_update, dcgan_adam, join_optimizers
+from capsgan_keras.gan.outputs import check_probabilities, resolve_outputs
+from capsgan_keras.gan.players import Players
 from capsgan_keras.gan.prediction import predict_in_chunks
-from capsgan_keras.gan.saving import SeedsInFiles
-from capsgan_keras.training import AdversarialTrainer, loss_divisor
-from capsgan_keras.training.averages import use_averages
+from capsgan_keras.gan.saving import SavedGAN
+from capsgan_keras.losses import balanced_output
+from capsgan_keras.training.callbacks import check_finite, with_checks_and_averages
 from capsgan_keras.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
-class GAN(AdversarialTrainer, SeedsInFiles):
+class GAN(Players, SavedGAN):
     """A generator and a discriminator, trained against each other by `fit`.
 
     The discriminator minimises `loss(1, D(x)) + loss(0, D(G(z)))`, the generator
@@ -45,6 +54,8 @@ class GAN(AdversarialTrainer, SeedsInFiles):
         loss: A Keras loss, its name, or a function `(y_true, y_pred)`.
         seed: Integer that sets the noise of training, so that equal weights, data and seeds give
             equal runs. By default a random one.
+        discriminator_outputs: `"probability"`, `"logit"`, or `"score"`: any number, larger for
+            real images. By default what the loss or the discriminator's last layer shows.
         **kwargs: `name`, `dtype` and `trainable`, as in every Keras model.
 
     Input shape: `(batch, latent_dim)`, floating point.
@@ -52,7 +63,8 @@ class GAN(AdversarialTrainer, SeedsInFiles):
     Output shape: `(batch, height, width, channels)`, float32 in [-1, 1].
 
     Raises:
-        ValueError: Where the two networks do not fit each other.
+        ValueError: Where the two networks do not fit each other, or nothing shows what the
+            discriminator's outputs are.
 
     Example:
 
@@ -73,6 +85,7 @@ class GAN(AdversarialTrainer, SeedsInFiles):
         discriminator: keras.Model,
         loss: keras.losses.Loss | Callable | str,
         seed: int | None = None,
+        discriminator_outputs: str | None = None,
         **kwargs: Any,
     ) -> None:
         # The networks cast for themselves, and a generator chooses categories before it does.
@@ -83,6 +96,11 @@ class GAN(AdversarialTrainer, SeedsInFiles):
         if loss is None:
             raise ValueError("`loss` must be a Keras loss or its name. Received: loss=None")
         self.loss = keras.losses.get(loss)
+        self.discriminator_outputs = resolve_outputs(
+            discriminator_outputs, self.loss, discriminator
+        )
+        scores = self.discriminator_outputs == "score"
+        self._accuracy_cut = balanced_output(self.loss, "score") if scores else 0.5
         self.seed = seed = check_seed(seed)
         self.update = "simultaneous"
         self._players_optimizers = (None, None)
@@ -131,7 +149,8 @@ class GAN(AdversarialTrainer, SeedsInFiles):
             generator_optimizer: A Keras optimizer or its name; see `default_optimizers`. Where it
                 averages weights (`use_ema=True`), `fit` ends with the averages in their place.
                 Batch normalization's moving statistics are then estimated again for them.
-            discriminator_optimizer: Likewise, another instance.
+            discriminator_optimizer: Another instance. Where it averages weights, the moving
+                statistics of the discriminator are not estimated again.
             update: `"simultaneous"`: both players learn from one forward pass, as in the paper's
                 stack. `"alternating"`: the discriminator learns first, then the generator against
                 the updated discriminator, with new noise.
@@ -182,86 +201,6 @@ class GAN(AdversarialTrainer, SeedsInFiles):
         """The optimizer that holds the discriminator's variables."""
         return self._players_optimizers[1]
 
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Return the arguments of `compile`, serialized; None before it was called."""
-        return self._compile_arguments if self.compiled else None
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile with the arguments that `get_compile_config` returned."""
-        players = ("generator_optimizer", "discriminator_optimizer")
-        optimizers = {key: keras.saving.deserialize_keras_object(config[key]) for key in players}
-        self.compile(**config | optimizers)
-
-    # ---- what the train step needs
-
-    def real_images(self, data: Any) -> Tensor:
-        """Return a batch's images as float32 in [-1, 1]; labels in the batch are not used."""
-        images, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if sample_weight is not None:
-            raise ValueError(
-                "A GAN takes no sample weights and no class weights. Received: sample_weight"
-            )
-        check_batch("x", images, self.image_shape)
-        scaled = ops.cast(images, "float32")
-        if keras.backend.standardize_dtype(images.dtype) == "uint8":
-            scaled = scaled / 127.5 - 1.0
-        return scaled
-
-    def sample_latents(self, batch_size: int | Tensor, evaluation: bool = False) -> Tensor:
-        """Draw latents `(batch_size, latent_dim)` from the model's noise."""
-        noise = self.evaluation_noise if evaluation else self.noise
-        return keras.random.normal((batch_size, self.latent_dim), dtype="float32", seed=noise)
-
-    def generator_loss(self, on_generated: Tensor) -> Tensor:
-        """Return `loss(1, D(G(z)))`, averaged over the batch."""
-        return self._mean_loss(on_generated, real=True) + sum(self.generator.losses)
-
-    def discriminator_loss(self, on_real: Tensor, on_generated: Tensor) -> Tensor:
-        """Return `loss(1, D(x)) + loss(0, D(G(z)))`, each averaged over the batch."""
-        losses = self._mean_loss(on_real, real=True) + self._mean_loss(on_generated, real=False)
-        return losses + sum(self.discriminator.losses)
-
-    def _mean_loss(self, outputs: Tensor, real: bool) -> Tensor:
-        real_targets = ops.ones_like(outputs[:, :1])
-        targets = real_targets if real else 1.0 - real_targets
-        if outputs.shape[-1] == 2:
-            targets = ops.concatenate([targets, 1.0 - targets], axis=-1)
-        divisor = loss_divisor(self.loss, targets, outputs)
-        return ops.mean(self.loss(targets, outputs)) * divisor
-
-    def scale_loss(self, loss: Tensor) -> Tensor:
-        """Multiply by the loss scale, which is 1 unless the networks compute in float16."""
-        return self.optimizer.scale_loss(loss)
-
-    def probabilities(self, outputs: Tensor) -> Tensor:
-        """Turn the discriminator's outputs into probabilities of being real, `(batch,)`."""
-        first = outputs[:, 0]
-        return ops.sigmoid(first) if getattr(self.loss, "from_logits", False) else first
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """Running means of the losses, of D's outputs and of D's accuracy."""
-        return list(self._means.values())
-
-    def update_metrics(
-        self, d_loss: Tensor, g_loss: Tensor, on_real: Tensor, on_generated: Tensor
-    ) -> dict[str, Tensor]:
-        """Add one batch to the running means; return them as logs."""
-        real, generated = self.probabilities(on_real), self.probabilities(on_generated)
-        real_accuracy = ops.mean(ops.cast(real >= 0.5, "float32"))
-        generated_accuracy = ops.mean(ops.cast(generated < 0.5, "float32"))
-        values = {
-            "d_loss": d_loss,
-            "g_loss": g_loss,
-            "d_real": ops.mean(real),
-            "d_fake": ops.mean(generated),
-            "d_accuracy": (real_accuracy + generated_accuracy) / 2.0,
-        }
-        size = ops.shape(on_real)[0]
-        for name, mean in self._means.items():
-            mean.update_state(values[name], sample_weight=size)
-        return {name: mean.result() for name, mean in self._means.items()}
-
     # ---- fitting, evaluating
 
     def fit(
@@ -269,22 +208,34 @@ class GAN(AdversarialTrainer, SeedsInFiles):
         x: Any = None,
         y: None = None,
         batch_size: int | None = None,
-        *args: Any,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
         """Train both players; arguments as in `keras.Model.fit`.
 
         The logs are the players' losses `d_loss` and `g_loss`, and D's mean outputs `d_real` and
         `d_fake` on real and on generated images. `d_accuracy` is the mean of D's accuracies on
-        both kinds, with a cut at 0.5.
+        both kinds, with a cut at 0.5. Scores are cut at the `calibrated_cut` of the loss.
+
+        The first batch of `x` and of `validation_data` is looked at before training starts. A
+        dataset or a `PyDataset` is asked for its first batch once more for this.
 
         Args:
             x: Images `(n, height, width, channels)`: floats in [-1, 1], or uint8, which the
-                train step scales. Or a `tf.data.Dataset` or `keras.utils.PyDataset` of batches
-                of these. Labels that a dataset yields beside the images are not used.
+                train step scales. An array or a tensor, or batches of these from a
+                `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator or a loader. Labels that
+                these yield beside the images are not used.
             y: Must be None.
             batch_size: Positive integer: images in a batch, over all devices together.
-            *args: Further arguments of `keras.Model.fit`.
+            epochs: Integer of at least 0.
+            verbose: As in Keras.
+            callbacks: As in Keras.
+            validation_split: Share of an array's images held out, in [0, 1).
+            validation_data: Held-out images in any form of `x`.
             **kwargs: Further arguments of `keras.Model.fit`.
 
         Returns:
@@ -293,22 +244,39 @@ class GAN(AdversarialTrainer, SeedsInFiles):
         Raises:
             ValueError: On images of another shape or range, on labels, on weights of samples or
                 classes. On several devices also on an array with a batch that they cannot share.
+            NonFiniteError: Where training diverges to NaN or infinity. With a
+                `keras.callbacks.TerminateOnNaN` it stops instead, as that callback is set.
 
         Warns:
-            UserWarning: On an array of floats without a negative number, which looks like images
-                scaled to [0, 1]: a generator's black is -1.
+            UserWarning: On floats without a negative number in the first batch, which looks like
+                images scaled to [0, 1]: a generator's black is -1.
         """
-        check_fit_arguments(self, x, y, batch_size, kwargs)
-        history = super().fit(x, None, batch_size, *args, **kwargs)
-        use_averages(self)
-        return history
+        refuse_labels("y", y)
+        check_fit_numbers(batch_size, epochs, validation_split, kwargs)
+        if validation_data is not None:
+            validation_data = checked_validation_data(validation_data, self.image_shape)
+        x = checked_images("x", x, self.image_shape)
+        if kwargs.get("steps_per_epoch") is None:
+            validation_size = kwargs.get("validation_batch_size") or batch_size
+            check_shared_batches(self, x, batch_size, validation_split)
+            check_shared_batches(self, validation_data, validation_size)
+        return super().fit(
+            x,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=with_checks_and_averages(callbacks),
+            validation_split=validation_split,
+            validation_data=validation_data,
+            **kwargs,
+        )
 
     def evaluate(
         self,
         x: Any = None,
         y: None = None,
         batch_size: int | None = None,
-        *args: Any,
+        verbose: int | str = "auto",
         **kwargs: Any,
     ) -> Any:
         """Return the losses and D's accuracy on held-out images, with the same noise each time.
@@ -316,10 +284,54 @@ class GAN(AdversarialTrainer, SeedsInFiles):
         Arguments as in `keras.Model.evaluate`, `x` as in `fit`, with the same errors and warning.
         As many images are generated as `x` holds.
         """
-        check_fit_arguments(self, x, y, batch_size, kwargs)
+        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has looked at it
+            refuse_labels("y", y)
+            check_fit_numbers(batch_size, 1, 0.0, kwargs)
+            x = checked_images("x", x, self.image_shape)
+            if kwargs.get("steps") is None:
+                check_shared_batches(self, x, batch_size)
         state = self.evaluation_noise.state
         state.assign(ops.convert_to_tensor(np.zeros(2), dtype=state.dtype))
-        return super().evaluate(x, None, batch_size, *args, **kwargs)
+        return super().evaluate(x, batch_size=batch_size, verbose=verbose, **kwargs)
+
+    def predict(self, x: Any, batch_size: int | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Return images in [-1, 1] for latents, as `keras.Model.predict` does.
+
+        Args:
+            x: Latents `(n, latent_dim)`, finite floats, in any form that `fit` takes. They are
+                meant to be drawn from a standard normal distribution; others give images too.
+            batch_size: Positive integer: latents in a batch.
+            *args: Further arguments of `keras.Model.predict`.
+            **kwargs: Further arguments of `keras.Model.predict`.
+
+        Returns:
+            float32 array `(n, height, width, channels)`.
+
+        Raises:
+            ValueError: On latents of another form.
+        """
+        check_steps(batch_size=batch_size)
+        x = checked_latents(x, self.latent_dim)
+        return super().predict(x, batch_size, *args, **kwargs)
+
+    def train_on_batch(self, x: Any, y: None = None, *args: Any, **kwargs: Any) -> Any:
+        """Update both players on one batch, as `keras.Model.train_on_batch` does.
+
+        Args:
+            x: One batch of images, an array or a tensor as in `fit`, with the same errors.
+            y: Must be None.
+            *args: Further arguments of `keras.Model.train_on_batch`.
+            **kwargs: Further arguments of `keras.Model.train_on_batch`.
+        """
+        refuse_labels("y", y)
+        check_one_batch(x, self.image_shape)
+        return super().train_on_batch(x, None, *args, **kwargs)
+
+    def test_on_batch(self, x: Any, y: None = None, *args: Any, **kwargs: Any) -> Any:
+        """Score one batch, as `keras.Model.test_on_batch` does; arguments as `train_on_batch`."""
+        refuse_labels("y", y)
+        check_one_batch(x, self.image_shape)
+        return super().test_on_batch(x, None, *args, **kwargs)
 
     # ---- using
 
@@ -336,6 +348,7 @@ class GAN(AdversarialTrainer, SeedsInFiles):
             uint8 array `(n, height, width, channels)`.
         """
         check_positive(n=n, batch_size=batch_size)
+        check_finite("generate", self.generator)
         draws = np.random.default_rng(check_seed(seed))
         latents = draws.standard_normal((n, self.latent_dim), "float32")
         return predict_in_chunks(self, latents, batch_size, after=to_uint8)
@@ -348,48 +361,27 @@ class GAN(AdversarialTrainer, SeedsInFiles):
             batch_size: Images per forward pass; does not change the result beyond rounding.
 
         Returns:
-            float32 array `(n,)`: the discriminator's probability that each image is real.
+            float32 array `(n,)`: the discriminator's probability that each image is real, or
+            its score where `discriminator_outputs` is `"score"`.
 
         Raises:
-            ValueError: On images of another shape or range.
+            ValueError: On images of another shape or range. Also on outputs outside of [0, 1]
+                that are no probabilities, though `discriminator_outputs` says so.
 
         Warns:
             UserWarning: On floats without a negative number, as `fit` does.
         """
         check_positive(batch_size=batch_size)
-        images = np.asarray(images)
-        check_uint8_or_scaled("images", images, self.image_shape)
-        warn_of_unit_range("images", images, stacklevel=3)
-        return predict_in_chunks(
+        check_finite("discriminate", self.discriminator)
+        images = to_array("images", images, images_form(self.image_shape))
+        check_images("images", images, self.image_shape)
+        scores = predict_in_chunks(
             self.discriminator,
             images,
             batch_size,
             before=lambda x: scale_images(x) if x.dtype == np.uint8 else x.astype("float32"),
             after=lambda outputs: ops.convert_to_numpy(self.probabilities(outputs)),
         ).astype("float32")
-
-    # ---- saving
-
-    def get_config(self) -> dict[str, Any]:
-        """Return all constructor arguments, the networks with their architectures."""
-        serialize = keras.saving.serialize_keras_object
-        return {
-            "generator": serialize(self.generator),
-            "discriminator": serialize(self.discriminator),
-            "loss": serialize(self.loss),
-            "seed": self.seed,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
-        }
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> "GAN":
-        """Return the model that `get_config` describes."""
-        parts = {
-            key: keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
-            for key in ("generator", "discriminator", "loss")
-        }
-        return cls(**config | parts)
+        if self.discriminator_outputs != "score":
+            check_probabilities(scores)
+        return scores

@@ -1,12 +1,15 @@
 """Checks of what a GAN is given: its two networks, and the images of `fit` and `discriminate`."""
 
 import math
+import sys
 import warnings
 from typing import Any
 
 import keras
 import numpy as np
 
+from capsgan_keras.checks import check_positive, check_share, is_whole
+from capsgan_keras.gan.first_batch import check_first_batch, is_array, refuse_weights
 from capsgan_keras.training import devices_per_batch
 from capsgan_keras.types import Shape, Tensor
 
@@ -41,60 +44,185 @@ def check_players(generator: keras.Model, discriminator: keras.Model) -> None:
 
 
 def check_latents(latents: Tensor, latent_dim: int) -> None:
-    """Raise a `ValueError` unless latent vectors have `latent_dim` components."""
+    """Raise a `ValueError` unless latent vectors are floats with `latent_dim` components."""
     if latents.shape[-1] not in (None, latent_dim):
         raise ValueError(
             f"`latents` must have {latent_dim} components, shape (batch, {latent_dim}). "
             f"Received: shape {tuple(latents.shape)}"
         )
+    dtype = keras.backend.standardize_dtype(latents.dtype)
+    if "float" not in dtype:
+        raise ValueError(
+            "`latents` must be floating point, from a standard normal distribution. "
+            f"Received: latents of dtype {dtype}"
+        )
 
 
-def check_fit_arguments(
-    gan: keras.Model, x: Any, y: Any, batch_size: int | None, options: dict[str, Any]
-) -> None:
-    """Check the arguments of `GAN.fit` or `GAN.evaluate`; of `x`, only arrays are looked into.
+def check_latent_batch(latents: np.ndarray, latent_dim: int) -> None:
+    """Raise a `ValueError` unless `latents` are finite floats `(n, latent_dim)`."""
+    if latents.ndim != 2:
+        raise ValueError(
+            f"`latents` must have shape (n, {latent_dim}). Received: shape {latents.shape}"
+        )
+    check_latents(latents, latent_dim)
+    if not np.isfinite(latents).all():
+        raise ValueError("`latents` must be finite numbers. Received: latents with NaN or infinity")
+
+
+def checked_images(name: str, data: Any, image_shape: Shape) -> Any:
+    """Check the first batch of images, as `check_first_batch` does; return its `data`.
 
     Args:
-        gan: The GAN whose method was called.
-        x: What it was given as images.
-        y: What it was given as labels.
-        batch_size: What it was given.
-        options: Its other keyword arguments.
+        name: The argument's name, for messages.
+        data: What `GAN.fit` takes as images.
+        image_shape: `(height, width, channels)` expected of each image.
 
     Raises:
-        ValueError: On labels, on weights, on wrong images, or on an array of images of which the
-            devices cannot share each batch: it would be refused in the middle of an epoch.
+        ValueError: On images of another shape, dtype or range, or data of another form.
+
+    Warns:
+        UserWarning: On floats without a negative number.
     """
+    return check_first_batch(
+        name, data, images_form(image_shape), lambda *batch: check_images(*batch, image_shape)
+    )
+
+
+def checked_validation_data(validation_data: Any, image_shape: Shape) -> Any:
+    """Do as `checked_images` with images that may be the first item of a tuple.
+
+    Raises:
+        ValueError: Also on labels and on weights of samples beside arrays of images.
+    """
+    if not isinstance(validation_data, (tuple, list)):
+        return checked_images("validation_data", validation_data, image_shape)
+    if not 1 <= len(validation_data) <= 3:
+        return checked_images("validation_data", list(validation_data), image_shape)
+    images, labels, weights = keras.utils.unpack_x_y_sample_weight(validation_data)
+    refuse_labels("validation_data", labels)
+    refuse_weights(sample_weight=weights)
+    return checked_images("validation_data", images, image_shape)
+
+
+def checked_latents(latents: Any, latent_dim: int) -> Any:
+    """Check the first batch of latents, as `check_first_batch` does; return its `data`.
+
+    Raises:
+        ValueError: Unless they are finite floats `(n, latent_dim)`.
+    """
+    form = f"latents of shape (n, {latent_dim})"
+    return check_first_batch(
+        "latents", latents, form, lambda _, batch: check_latent_batch(batch, latent_dim)
+    )
+
+
+def check_one_batch(images: Any, image_shape: Shape) -> None:
+    """Check the images of `train_on_batch` or `test_on_batch`, an array or a tensor.
+
+    Raises:
+        ValueError: As `checked_images`, and on datasets and generators of batches.
+    """
+    if not is_array(images):
+        raise ValueError(
+            f"`x` must be one batch of {images_form(image_shape)}, as an array or a tensor. "
+            f"Received: x of type {type(images).__name__}"
+        )
+    checked_images("x", images, image_shape)
+
+
+def refuse_labels(name: str, y: Any) -> None:
+    """Raise a `ValueError` unless `y` is None."""
     if y is not None:
         raise ValueError(
             "A GAN learns from images alone: pass no labels. "
-            f"Received: y of type {type(y).__name__}"
+            f"Received: {name} of type {type(y).__name__}"
         )
-    if isinstance(x, np.ndarray):
-        check_uint8_or_scaled("x", x, gan.image_shape)
-        warn_of_unit_range("x", x, stacklevel=4)
-    for name in ("sample_weight", "class_weight"):
-        if options.get(name) is not None:
+
+
+def check_fit_numbers(
+    batch_size: int | None, epochs: int, validation_split: float, options: dict[str, Any]
+) -> None:
+    """Check the numbers that `GAN.fit` and `GAN.evaluate` take, and refuse weights.
+
+    Args:
+        batch_size: What the method was given.
+        epochs: Likewise.
+        validation_split: Likewise.
+        options: Its other keyword arguments.
+
+    Raises:
+        ValueError: On a number out of range, on weights of samples or classes.
+    """
+    refuse_weights(**{key: options.get(key) for key in ("sample_weight", "class_weight")})
+    counts = ("steps_per_epoch", "validation_steps", "validation_batch_size", "steps")
+    check_steps(batch_size=batch_size, **{key: options.get(key) for key in counts})
+    check_share(validation_split=validation_split)
+    for name, value in {"epochs": epochs, "initial_epoch": options.get("initial_epoch", 0)}.items():
+        if not is_whole(value) or value < 0:
             raise ValueError(
-                "A GAN takes no sample weights and no class weights. "
-                f"Received: {name} of type {type(options[name]).__name__}"
+                f"`{name}` must be an integer of at least 0. Received: {name}={value!r}"
             )
-    if options.get("steps_per_epoch") is None and options.get("steps") is None:
-        validation_size = options.get("validation_batch_size") or batch_size
-        _check_batches(gan, x, batch_size, options.get("validation_split", 0.0))
-        _check_batches(gan, options.get("validation_data"), validation_size)
 
 
-def _check_batches(
+def check_steps(**arguments: Any) -> None:
+    """Raise a `ValueError` that names the first argument that is no positive integer or None."""
+    check_positive(**{name: value for name, value in arguments.items() if value is not None})
+
+
+def check_shared_batches(
     gan: keras.Model, x: Any, batch_size: int | None, validation_split: float = 0.0
 ) -> None:
-    if devices_per_batch(gan) == 1 or not isinstance(x, np.ndarray):
+    """Raise a `ValueError` unless the devices can share each batch of an array of images.
+
+    Else the batch would be refused in the middle of an epoch.
+    """
+    if devices_per_batch(gan) == 1 or not is_array(x):
         return
     batch_size = batch_size or 32  # as in Keras
     train_size = math.floor(len(x) * (1.0 - validation_split))
     for n in {train_size, len(x) - train_size}:
         for size in {min(n, batch_size), n % batch_size} - {0}:
             gan.check_batch_size(size)
+
+
+def images_form(image_shape: Shape) -> str:
+    """Return in words what a batch of images must be."""
+    return f"images of shape (n, {', '.join(map(str, image_shape))})"
+
+
+def check_images(name: str, images: np.ndarray, image_shape: Shape) -> None:
+    """Check a NumPy array of images for shape, dtype and range.
+
+    Args:
+        name: The argument's name, for messages.
+        images: NumPy array.
+        image_shape: `(height, width, channels)` expected of each image.
+
+    Raises:
+        ValueError: Unless they are uint8, or floats scaled to [-1, 1].
+
+    Warns:
+        UserWarning: On floats without a negative number, as if scaled to [0, 1].
+    """
+    check_uint8_or_scaled(name, images, image_shape)
+    if images.dtype != np.uint8 and images.min() >= 0.0:
+        warnings.warn(
+            f"`{name}` holds floats without a negative number. Floats must lie in [-1, 1]: if "
+            f"these lie in [0, 1], pass `2 * {name} - 1`. "
+            f"Received: {name} in [{images.min():g}, {images.max():g}]",
+            stacklevel=_level_of_caller(),
+        )
+
+
+def _level_of_caller() -> int:
+    """Return the `stacklevel` with which a warning points to the first line outside of the package.
+
+    It is meant for the function that calls this one.
+    """
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and str(frame.f_globals.get("__name__")).startswith("capsgan_keras."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def check_uint8_or_scaled(name: str, images: np.ndarray, image_shape: Shape) -> None:
@@ -132,8 +260,10 @@ def check_batch(name: str, images: Tensor, image_shape: Shape) -> None:
         known is not None and known != side
         for known, side in zip(shape[1:], image_shape, strict=True)
     ):
+        single = shape == tuple(image_shape)
+        advice = ": batch the dataset, or pass a single image as `image[None]`" if single else ""
         raise ValueError(
-            f"`{name}` must be images of shape (n, {', '.join(map(str, image_shape))}). "
+            f"`{name}` must be {images_form(image_shape)}{advice}. "
             f"Received: {name} of shape {shape}"
         )
     dtype = keras.backend.standardize_dtype(images.dtype)
@@ -141,21 +271,4 @@ def check_batch(name: str, images: Tensor, image_shape: Shape) -> None:
         raise ValueError(
             f"`{name}` must be uint8, or floating point in [-1, 1]. "
             f"Received: {name} of dtype {dtype}"
-        )
-
-
-def warn_of_unit_range(name: str, images: np.ndarray, stacklevel: int) -> None:
-    """Warn where an array of floats has no negative number, as if scaled to [0, 1].
-
-    Args:
-        name: The argument's name, for the message.
-        images: NumPy array.
-        stacklevel: As in `warnings.warn`: where the public method was called.
-    """
-    if images.dtype != np.uint8 and images.min() >= 0.0:
-        warnings.warn(
-            f"`{name}` holds floats without a negative number. Floats must lie in [-1, 1]: if "
-            f"these lie in [0, 1], pass `2 * {name} - 1`. "
-            f"Received: {name} in [{images.min():g}, {images.max():g}]",
-            stacklevel=stacklevel,
         )

@@ -6,9 +6,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from capsgan_keras.gan.outputs import outputs_of_old_files
+from capsgan_keras.training.callbacks import check_finite
 
-class SeedsInFiles(keras.Model):
-    """A model whose files hold the states of its random seeds, which Keras leaves out."""
+
+class SavedGAN(keras.Model):
+    """The configuration of a GAN, and files that hold the states of its random seeds too."""
 
     def save(
         self,
@@ -28,12 +31,14 @@ class SeedsInFiles(keras.Model):
         Raises:
             ValueError: Where `filepath` ends with `.h5` or `.hdf5`, formats that cannot hold a
                 class of one's own with its optimizers and seeds.
+            NonFiniteError: Where a weight is not finite, as after training that has diverged.
         """
         if str(filepath).endswith((".h5", ".hdf5")):
             raise ValueError(
                 "`filepath` must end with .keras, since HDF5 cannot hold a GAN. "
                 f"Received: filepath={filepath}"
             )
+        check_finite("save", self)
         super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def save_own_variables(self, store: Any) -> None:
@@ -60,3 +65,41 @@ class SeedsInFiles(keras.Model):
         """Return the states of all seed generators in the model, in a fixed order."""
         weights = {id(weight) for weight in self.weights}
         return [variable for variable in self.variables if id(variable) not in weights]
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return the arguments of `compile`, serialized; None before it was called."""
+        return self._compile_arguments if self.compiled else None
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile with the arguments that `get_compile_config` returned."""
+        players = ("generator_optimizer", "discriminator_optimizer")
+        optimizers = {key: keras.saving.deserialize_keras_object(config[key]) for key in players}
+        self.compile(**config | optimizers)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return all constructor arguments, the networks with their architectures."""
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "generator": serialize(self.generator),
+            "discriminator": serialize(self.discriminator),
+            "loss": serialize(self.loss),
+            "seed": self.seed,
+            "discriminator_outputs": self.discriminator_outputs,
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> "SavedGAN":
+        """Return the model that `get_config` describes."""
+        parts = {
+            key: keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
+            for key in ("generator", "discriminator", "loss")
+        }
+        parts["discriminator_outputs"] = config.get(
+            "discriminator_outputs", outputs_of_old_files(keras.losses.get(parts["loss"]))
+        )
+        return cls(**config | parts)

@@ -10,7 +10,7 @@ over some forward passes of the averaged network.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import keras
 import numpy as np
@@ -19,6 +19,21 @@ from keras import ops
 _PASSES = 20
 _PASS_SIZE = 256
 """Images in a forward pass: 5,120 of them set the statistics."""
+
+
+def start_averages(gan: keras.Model) -> None:
+    """Set averages before the first step, which Keras has at zero, to the weights.
+
+    Training that makes no step would else end with weights of zero.
+
+    Args:
+        gan: A compiled `capsgan_keras.GAN`.
+    """
+    for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+        if optimizer.use_ema and not _has_stepped(optimizer):
+            averages = optimizer._model_variables_moving_average
+            for variable, average in zip(optimizer._trainable_variables, averages, strict=True):
+                average.assign(ops.copy(variable))
 
 
 def use_averages(gan: keras.Model) -> None:
@@ -33,10 +48,17 @@ def use_averages(gan: keras.Model) -> None:
         return
     variables = gan.generator.trainable_variables
     gan.generator_optimizer.finalize_variable_values(variables)
-    for variable in variables:
-        # On JAX weight and average are one array now, and `predict` donates its memory.
-        variable.assign(ops.copy(variable))
+    part_from_averages(variables)
     _estimate_statistics(gan.generator, gan.latent_dim)
+
+
+def part_from_averages(variables: Iterable[keras.Variable]) -> None:
+    """Let weights that are averages now have memory of their own.
+
+    On JAX weight and average would be one array, and `predict` donates its memory.
+    """
+    for variable in variables:
+        variable.assign(ops.copy(variable))
 
 
 @contextlib.contextmanager
@@ -62,9 +84,10 @@ def averaged(gan: keras.Model) -> Iterator[None]:
 
 def _has_averages(gan: keras.Model) -> bool:
     optimizer = gan.generator_optimizer
-    if optimizer is None or not optimizer.use_ema:
-        return False
-    # Before the first step the averages are zeros.
+    return optimizer is not None and optimizer.use_ema and _has_stepped(optimizer)
+
+
+def _has_stepped(optimizer: keras.optimizers.Optimizer) -> bool:
     return int(ops.convert_to_numpy(optimizer.iterations)) > 0
 
 

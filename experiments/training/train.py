@@ -75,6 +75,7 @@ def train(settings, dataset, check=None):
     if check is not None:
         check()
     left_out = len(images) % settings.batch_size
+    leaving = f", leaving out {counted(left_out, 'image')} of each pass, others each time"
     print(
         f"{dataset.name}: {len(images):,} training images of shape {dataset.image_shape}, "
         f"{counted(batches[0].num_batches, 'step')} an epoch"

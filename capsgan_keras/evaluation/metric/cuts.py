@@ -6,18 +6,14 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
-from capsgan_keras.losses import MarginLoss
+from capsgan_keras.losses import balanced_output
 
 PAPER_CUT = 0.5
 """The cut of GRAN's `battle.py`, and so presumably of the paper."""
 
-_STEPS = 20_000
-_FLAT = 1e-5  # relative; a hundred times the rounding of a loss in float32
 
-
-def calibrated_cut(loss: keras.losses.Loss | Callable | str) -> float:
+def calibrated_cut(loss: keras.losses.Loss | Callable | str, outputs: str | None = None) -> float:
     """Return a discriminator's best output where real and generated images are equally dense.
 
     Where real and generated densities are p and q, the best output l of a discriminator trained
@@ -32,12 +28,15 @@ def calibrated_cut(loss: keras.losses.Loss | Callable | str) -> float:
     Args:
         loss: A Keras loss, its name, or a function of `(y_true, y_pred)`, for targets 1 (real) and
             0 (generated) and outputs `(n, 1)`. The cut is a probability for a loss of logits too.
+        outputs: What the loss takes: `"probability"`, `"logit"` or `"score"`. By default logits
+            where its attribute `from_logits` is true, else probabilities. The cut between scores
+            is looked for in [-10, 10], in steps of 1e-3.
 
     Returns:
-        Number in [0, 1], to about 1e-4.
+        Number in [0, 1], to about 1e-4; for scores in [-10, 10].
 
     Raises:
-        ValueError: If there is no loss, or its values are not finite.
+        ValueError: If there is no loss, its values are not finite, or `outputs` is another word.
 
     Example:
 
@@ -48,33 +47,21 @@ def calibrated_cut(loss: keras.losses.Loss | Callable | str) -> float:
     print(calibrated_cut("binary_crossentropy"))  # 0.5
     ```
     """
-    loss = keras.losses.get(loss)
-    if loss is None:
-        raise ValueError("`loss` must be a Keras loss. Received: loss=None")
-    if isinstance(loss, MarginLoss):
-        weight = loss.down_weighting
-        return (loss.m_plus + weight * loss.m_minus) / (1 + weight)
-    # `call` gives a value per sample, before the reduction.
-    per_sample = loss.call if isinstance(loss, keras.losses.Loss) else loss
-
-    # The middles of the steps: logits of 0 and 1 themselves are infinite.
-    probabilities = (np.arange(_STEPS) + 0.5) / _STEPS
-    outputs = probabilities
-    if getattr(loss, "from_logits", False):
-        outputs = np.log(probabilities) - np.log1p(-probabilities)
-    outputs = ops.convert_to_tensor(outputs[:, np.newaxis], "float32")
-    real, generated = ops.ones_like(outputs), ops.zeros_like(outputs)
-    total = per_sample(real, outputs) + per_sample(generated, outputs)
-    total = ops.convert_to_numpy(total).astype(np.float64).reshape(_STEPS, -1).mean(axis=1)
-    if not np.isfinite(total).all():
-        raise ValueError(f"`loss` must be finite for outputs in (0, 1). Received: loss={loss!r}")
-    lowest = np.flatnonzero(total - total.min() <= _FLAT * abs(total.min()))
-    return float((probabilities[lowest[0]] + probabilities[lowest[-1]]) / 2)
+    return balanced_output(loss, outputs)
 
 
 def resolve_cut(cut: str | float, model: Any, name: str) -> float:
-    """Return the cut of a model: that of the paper, a number, or calibrated by its `loss`."""
+    """Return the cut of a model: that of the paper, a number, or calibrated by its `loss`.
+
+    Where the model's attribute `discriminator_outputs` is `"score"`, the cut lies between scores.
+    """
+    scores = outputs_of(model) == "score"
     if isinstance(cut, str) and cut == "paper":
+        if scores:
+            raise ValueError(
+                '`cut="paper"` is a probability, 0.5, but `discriminate` gives scores: take '
+                f'"calibrated" or a number. Received: {name} with discriminator_outputs="score"'
+            )
         return PAPER_CUT
     if isinstance(cut, str) and cut == "calibrated":
         if getattr(model, "loss", None) is None:
@@ -83,9 +70,18 @@ def resolve_cut(cut: str | float, model: Any, name: str) -> float:
                 f"give a number instead. Received: {name} of type {type(model).__name__}, "
                 f"without one"
             )
-        return calibrated_cut(model.loss)
+        return calibrated_cut(model.loss, getattr(model, "discriminator_outputs", None))
     if isinstance(cut, Real) and not isinstance(cut, bool) and np.isfinite(cut):
+        if not scores and not 0 <= cut <= 1:
+            raise ValueError(
+                f"`cut` must be a probability, in [0, 1]. Received: cut={cut!r} for {name}"
+            )
         return float(cut)
     raise ValueError(
         f'`cut` must be "paper", "calibrated", a number or a pair of numbers. Received: {cut!r}'
     )
+
+
+def outputs_of(model: Any) -> str:
+    """Return what a model's `discriminate` gives: `"score"`, or else probabilities."""
+    return getattr(model, "discriminator_outputs", "probability")

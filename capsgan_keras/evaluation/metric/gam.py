@@ -85,7 +85,8 @@ def generative_adversarial_metric(
     Args:
         gan_a: A model with `generate(n, seed=...)`, which returns uint8 images
             `(n, height, width, channels)`, and `discriminate(images)`, which returns their
-            probabilities `(n,)` of being real.
+            probabilities `(n,)` of being real. Where its attribute `discriminator_outputs` is
+            `"score"`, these are scores, and the cut must be calibrated or given.
         gan_b: The other model.
         x_test: uint8 real images of the same shape.
         n_samples: Number of images that each model generates.

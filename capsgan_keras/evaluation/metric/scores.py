@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils import gen_batches
 
 from capsgan_keras.evaluation.images import check_uint8_images
+from capsgan_keras.evaluation.metric.cuts import outputs_of
 
 
 class ComparableGAN(Protocol):
@@ -36,7 +37,7 @@ def generate_images(
 def score_images(
     model: ComparableGAN, name: str, images: np.ndarray, batch_size: int
 ) -> np.ndarray:
-    """Return a discriminator's scores of images, `(n,)`; refuse what is no probability."""
+    """Return a discriminator's scores of images, `(n,)`; refuse what it says it does not give."""
     parts = []
     for rows in gen_batches(len(images), batch_size):
         batch = images[rows]
@@ -46,7 +47,12 @@ def score_images(
                 f"`{name}.discriminate` must give one score an image, shape ({len(batch)},). "
                 f"Received: shape {part.shape}"
             )
-        if not ((part >= 0) & (part <= 1)).all():  # a NaN is refused too
+        if outputs_of(model) == "score":
+            if not np.isfinite(part).all():
+                raise ValueError(
+                    f"`{name}.discriminate` must give finite scores. Received: NaN or infinity"
+                )
+        elif not ((part >= 0) & (part <= 1)).all():  # a NaN is refused too
             raise ValueError(
                 f"`{name}.discriminate` must give probabilities, in [0, 1]. "
                 f"Received: values from {part.min()} to {part.max()}"
@@ -84,6 +90,7 @@ class Remembered:
     def __init__(self, model: ComparableGAN) -> None:
         self.model = model
         self.loss = getattr(model, "loss", None)
+        self.discriminator_outputs = getattr(model, "discriminator_outputs", None)
         self._images: dict[tuple[int, int], np.ndarray] = {}
         self._scores: dict[Any, np.ndarray] = {}
 

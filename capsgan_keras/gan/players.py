@@ -1,0 +1,83 @@
+"""What the train step asks of a GAN: images, noise, losses and logs."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from capsgan_keras.gan.first_batch import refuse_weights
+from capsgan_keras.gan.input_checks import check_batch
+from capsgan_keras.gan.outputs import first_output
+from capsgan_keras.training import AdversarialTrainer, loss_divisor
+from capsgan_keras.types import Tensor
+
+
+class Players(AdversarialTrainer):
+    """A generator and a discriminator with the losses and logs of both; see `GAN`."""
+
+    def real_images(self, data: Any) -> Tensor:
+        """Return a batch's images as float32 in [-1, 1]; labels in the batch are not used."""
+        images, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        refuse_weights(sample_weight=sample_weight)
+        check_batch("x", images, self.image_shape)
+        scaled = ops.cast(images, "float32")
+        if keras.backend.standardize_dtype(images.dtype) == "uint8":
+            scaled = scaled / 127.5 - 1.0
+        return scaled
+
+    def sample_latents(self, batch_size: int | Tensor, evaluation: bool = False) -> Tensor:
+        """Draw latents `(batch_size, latent_dim)` from the model's noise."""
+        noise = self.evaluation_noise if evaluation else self.noise
+        return keras.random.normal((batch_size, self.latent_dim), dtype="float32", seed=noise)
+
+    def generator_loss(self, on_generated: Tensor) -> Tensor:
+        """Return `loss(1, D(G(z)))`, averaged over the batch."""
+        return self._mean_loss(on_generated, real=True) + sum(self.generator.losses)
+
+    def discriminator_loss(self, on_real: Tensor, on_generated: Tensor) -> Tensor:
+        """Return `loss(1, D(x)) + loss(0, D(G(z)))`, each averaged over the batch."""
+        losses = self._mean_loss(on_real, real=True) + self._mean_loss(on_generated, real=False)
+        return losses + sum(self.discriminator.losses)
+
+    def _mean_loss(self, outputs: Tensor, real: bool) -> Tensor:
+        real_targets = ops.ones_like(outputs[:, :1])
+        targets = real_targets if real else 1.0 - real_targets
+        if outputs.shape[-1] == 2:
+            targets = ops.concatenate([targets, 1.0 - targets], axis=-1)
+        divisor = loss_divisor(self.loss, targets, outputs)
+        return ops.mean(self.loss(targets, outputs)) * divisor
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """Multiply by the loss scale, which is 1 unless the networks compute in float16."""
+        return self.optimizer.scale_loss(loss)
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Turn the discriminator's outputs into probabilities of being real, `(batch,)`.
+
+        Where `discriminator_outputs` is `"score"`, return the scores as they are.
+        """
+        return first_output(outputs, self.discriminator_outputs, self.loss)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Running means of the losses, of D's outputs and of D's accuracy."""
+        return list(self._means.values())
+
+    def update_metrics(
+        self, d_loss: Tensor, g_loss: Tensor, on_real: Tensor, on_generated: Tensor
+    ) -> dict[str, Tensor]:
+        """Add one batch to the running means; return them as logs."""
+        real, generated = self.probabilities(on_real), self.probabilities(on_generated)
+        real_accuracy = ops.mean(ops.cast(real >= self._accuracy_cut, "float32"))
+        generated_accuracy = ops.mean(ops.cast(generated < self._accuracy_cut, "float32"))
+        values = {
+            "d_loss": d_loss,
+            "g_loss": g_loss,
+            "d_real": ops.mean(real),
+            "d_fake": ops.mean(generated),
+            "d_accuracy": (real_accuracy + generated_accuracy) / 2.0,
+        }
+        size = ops.shape(on_real)[0]
+        for name, mean in self._means.items():
+            mean.update_state(values[name], sample_weight=size)
+        return {name: mean.result() for name, mean in self._means.items()}
