@@ -20,6 +20,7 @@ from capsgan_keras.gan.input_checks import (
 from capsgan_keras.gan.optimizers import OptimizerPair, check_update, dcgan_adam, join_optimizers
 from capsgan_keras.gan.prediction import predict_in_chunks
 from capsgan_keras.gan.saving import SeedsInFiles
+from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
 from capsgan_keras.training import AdversarialTrainer, loss_divisor
 from capsgan_keras.training.averages import use_averages
 from capsgan_keras.types import Shape, Tensor
@@ -93,6 +94,8 @@ class GAN(AdversarialTrainer, SeedsInFiles):
             for name in ("d_loss", "g_loss", "d_real", "d_fake", "d_accuracy")
         }
         self.build((None, self.latent_dim))
+        if not self.trainable:  # Keras hands it on only where it changes
+            generator.trainable = discriminator.trainable = False
 
     def build(self, input_shape: Shape) -> None:
         """Do nothing: both networks are built."""
@@ -371,7 +374,7 @@ class GAN(AdversarialTrainer, SeedsInFiles):
     # ---- saving
 
     def get_config(self) -> dict[str, Any]:
-        """Return all constructor arguments, the networks with their architectures."""
+        """Return all constructor arguments, the networks, and the state of all layers inside."""
         serialize = keras.saving.serialize_keras_object
         return {
             "generator": serialize(self.generator),
@@ -381,6 +384,7 @@ class GAN(AdversarialTrainer, SeedsInFiles):
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+            "sublayers": sublayer_states(self),
         }
 
     @classmethod
@@ -392,4 +396,4 @@ class GAN(AdversarialTrainer, SeedsInFiles):
             key: keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
             for key in ("generator", "discriminator", "loss")
         }
-        return cls(**config | parts)
+        return from_config_with_sublayers(cls, config | parts)
