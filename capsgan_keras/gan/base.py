@@ -111,6 +111,8 @@ class GAN(Players, SavedGAN):
             for name in ("d_loss", "g_loss", "d_real", "d_fake", "d_accuracy")
         }
         self.build((None, self.latent_dim))
+        if not self.trainable:  # Keras hands it on only where it changes
+            generator.trainable = discriminator.trainable = False
 
     def build(self, input_shape: Shape) -> None:
         """Do nothing: both networks are built."""

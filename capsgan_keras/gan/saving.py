@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from capsgan_keras.gan.outputs import outputs_of_old_files
+from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
 from capsgan_keras.training.callbacks import check_finite
 
 
@@ -77,7 +78,7 @@ class SavedGAN(keras.Model):
         self.compile(**config | optimizers)
 
     def get_config(self) -> dict[str, Any]:
-        """Return all constructor arguments, the networks with their architectures."""
+        """Return all constructor arguments, the networks, and the state of all layers inside."""
         serialize = keras.saving.serialize_keras_object
         return {
             "generator": serialize(self.generator),
@@ -88,6 +89,7 @@ class SavedGAN(keras.Model):
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+            "sublayers": sublayer_states(self),
         }
 
     @classmethod
@@ -102,4 +104,4 @@ class SavedGAN(keras.Model):
         parts["discriminator_outputs"] = config.get(
             "discriminator_outputs", outputs_of_old_files(keras.losses.get(parts["loss"]))
         )
-        return cls(**config | parts)
+        return from_config_with_sublayers(cls, config | parts)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from capsgan_keras.checks import check_positive
+from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
 from capsgan_keras.layers.weight_options import (
     Constraint,
     Initializer,
@@ -13,7 +14,7 @@ from capsgan_keras.layers.weight_options import (
     serialize_weight_options,
 )
 from capsgan_keras.routing.agreement import squash
-from capsgan_keras.types import Shape, Tensor
+from capsgan_keras.types import DType, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -93,6 +94,7 @@ class PrimaryCap(keras.layers.Layer):
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
             dtype=self.dtype_policy,
+            trainable=self.trainable,
             name="convolution",
         )
         self.kernel_size = self.convolution.kernel_size
@@ -105,6 +107,12 @@ class PrimaryCap(keras.layers.Layer):
         self.bias_regularizer = self.convolution.bias_regularizer
         self.kernel_constraint = self.convolution.kernel_constraint
         self.bias_constraint = self.convolution.bias_constraint
+
+    @keras.layers.Layer.dtype_policy.setter
+    def dtype_policy(self, policy: DType) -> None:
+        """Set the dtype policy of the layer and its convolution."""
+        keras.layers.Layer.dtype_policy.fset(self, policy)
+        self.convolution.dtype_policy = policy
 
     def build(self, input_shape: Shape) -> None:
         """Create the convolution's weights."""
@@ -127,7 +135,7 @@ class PrimaryCap(keras.layers.Layer):
         return batch, height * width * self.n_channels if known else None, self.dim_capsule
 
     def get_config(self) -> dict[str, Any]:
-        """Return all constructor arguments."""
+        """Return all constructor arguments, and the state of the convolution."""
         return super().get_config() | {
             "dim_capsule": self.dim_capsule,
             "n_channels": self.n_channels,
@@ -136,4 +144,10 @@ class PrimaryCap(keras.layers.Layer):
             "padding": self.padding,
             "use_bias": self.use_bias,
             **serialize_weight_options(self),
+            "sublayers": sublayer_states(self),
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "PrimaryCap":
+        """Return the layer that `get_config` describes."""
+        return from_config_with_sublayers(cls, config)

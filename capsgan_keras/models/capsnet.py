@@ -8,6 +8,7 @@ from keras import layers, ops
 
 from capsgan_keras.checks import check_positive
 from capsgan_keras.layers import CapsuleLayer, Length, Mask, PrimaryCap
+from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
 from capsgan_keras.types import Shape, Tensor
 
 
@@ -28,7 +29,7 @@ class CapsNet(keras.Model):
         routings: Integer, at least 1.
         kernel_size: Positive integer: kernels of the convolution and the primary capsules.
         decoder_units: Sequence of positive integers: the decoder's hidden layers.
-        **kwargs: `name` and `dtype`, as in every Keras model.
+        **kwargs: `name`, `dtype` and `trainable`, as in every Keras model.
 
     Input shape: images `(batch, *image_shape)` in [0, 1], or a pair of these and one-hot labels
     `(batch, num_classes)`.
@@ -113,6 +114,8 @@ class CapsNet(keras.Model):
         self.mask = Mask(dtype=policy, name="mask")
         self.length = Length(dtype="float32", name="lengths")
         self.build((None, *self.image_shape))
+        if not self.trainable:  # Keras hands it on only where it changes
+            self.encoder.trainable = self.decoder.trainable = False
 
     def build(self, input_shape: Shape) -> None:
         """Build the two layers without weights; encoder and decoder are built already."""
@@ -132,9 +135,10 @@ class CapsNet(keras.Model):
         }
 
     def get_config(self) -> dict[str, Any]:
-        """Return all constructor arguments."""
+        """Return all constructor arguments, and the state of all layers inside."""
         return {
             "name": self.name,
+            "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "image_shape": self.image_shape,
             "num_classes": self.num_classes,
@@ -145,9 +149,10 @@ class CapsNet(keras.Model):
             "routings": self.routings,
             "kernel_size": self.kernel_size,
             "decoder_units": self.decoder_units,
+            "sublayers": sublayer_states(self),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "CapsNet":
         """Return the model that `get_config` describes."""
-        return cls(**config)
+        return from_config_with_sublayers(cls, config)

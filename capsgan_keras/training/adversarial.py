@@ -45,6 +45,22 @@ class Batch:
         return tensor
 
 
+def check_compiled(gan: keras.Model) -> None:
+    """Raise a `ValueError` where layers were frozen, or thawed, after `compile`."""
+    if gan.optimizer is None:
+        return  # Keras says that `compile` is missing
+    optimizer = getattr(gan.optimizer, "inner_optimizer", gan.optimizer)
+    compiled = {id(variable) for variable in optimizer._trainable_variables}
+    players = gan.generator, gan.discriminator
+    trainable = {id(variable) for player in players for variable in player.trainable_variables}
+    if trainable != compiled:
+        raise ValueError(
+            "`trainable` has changed since `compile`, whose optimizers still hold the variables "
+            "of before: compile again. "
+            f"Received: {len(trainable)} trainable variables, compiled for {len(compiled)}"
+        )
+
+
 def train_step(
     gan: keras.Model, batch: Batch, differentiate: Callable, apply_gradients: Callable
 ) -> dict[str, Tensor]:

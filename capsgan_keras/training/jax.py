@@ -35,6 +35,11 @@ class AdversarialTrainer(keras.Model):
         batch = SharedBatch(self.real_images(data))
         return _stateless(lambda: adversarial.test_step(self, batch), groups, state)
 
+    def make_train_function(self, force: bool = False) -> None:
+        """Do as Keras, after a check of what `compile` was for."""
+        adversarial.check_compiled(self)
+        super().make_train_function(force)
+
     def check_batch_size(self, size: int) -> None:
         """Raise a `ValueError` unless the devices can share a batch of `size` images evenly."""
         devices = devices_per_batch(self)

@@ -46,6 +46,7 @@ class AdversarialTrainer(keras.Model):
 
     def make_train_function(self, force: bool = False) -> None:
         """Do as Keras; on several replicas, normalize batches over all of them."""
+        adversarial.check_compiled(self)
         before = self.train_function
         super().make_train_function(force)
         if replicas.devices_per_batch(self) > 1:

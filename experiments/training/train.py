@@ -78,12 +78,7 @@ def train(settings, dataset, check=None):
     leaving = f", leaving out {counted(left_out, 'image')} of each pass, others each time"
     print(
         f"{dataset.name}: {len(images):,} training images of shape {dataset.image_shape}, "
-        f"{counted(batches[0].num_batches, 'step')} an epoch"
-        + (
-            f", leaving out {counted(left_out, 'image')} of each pass, others each time"
-            if left_out
-            else ""
-        )
+        f"{counted(batches[0].num_batches, 'step')} an epoch" + (leaving if left_out else "")
     )
     # All are planned before the first is trained, so that what is wrong shows at once.
     count = len(devices) or 1
