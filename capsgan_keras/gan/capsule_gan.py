@@ -95,20 +95,19 @@ class _GANWithDefaults(GAN):
         images = gan.generate(4, seed=0)  # uint8 (4, 28, 28, 1)
         ```
         """
-        if isinstance(data, str) and data in TUNED:
-            data = find_dataset(data)
-        if not hasattr(data, "image_shape"):
+        images = find_dataset(data) if isinstance(data, str) and data in TUNED else data
+        if images is None or isinstance(images, str) or not hasattr(images, "image_shape"):
             raise ValueError(
                 f"`data` must be {', '.join(map(repr, TUNED))} or what `load_dataset` returns. "
                 f"Received: data={data!r}"
             )
         check_positive(steps=1 if steps is None else steps)
-        settings, known = TUNED.get(data.name, NEUTRAL), find_dataset(data.name)
+        settings, known = TUNED.get(images.name, NEUTRAL), find_dataset(images.name)
         # A folder of one's own may have the name, and images of another kind.
-        if known is None or known.image_shape[-1] != data.image_shape[-1]:
+        if known is None or known.image_shape[-1] != images.image_shape[-1]:
             settings = NEUTRAL
         return cls.from_settings(
-            settings, data.image_shape, steps or settings.steps, seed=seed, dtype=dtype
+            settings, images.image_shape, steps or settings.steps, seed=seed, dtype=dtype
         )
 
     @classmethod
@@ -168,7 +167,7 @@ class _GANWithDefaults(GAN):
                 rates, gan.default_optimizers(), (averages, {}), strict=True
             )
         ]
-        gan.compile(*optimizers, update=settings.update)
+        gan.compile(optimizers[0], optimizers[1], update=settings.update)
         return gan
 
     @staticmethod

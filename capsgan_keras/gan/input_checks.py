@@ -84,7 +84,10 @@ def checked_images(name: str, data: Any, image_shape: Shape) -> Any:
         UserWarning: On floats without a negative number.
     """
     return check_first_batch(
-        name, data, images_form(image_shape), lambda *batch: check_images(*batch, image_shape)
+        name,
+        data,
+        images_form(image_shape),
+        lambda its_name, batch: check_images(its_name, batch, image_shape),
     )
 
 

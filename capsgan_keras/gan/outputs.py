@@ -1,6 +1,7 @@
 """What a discriminator's outputs are: probabilities, logits or scores."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from capsgan_keras.losses import MarginLoss
 from capsgan_keras.types import Tensor
 
 OUTPUTS = ("probability", "logit", "score")
-_Loss = keras.losses.Loss | Callable
+_Loss: TypeAlias = keras.losses.Loss | Callable
 _ON_PROBABILITIES = (
     MarginLoss,
     keras.losses.BinaryCrossentropy,

@@ -5,6 +5,7 @@ import datetime
 import errno
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -88,13 +89,14 @@ def _hold(stream: IO[bytes], lock: str | os.PathLike, wait: bool) -> None:
         ) from error
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _lock(stream: IO[bytes], wait: bool) -> None:
         stream.seek(_FAR)
         # Windows gives up waiting after ten seconds.
-        msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        mode = msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK
+        msvcrt.locking(stream.fileno(), mode, 1)
 
 else:
     import fcntl
