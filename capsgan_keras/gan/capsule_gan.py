@@ -1,6 +1,7 @@
 """CapsuleGAN and its convolutional opponent: GANs that build their own networks."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -31,12 +32,22 @@ class _GANWithDefaults(GAN):
         loss: keras.losses.Loss | Callable | str | None = None,
         seed: int | None = None,
         dtype: DType = None,
+        generator_options: Mapping[str, Any] | None = None,
+        discriminator_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        self._name_misplaced_options(kwargs)
+        common = {"dtype": dtype, "seed": seed}
         if generator is None:
-            generator = build_generator(image_shape, latent_dim, dtype=dtype, seed=seed)
+            options = common | dict(generator_options or {})
+            generator = build_generator(image_shape, latent_dim, **options)
+        elif generator_options:
+            raise _options_of_a_network("generator")
         if discriminator is None:
-            discriminator = self.build_discriminator(image_shape, dtype=dtype, seed=seed)
+            options = common | dict(discriminator_options or {})
+            discriminator = self.build_discriminator(image_shape, **options)
+        elif discriminator_options:
+            raise _options_of_a_network("discriminator")
         loss = self.default_loss() if loss is None else loss
         super().__init__(generator, discriminator, loss, seed=seed, dtype=dtype, **kwargs)
         if (self.latent_dim, self.image_shape) != (latent_dim, tuple(image_shape)):
@@ -46,12 +57,30 @@ class _GANWithDefaults(GAN):
                 f"{self.image_shape}"
             )
 
+    def _name_misplaced_options(self, arguments: Mapping[str, Any]) -> None:
+        """Raise a `ValueError` where an argument is an option of a network."""
+        players = {"discriminator": self.build_discriminator, "generator": build_generator}
+        for name, value in arguments.items():
+            for player, build in players.items():
+                if name in inspect.signature(build).parameters and name != "name":
+                    raise ValueError(
+                        f"`{name}` is an option of the {player}: pass it as "
+                        f"`{player}_options={{{name!r}: {value!r}}}`. Received: {name}={value!r}"
+                    )
+
     def get_config(self) -> dict[str, Any]:
         """Return all constructor arguments, the networks with their architectures."""
         return super().get_config() | {
             "image_shape": self.image_shape,
             "latent_dim": self.latent_dim,
         }
+
+
+def _options_of_a_network(player: str) -> ValueError:
+    return ValueError(
+        f"`{player}_options` are for the {player} that the GAN builds: pass either of both. "
+        f"Received: {player} and {player}_options"
+    )
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -67,10 +96,15 @@ class CapsuleGAN(_GANWithDefaults):
         loss: By default `MarginLoss()`.
         seed: Integer that sets the initial weights of the default networks and the noise.
         dtype: Dtype policy of the default networks; by default Keras's global policy.
-        **kwargs: `name` and `trainable`, as in every Keras model.
+        generator_options: Further arguments of `build_generator`, by name.
+        discriminator_options: Further arguments of `build_capsule_discriminator`, by name, such
+            as `{"routings": 3}`.
+        **kwargs: `discriminator_outputs` as in `GAN`; `name` and `trainable`, as in every Keras
+            model.
 
     Raises:
-        ValueError: Where the networks do not fit `image_shape` and `latent_dim`.
+        ValueError: Where the networks do not fit `image_shape` and `latent_dim`, or options are
+            given beside the network that they are for.
 
     Example:
 
@@ -106,7 +140,8 @@ class ConvolutionalGAN(_GANWithDefaults):
     """The paper's opponent: the same generator, a DCGAN discriminator, binary cross-entropy.
 
     Arguments as in `CapsuleGAN`. The default discriminator is that of
-    `build_convolutional_discriminator`, the default loss `keras.losses.BinaryCrossentropy()`.
+    `build_convolutional_discriminator`, which takes the `discriminator_options`. The default loss
+    is `keras.losses.BinaryCrossentropy()`.
 
     Example:
 
