@@ -1,5 +1,9 @@
 """Arguments of a GAN and of `compile` that cannot be meant."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -112,3 +116,17 @@ def test_a_missing_argument_of_fit_is_named(gan):
     with pytest.raises(ValueError, match=r"must be a batch of images.*NoneType"):
         gan.discriminate(None)
     assert np.isfinite(gan.generate(1)).all()
+
+
+@pytest.mark.parametrize("name", ["bogus", "Jax", "mxnet"])
+def test_a_backend_that_is_not_there_is_named(name):
+    result = subprocess.run(
+        [sys.executable, "-c", "import capsgan_keras"],
+        env=os.environ | {"KERAS_BACKEND": name},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    message = result.stderr.strip().splitlines()[-1]
+    assert message.startswith("ImportError: The environment variable KERAS_BACKEND must name")
+    assert message.endswith(f"Received: KERAS_BACKEND='{name}'")
