@@ -94,6 +94,9 @@ def test_usable_in_any_compile():
         ({"m_plus": 1.5}, "m_plus=1.5"),
         ({"m_minus": -0.1}, "m_minus=-0.1"),
         ({"down_weighting": 0.0}, "down_weighting=0.0"),
+        ({"down_weighting": float("inf")}, "down_weighting=inf"),
+        ({"down_weighting": float("nan")}, "down_weighting=nan"),
+        ({"m_plus": float("nan")}, "m_plus=nan"),
     ],
 )
 def test_impossible_arguments_are_named(arguments, named):
@@ -108,6 +111,7 @@ def test_flat_labels_fit_a_single_output():
     assert float(flat) == float(column)
 
 
-def test_shapes_must_be_the_same():
+@pytest.mark.parametrize("shape", [(4, 3), (1, 2), (2,), (1,), (8, 2)])
+def test_shapes_must_be_the_same(shape):
     with pytest.raises(ValueError, match=r"`y_true` must have the shape of `y_pred`"):
-        MarginLoss()(np.ones((4, 3)), np.ones((4, 2)))
+        MarginLoss()(np.ones(shape), np.ones((4, 2)))

@@ -110,7 +110,8 @@ class GAN(Players, SavedGAN):
             name: keras.metrics.Mean(name=name)
             for name in ("d_loss", "g_loss", "d_real", "d_fake", "d_accuracy")
         }
-        self.build((None, self.latent_dim))
+        # A model that was called has `input` and `output`, and can be exported.
+        self(keras.Input((self.latent_dim,), dtype="float32", name="latents"))
         if not self.trainable:  # Keras hands it on only where it changes
             generator.trainable = discriminator.trainable = False
 
@@ -133,6 +134,13 @@ class GAN(Players, SavedGAN):
         """Return images in [-1, 1]."""
         check_latents(latents, self.latent_dim)
         return self.generator(latents, training=training)
+
+    def compute_output_spec(self, latents: Tensor, training: bool = False) -> keras.KerasTensor:
+        """Return the shape and dtype of the images, without a forward pass."""
+        del training
+        check_latents(latents, self.latent_dim)
+        dtype = self.generator.outputs[0].dtype
+        return keras.KerasTensor((latents.shape[0], *self.image_shape), dtype=dtype)
 
     # ---- compiling
 
@@ -166,6 +174,7 @@ class GAN(Players, SavedGAN):
         """
         float16 = any(layer.compute_dtype == "float16" for layer in self._flatten_layers())
         check_update(update, float16)
+        check_positive(steps_per_execution=steps_per_execution)
         default_generator, default_discriminator = self.default_optimizers()
         players = (
             keras.optimizers.get(generator_optimizer or default_generator),

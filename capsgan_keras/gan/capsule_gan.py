@@ -1,6 +1,7 @@
 """CapsuleGAN and its convolutional opponent: GANs that build their own networks."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import keras
@@ -44,12 +45,22 @@ class _GANWithDefaults(GAN):
         loss: keras.losses.Loss | Callable | str | None = None,
         seed: int | None = None,
         dtype: DType = None,
+        generator_options: Mapping[str, Any] | None = None,
+        discriminator_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        self._name_misplaced_options(kwargs)
+        common = {"dtype": dtype, "seed": seed}
         if generator is None:
-            generator = build_generator(image_shape, latent_dim, dtype=dtype, seed=seed)
+            options = common | dict(generator_options or {})
+            generator = build_generator(image_shape, latent_dim, **options)
+        elif generator_options:
+            raise _options_of_a_network("generator")
         if discriminator is None:
-            discriminator = self.build_discriminator(image_shape, dtype=dtype, seed=seed)
+            options = common | dict(discriminator_options or {})
+            discriminator = self.build_discriminator(image_shape, **options)
+        elif discriminator_options:
+            raise _options_of_a_network("discriminator")
         loss = self.default_loss() if loss is None else loss
         super().__init__(generator, discriminator, loss, seed=seed, dtype=dtype, **kwargs)
         if (self.latent_dim, self.image_shape) != (latent_dim, tuple(image_shape)):
@@ -145,7 +156,7 @@ class _GANWithDefaults(GAN):
                 seed=seed,
             ),
             discriminator=cls.build_discriminator(
-                image_shape, **cls.discriminator_options(settings), dtype=dtype, seed=seed
+                image_shape, **cls.options_of_discriminator(settings), dtype=dtype, seed=seed
             ),
             loss=_LOSSES[settings.loss](),
             seed=seed,
@@ -171,9 +182,20 @@ class _GANWithDefaults(GAN):
         return gan
 
     @staticmethod
-    def discriminator_options(settings: NetworkSettings) -> dict[str, Any]:
+    def options_of_discriminator(settings: NetworkSettings) -> dict[str, Any]:
         """Return the arguments of `build_discriminator` that settings stand for."""
         raise NotImplementedError
+
+    def _name_misplaced_options(self, arguments: Mapping[str, Any]) -> None:
+        """Raise a `ValueError` where an argument is an option of a network."""
+        players = {"discriminator": self.build_discriminator, "generator": build_generator}
+        for name, value in arguments.items():
+            for player, build in players.items():
+                if name in inspect.signature(build).parameters and name != "name":
+                    raise ValueError(
+                        f"`{name}` is an option of the {player}: pass it as "
+                        f"`{player}_options={{{name!r}: {value!r}}}`. Received: {name}={value!r}"
+                    )
 
     def get_config(self) -> dict[str, Any]:
         """Return all constructor arguments, the networks with their architectures."""
@@ -181,6 +203,13 @@ class _GANWithDefaults(GAN):
             "image_shape": self.image_shape,
             "latent_dim": self.latent_dim,
         }
+
+
+def _options_of_a_network(player: str) -> ValueError:
+    return ValueError(
+        f"`{player}_options` are for the {player} that the GAN builds: pass either of both. "
+        f"Received: {player} and {player}_options"
+    )
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -196,10 +225,15 @@ class CapsuleGAN(_GANWithDefaults):
         loss: By default `MarginLoss()`.
         seed: Integer that sets the initial weights of the default networks and the noise.
         dtype: Dtype policy of the default networks; by default Keras's global policy.
-        **kwargs: `name` and `trainable`, as in every Keras model.
+        generator_options: Further arguments of `build_generator`, by name.
+        discriminator_options: Further arguments of `build_capsule_discriminator`, by name, such
+            as `{"routings": 3}`.
+        **kwargs: `discriminator_outputs` as in `GAN`; `name` and `trainable`, as in every Keras
+            model.
 
     Raises:
-        ValueError: Where the networks do not fit `image_shape` and `latent_dim`.
+        ValueError: Where the networks do not fit `image_shape` and `latent_dim`, or options are
+            given beside the network that they are for.
 
     Example:
 
@@ -219,7 +253,7 @@ class CapsuleGAN(_GANWithDefaults):
     rate_setting = "capsule_learning_rate"
 
     @staticmethod
-    def discriminator_options(settings: NetworkSettings) -> dict[str, Any]:
+    def options_of_discriminator(settings: NetworkSettings) -> dict[str, Any]:
         """Return the arguments of `build_capsule_discriminator` that settings stand for."""
         return {
             "filters": settings.capsule_filters,
@@ -254,7 +288,8 @@ class ConvolutionalGAN(_GANWithDefaults):
     """The paper's opponent: the same generator, a DCGAN discriminator, binary cross-entropy.
 
     Arguments as in `CapsuleGAN`. The default discriminator is that of
-    `build_convolutional_discriminator`, the default loss `keras.losses.BinaryCrossentropy()`.
+    `build_convolutional_discriminator`, which takes the `discriminator_options`. The default loss
+    is `keras.losses.BinaryCrossentropy()`.
 
     Example:
 
@@ -272,7 +307,7 @@ class ConvolutionalGAN(_GANWithDefaults):
     rate_setting = "convolutional_learning_rate"
 
     @staticmethod
-    def discriminator_options(settings: NetworkSettings) -> dict[str, Any]:
+    def options_of_discriminator(settings: NetworkSettings) -> dict[str, Any]:
         """Return the arguments of `build_convolutional_discriminator` that settings stand for."""
         dropout = settings.convolutional_dropout
         return {

@@ -24,6 +24,11 @@ def check_players(generator: keras.Model, discriminator: keras.Model) -> None:
                 f"`{name}` must have a known input shape: build it from `keras.Input`. "
                 f"Received: {name}={player!r}"
             )
+        if len(player.inputs) != 1 or not isinstance(player.output, keras.KerasTensor):
+            raise ValueError(
+                f"`{name}` must have one input and one output, a tensor and not a dictionary or "
+                f"list. Received: a {name} from {player.input_shape} to {player.output_shape}"
+            )
     images = tuple(generator.output_shape[1:])
     if len(generator.input_shape) != 2 or len(images) != 3 or None in images:
         raise ValueError(

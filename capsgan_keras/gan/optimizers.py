@@ -1,5 +1,6 @@
 """Two players' optimizers behind the one that Keras knows."""
 
+import math
 from collections.abc import Iterable
 
 import keras
@@ -50,17 +51,44 @@ def join_optimizers(
         with_loss_scale: Whether losses are scaled, as float16 needs it.
 
     Raises:
-        ValueError: Where both players share one optimizer.
+        ValueError: Where both players share one optimizer, or `check_optimizer` raises one.
     """
     if players[0] is players[1]:
         raise ValueError(
             "`generator_optimizer` and `discriminator_optimizer` must be two instances, "
             f"since each holds the moments of its own player. Received: {players[0]} twice"
         )
+    for player, optimizer in zip(("generator", "discriminator"), players, strict=True):
+        check_optimizer(f"{player}_optimizer", optimizer)
     # By identity: the paths of a functional model's variables do not hold the model's name.
     generators = {id(variable) for variable in generator_variables}
     optimizer = keras.optimizers.MultiOptimizer(lambda v: players[id(v) not in generators])
     return keras.optimizers.LossScaleOptimizer(optimizer) if with_loss_scale else optimizer
+
+
+def check_optimizer(name: str, optimizer: keras.optimizers.Optimizer) -> None:
+    """Raise a `ValueError` unless one player can be trained with an optimizer.
+
+    Args:
+        name: The argument's name, for the message.
+        optimizer: What it was given.
+
+    Raises:
+        ValueError: On an optimizer of optimizers, which a GAN has itself, and on a learning rate
+            that is negative or not finite. Of a schedule the first rate is looked at.
+    """
+    wrappers = (keras.optimizers.LossScaleOptimizer, keras.optimizers.MultiOptimizer)
+    if isinstance(optimizer, wrappers):
+        raise ValueError(
+            f"`{name}` must be a plain optimizer: a GAN joins both players' optimizers, and scales "
+            f"losses under float16 by itself. Received: {name} of type {type(optimizer).__name__}"
+        )
+    rate = float(optimizer.learning_rate)
+    if not 0.0 <= rate < math.inf:
+        raise ValueError(
+            f"`{name}` must have a learning rate that is finite and at least 0. "
+            f"Received: learning_rate={rate}"
+        )
 
 
 def check_update(update: str, float16: bool) -> None:

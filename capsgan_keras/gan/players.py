@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from capsgan_keras.gan.first_batch import refuse_weights
-from capsgan_keras.gan.input_checks import check_batch
+from capsgan_keras.gan.input_checks import check_batch, checked_latents
 from capsgan_keras.gan.outputs import first_output
 from capsgan_keras.training import AdversarialTrainer, loss_divisor
 from capsgan_keras.types import Tensor
@@ -81,3 +81,7 @@ class Players(AdversarialTrainer):
         for name, mean in self._means.items():
             mean.update_state(values[name], sample_weight=size)
         return {name: mean.result() for name, mean in self._means.items()}
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return images for one batch of latents, an array or a tensor, as `predict` does."""
+        return super().predict_on_batch(checked_latents(x, self.latent_dim))

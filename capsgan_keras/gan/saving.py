@@ -14,6 +14,11 @@ from capsgan_keras.training.callbacks import check_finite
 class SavedGAN(keras.Model):
     """The configuration of a GAN, and files that hold the states of its random seeds too."""
 
+    @property
+    def input_dtype(self) -> str:
+        """Float32, also in exported models: a generator casts latents by itself."""
+        return "float32"
+
     def save(
         self,
         filepath: str | os.PathLike,

@@ -224,6 +224,8 @@ def test_wrong_latents_are_refused(gan, latents, message):
     for container in containers:
         with pytest.raises(ValueError, match=f"`latents` must .*{message}"):
             gan.predict(container(latents), verbose=0)
+    with pytest.raises(ValueError, match=f"`latents` must .*{message}"):
+        gan.predict_on_batch(latents)
 
 
 def test_all_forms_of_latents_give_the_same_images(gan):
