@@ -22,6 +22,8 @@ GAM, SEMI_SUPERVISED, SAMPLE_QUALITY = "gam", "semi_supervised", "sample_quality
 EVALUATIONS = (GAM, SEMI_SUPERVISED, SAMPLE_QUALITY)
 """Names of the evaluations: of their commands, and of their result files without `.json`."""
 
+CONTROLS = ("nearest_labelled", "labels_only", "real_unlabelled")
+"""Names of the semi-supervised table's rows without generated images."""
 CUTS = ("paper", "calibrated")
 CLASSIFIERS = Path("runs", "classifiers")
 """Folder that keeps the classifiers of sample quality."""
