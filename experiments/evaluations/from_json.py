@@ -1,7 +1,6 @@
 """Objects of known types, from what JSON holds of them."""
 
 import dataclasses
-import math
 import types
 import typing
 
@@ -42,12 +41,18 @@ def restore(kind, value, where):
         if origin in (tuple, dict):
             _refuse(origin.__name__, value, where)
         return value
-    good = type(value) in _PLAIN[origin]
-    if not good or (isinstance(value, float) and not math.isfinite(value)):
+    if type(value) not in _PLAIN[origin] or not _is_countable(value):
         _refuse(origin.__name__, value, where)
     return value
 
 
+def _is_countable(value):
+    """Return whether a number is finite and no larger than arrays hold; True for what is none."""
+    return not isinstance(value, int | float) or (value == value and abs(value) < LARGEST)
+
+
+LARGEST = 2**63
+"""From here on no array of integers holds a number, and no result of ours is as large."""
 _PLAIN = {
     str: (str,),
     int: (int,),
@@ -86,7 +91,8 @@ def _one_of(kinds, value, where):
 
 
 def _refuse(expected, value, where):
-    shown = (
-        repr(value) if len(repr(value)) < 60 else f"{type(value).__name__} of length {len(value)}"
-    )
+    shown = repr(value)
+    if len(shown) >= 60:
+        length = f" of length {len(value)}" if hasattr(value, "__len__") else ""
+        shown = f"a value of type {type(value).__name__}{length}"
     raise EvaluationError(f"{where}: must be of type {expected}. Received: {shown}")

@@ -9,7 +9,7 @@ from capsgan_keras.files import LOCK, file_in_the_way, write_json
 from capsgan_keras.runs.lock import working
 from capsgan_keras.runs.provenance import git_commit, versions
 from experiments.errors import EvaluationError, OtherResultsError
-from experiments.evaluations.results import results_from
+from experiments.evaluations.results import check_results, results_from
 from experiments.settings.differences import differences
 from experiments.settings.evaluations import result_format
 
@@ -55,12 +55,16 @@ class ResultFile:
         try:
             content = read_json(self.path)
         except EvaluationError as error:
-            if overwrite:
-                return
-            raise OtherResultsError(f"{error}\n{_ADVICE}, or replace it by --overwrite") from error
+            self._replace_or_refuse(overwrite, error)
+            return
         stored = _check_content(self.path, content, name)
         found = differences(stored["identity"], self.identity)
         if not found:
+            try:
+                check_results(self.path, name, stored)
+            except EvaluationError as error:
+                self._replace_or_refuse(overwrite, error)
+                return
             self.results, self.finished = stored["results"], stored["finished"]
         elif not overwrite and not self._only_of(retrained, found):
             lines = (f"{name}: {_short(there)}, {_short(here)}" for name, there, here in found)
@@ -69,6 +73,10 @@ class ResultFile:
                 f"{self.path}: holds results of other runs or settings. {_ADVICE}, or replace them "
                 f"by --overwrite. There and here:\n  {different}"
             )
+
+    def _replace_or_refuse(self, overwrite, error):
+        if not overwrite:
+            raise OtherResultsError(f"{error}\n{_ADVICE}, or replace it by --overwrite") from error
 
     def _only_of(self, retrained, found):
         """Return whether all differences are of these runs, which have kept their names."""

@@ -7,17 +7,21 @@ from typing import Any
 from capsgan_keras.evaluation import (
     GamResult,
     SampleQuality,
+    SemiSupervisedCell,
     SemiSupervisedResult,
     TournamentResult,
+    TournamentRow,
 )
 from experiments.errors import EvaluationError
 from experiments.evaluations.from_json import restore
 from experiments.settings.evaluations import (
+    CONTROLS,
     GAM,
     SAMPLE_QUALITY,
     SEMI_SUPERVISED,
     test_images_name,
 )
+from experiments.settings.training import MODELS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,20 @@ class Results:
     dataset: DatasetRecord
     runs: tuple[RunRecord, ...]
     settings: dict[str, Any]
+
+    def __post_init__(self):
+        """Refuse parts that do not fit each other."""
+        names = [run.name for run in self.runs]
+        if not names or len(set(names)) != len(names):
+            raise ValueError(f"must be of runs with names of their own. Received: {names}")
+        unknown = {run.model for run in self.runs} - set(MODELS)
+        if unknown:
+            raise ValueError(f"`model` must be one of {MODELS}. Received: {unknown}")
+        self.check_parts(set(names))
+
+    def check_parts(self, names):
+        """Raise a `ValueError` unless the parts are of these runs."""
+        raise NotImplementedError
 
     @property
     def test_images(self):
@@ -88,6 +106,20 @@ class MetricResults(Results):
     tournaments: dict[str, TournamentResult]
     grids: dict[str, Grid]
 
+    def check_parts(self, names):
+        """Raise a `ValueError` unless the parts are of these runs."""
+        _same("grids", names, self.grids)
+        for pair in self.pairs:
+            if not {pair.a, pair.b} <= names or pair.result.winner not in ("a", "b", "tie"):
+                raise ValueError(f"a pair must be of two runs. Received: {pair.a!r}, {pair.b!r}")
+            _same("auc", {"d_a", "d_b"}, pair.result.auc)
+        for cut, each in self.tournaments.items():
+            _same(f"rows.{cut}", names, [row.name for row in each.rows])
+            for row in each.rows:
+                _same(f"rows.{cut}.on_samples", names, row.on_samples)
+                _same(f"rows.{cut}.auc", names, row.auc)
+                _shares(f"rows.{cut}", [row.on_test, *row.on_samples.values(), *row.auc.values()])
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ErrorResults(Results):
@@ -99,12 +131,81 @@ class ErrorResults(Results):
     tables: dict[str, SemiSupervisedResult]
     choices: tuple[dict[str, Any], ...] = ()
 
+    def check_parts(self, names):
+        """Raise a `ValueError` unless the parts are of these runs."""
+        _same("tables", names | set(CONTROLS), self.tables)
+        numbers = self.settings.get("n_labelled")
+        for name, each in self.tables.items():
+            cells = [(cell.n_labelled, cell.draw) for cell in each.cells]
+            draws = range(each.settings.draws)
+            if cells != [(n, draw) for n in each.settings.n_labelled for draw in draws]:
+                raise ValueError(f"tables.{name} must have a cell for each n_labelled and draw")
+            if list(each.settings.n_labelled) != numbers:
+                raise ValueError(f"`n_labelled` must be that of every table. Received: {numbers!r}")
+            _shares(f"tables.{name}", [cell.error for cell in each.cells])
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class QualityResults(Results):
     """The quality of each run's images."""
 
     quality: dict[str, SampleQuality]
+
+    def check_parts(self, names):
+        """Raise a `ValueError` unless the parts are of these runs."""
+        _same("quality", names, self.quality)
+
+
+def _same(what, wanted, found):
+    if len(found) != len(wanted) or set(found) != wanted:
+        raise ValueError(f"{what} must be of {sorted(wanted)}. Received: {sorted(found)}")
+
+
+def _shares(what, values):
+    wrong = [value for value in values if not 0.0 <= value <= 1.0]
+    if wrong:
+        raise ValueError(f"{what} must hold numbers in [0, 1]. Received: {wrong[0]}")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Choice:
+    n_neighbors: int
+    alpha: float
+
+
+@dataclasses.dataclass(frozen=True)
+class _Unfinished:
+    """What results hold while they grow, of whichever evaluation."""
+
+    grids: dict[str, Grid] | None = None
+    pairs: tuple[dict, ...] | None = None
+    rows: dict[str, tuple[TournamentRow, ...]] | None = None
+    cells: dict[str, tuple[SemiSupervisedCell, ...]] | None = None
+    choices: tuple[_Choice, ...] | None = None
+    tables: dict[str, dict] | None = None
+    quality: dict[str, SampleQuality] | None = None
+
+    def __post_init__(self):
+        if any({"a", "b", "cut"} - pair.keys() for pair in self.pairs or ()):
+            raise ValueError("a pair must have a, b and cut")
+
+
+def check_results(path, name, content):
+    """Refuse what cannot be taken up: finished results, or some that an evaluation goes on from.
+
+    Args:
+        path: The file.
+        name: Name of the evaluation; results of others are not checked.
+        content: What the file holds, as JSON gives it.
+
+    Raises:
+        EvaluationError: Where the results are not such results.
+    """
+    if name in _KINDS and content["finished"] is True:
+        results_from(path, name, content)
+    else:
+        restore(bool, content["finished"], f"{path}.finished")
+        restore(_Unfinished, content["results"], f"{path}.results")
 
 
 def results_from(path, name, content):

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from experiments.errors import EvaluationError
 from experiments.reports.paper import ERRORS, METRIC, TITLES
 from experiments.reports.quality_tables import MEASURES
 from experiments.reports.text import difference, mean_and_deviation, table, welch
+from experiments.settings.evaluations import EVALUATIONS
 
 CUT = "calibrated"
 """The cut whose ratios are shown."""
@@ -17,8 +19,19 @@ def scores(evaluations):
 
     Args:
         evaluations: `experiments.reports.folders.Evaluations` with several runs of both models.
+
+    Raises:
+        EvaluationError: Where one of the three evaluations or the cut is missing.
     """
     name = evaluations.dataset
+    lacking = [each for each in EVALUATIONS if getattr(evaluations, each) is None]
+    if not lacking and CUT not in evaluations.gam.tournaments:
+        lacking = [f"the metric with --cut {CUT}"]
+    if lacking:
+        raise EvaluationError(
+            f"{evaluations.folder}: the short table needs all evaluations. Missing: "
+            f"{', '.join(lacking)}"
+        )
     both = TITLES.values()
     heads = ["", *(f"paper: {title}" for title in both), *(f"ours: {title}" for title in both)]
     heads += ["control: nearest label", "better: CapsuleGAN minus convolutional GAN, 95 % interval"]

@@ -20,6 +20,8 @@ GAM, SEMI_SUPERVISED, SAMPLE_QUALITY = "gam", "semi_supervised", "sample_quality
 EVALUATIONS = (GAM, SEMI_SUPERVISED, SAMPLE_QUALITY)
 """Names of the evaluations: of their commands, and of their result files without `.json`."""
 
+CONTROLS = ("nearest_labelled", "labels_only", "real_unlabelled")
+"""Names of the semi-supervised table's rows without generated images."""
 CUTS = ("paper", "calibrated")
 """Cuts with a name in result files. "paper" is 0.5, which the paper does not state."""
 CLASSIFIERS = Path("runs", "classifiers")
