@@ -1,5 +1,6 @@
 """A fully connected layer of capsules with routing by agreement."""
 
+import math
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from capsgan_keras.layers.weight_options import (
 )
 from capsgan_keras.routing.agreement import check_routings, squash
 from capsgan_keras.routing.blockwise import route_inputs
+from capsgan_keras.routing.graph import as_floating
 from capsgan_keras.types import Shape, Tensor
 
 
@@ -35,7 +37,8 @@ class CapsuleLayer(keras.layers.Layer):
             with one output capsule too.
         use_bias: Whether a bias of shape `(num_capsule, dim_capsule)` is added before squashing.
         stop_gradients: Whether the couplings count as constants in the gradient.
-        kernel_initializer: Initializer of the kernel. The kernel has the shape
+        kernel_initializer: Initializer of the kernel; by default normal, with the variance of
+            `length_keeping_variance`, so that stacked layers learn. The kernel has the shape
             `(num_input_capsules * input_dim, num_capsule * dim_capsule)`, so that initializers
             that scale by the shape count all terms of the sum that is squashed.
         bias_initializer: Initializer of the bias.
@@ -75,7 +78,7 @@ class CapsuleLayer(keras.layers.Layer):
         routing: str = "dynamic",
         use_bias: bool = False,
         stop_gradients: bool = False,
-        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_initializer: Initializer | None = None,
         bias_initializer: Initializer = "zeros",
         kernel_regularizer: Regularizer = None,
         bias_regularizer: Regularizer = None,
@@ -106,7 +109,7 @@ class CapsuleLayer(keras.layers.Layer):
         self.kernel = self.add_weight(
             name="kernel",
             shape=(num_input * input_dim, self.num_capsule * self.dim_capsule),
-            initializer=self.kernel_initializer,
+            initializer=self.kernel_initializer or self._length_keeping(num_input),
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
@@ -122,6 +125,7 @@ class CapsuleLayer(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the output capsules of `inputs`."""
+        inputs = as_floating("inputs", inputs)
         if self.num_capsule == 1 and self.routing == "dynamic":
             return self._one_capsule(inputs)
         num_input, input_dim = inputs.shape[1:]
@@ -150,13 +154,20 @@ class CapsuleLayer(keras.layers.Layer):
         self._known_capsules(input_shape)
         return input_shape[0], self.num_capsule, self.dim_capsule
 
+    def _length_keeping(self, num_input: int) -> keras.initializers.Initializer:
+        variance = length_keeping_variance(
+            num_input, self.num_capsule, self.dim_capsule, self.routings, self.routing
+        )
+        return keras.initializers.RandomNormal(stddev=math.sqrt(variance))
+
     def _known_capsules(self, input_shape: Shape) -> tuple[int, int]:
         check_capsules(self, input_shape)
         _, num_input, input_dim = input_shape
         if num_input is None or input_dim is None:
             raise ValueError(
                 "CapsuleLayer needs a known number and dimension of input capsules, because each "
-                "has weights of its own: fix the images' height and width. "
+                "has weights of its own: give the input a fixed number of capsules, for primary "
+                "capsules images of a fixed height and width. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
         return num_input, input_dim
@@ -172,3 +183,41 @@ class CapsuleLayer(keras.layers.Layer):
             "stop_gradients": self.stop_gradients,
             **serialize_weight_options(self),
         }
+
+
+def length_keeping_variance(
+    num_input: int, num_capsule: int, dim_capsule: int, routings: int = 3, routing: str = "dynamic"
+) -> float:
+    """Return the variance of kernel weights that keeps capsules at middle lengths.
+
+    Squash makes short vectors shorter: a length s becomes about s^2. With the couplings c of the
+    first iteration, 1 / num_capsule (leaky: 1 / (num_capsule + 1)), independent weights of
+    variance v, and input capsules of mean squared length q, the sum before squash has the mean
+    squared length
+
+    `E |s|^2 = g q`, with the gain `g = c^2 num_input dim_capsule v`,
+
+    whatever the dimension of the input capsules is. So `v = g / (c^2 num_input dim_capsule)`. A
+    layer maps lengths l to `g l^2 / (1 + g l^2)`. A length other than 0 comes back from this only
+    for a gain of at least 4. Without further iterations the gain here is 6, which keeps a length of
+    0.79. Further iterations lengthen the sums, since couplings move to predictions that agree.
+    With them the gain is 4.
+
+    Args:
+        num_input: Number of input capsules.
+        num_capsule: Number of output capsules.
+        dim_capsule: Components of an output capsule.
+        routings: Routing iterations.
+        routing: `"dynamic"` or `"leaky"`.
+
+    Example:
+
+    ```python
+    from capsgan_keras.layers.capsule_layer import length_keeping_variance
+
+    length_keeping_variance(num_input=36, num_capsule=3, dim_capsule=4)  # 4 * 9 / (36 * 4) = 0.25
+    ```
+    """
+    categories = num_capsule + (routing == "leaky")
+    gain = 6.0 if routings == 1 or categories == 1 else 4.0
+    return gain * categories**2 / (num_input * dim_capsule)

@@ -7,6 +7,7 @@ from keras import ops
 
 from capsgan_keras.checks import check_capsules
 from capsgan_keras.routing.agreement import vector_length
+from capsgan_keras.routing.graph import as_floating
 from capsgan_keras.types import Shape, Tensor
 
 
@@ -15,10 +16,11 @@ class Mask(keras.layers.Layer):
     """Set all capsules but one to zero and flatten, as the reconstruction decoder needs.
 
     With one input, the longest capsule of each sample is kept. With the two inputs
-    `[capsules, mask]`, the capsule that the one-hot `mask` names is kept.
+    `[capsules, mask]`, the capsule is kept where the row of `mask` is largest: for one-hot classes
+    the one that they name. Exactly one is kept whatever the values are; of equal ones the first.
 
     Input shape: `(batch, num_capsule, dim_capsule)`, or a list of that and
-    `(batch, num_capsule)`.
+    `(batch, num_capsule)`. The mask may have any dtype. Integer classes `(batch,)` are refused.
 
     Output shape: `(batch, num_capsule * dim_capsule)`.
 
@@ -44,12 +46,15 @@ class Mask(keras.layers.Layer):
     def call(self, inputs: Tensor | list[Tensor]) -> Tensor:
         """Return the masked capsules, flattened."""
         if isinstance(inputs, list | tuple):
-            capsules, mask = inputs
+            capsules, choosing = map(ops.convert_to_tensor, inputs)
+            # At each call, since the layer may have been built for capsules alone.
+            self._capsules_shape((tuple(capsules.shape), tuple(choosing.shape)))
+            choosing = ops.cast(choosing, "float32")
         else:
-            capsules = inputs
-            lengths = vector_length(capsules)
-            mask = ops.one_hot(ops.argmax(lengths, axis=-1), capsules.shape[1])
-        masked = capsules * ops.cast(mask, capsules.dtype)[..., None]
+            capsules = as_floating("inputs", inputs)
+            choosing = vector_length(capsules)
+        mask = ops.one_hot(ops.argmax(choosing, axis=-1), capsules.shape[1], dtype=capsules.dtype)
+        masked = capsules * mask[..., None]
         return ops.reshape(masked, (-1, capsules.shape[1] * capsules.shape[2]))
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
@@ -72,9 +77,14 @@ class Mask(keras.layers.Layer):
                 "Mask needs a known number and dimension of capsules. "
                 f"Received: input_shape={tuple(shape)}"
             )
-        if mask_shape is not None and tuple(mask_shape[1:]) != (shape[1],):
+        wrong = mask_shape is not None and (
+            tuple(mask_shape[1:]) != (shape[1],)
+            or (None not in (mask_shape[0], shape[0]) and mask_shape[0] != shape[0])
+        )
+        if wrong:
             raise ValueError(
-                f"The mask must have the shape (batch, {shape[1]}). "
-                f"Received: mask of shape {tuple(mask_shape)}"
+                f"The mask must have the shape (batch, {shape[1]}): one-hot classes, as "
+                f"`keras.utils.to_categorical(classes, {shape[1]})` makes them. "
+                f"Received: mask of shape {tuple(mask_shape)}, capsules of shape {tuple(shape)}"
             )
         return tuple(shape)

@@ -14,6 +14,7 @@ from capsgan_keras.layers.weight_options import (
     serialize_weight_options,
 )
 from capsgan_keras.routing.agreement import squash
+from capsgan_keras.routing.graph import as_floating
 from capsgan_keras.types import DType, Shape, Tensor
 
 
@@ -28,7 +29,9 @@ class PrimaryCap(keras.layers.Layer):
         strides: Strides of the convolution, an integer or two.
         padding: `"valid"` or `"same"`.
         use_bias: Whether the convolution adds a bias.
-        kernel_initializer: Initializer of the convolution's kernel.
+        kernel_initializer: Initializer of the convolution's kernel; by default normal, with the
+            variance `2 / (dim_capsule * fan_in)`. The squared length before squash is then twice
+            the mean square of the inputs, on average.
         bias_initializer: Initializer of its bias.
         kernel_regularizer: Regularizer of its kernel.
         bias_regularizer: Regularizer of its bias.
@@ -68,7 +71,7 @@ class PrimaryCap(keras.layers.Layer):
         strides: int | tuple[int, int] = 1,
         padding: str = "valid",
         use_bias: bool = True,
-        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_initializer: Initializer | None = None,
         bias_initializer: Initializer = "zeros",
         kernel_regularizer: Regularizer = None,
         bias_regularizer: Regularizer = None,
@@ -80,6 +83,10 @@ class PrimaryCap(keras.layers.Layer):
         check_positive(dim_capsule=dim_capsule, n_channels=n_channels)
         self.dim_capsule = int(dim_capsule)
         self.n_channels = int(n_channels)
+        if kernel_initializer is None:
+            kernel_initializer = keras.initializers.VarianceScaling(
+                2.0 / dim_capsule, mode="fan_in", distribution="untruncated_normal"
+            )
         self.convolution = keras.layers.Conv2D(
             filters=dim_capsule * n_channels,
             kernel_size=kernel_size,
@@ -120,7 +127,7 @@ class PrimaryCap(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the primary capsules of `inputs`."""
-        features = self.convolution(inputs)
+        features = self.convolution(as_floating("inputs", inputs))
         _, height, width, _ = features.shape
         if height is None or width is None:
             shape = (ops.shape(features)[0], -1, self.dim_capsule)

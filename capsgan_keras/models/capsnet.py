@@ -6,9 +6,10 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from capsgan_keras.checks import check_positive
+from capsgan_keras.checks import check_positive, is_whole
 from capsgan_keras.layers import CapsuleLayer, Length, Mask, PrimaryCap
 from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
+from capsgan_keras.routing.graph import as_floating
 from capsgan_keras.types import Shape, Tensor
 
 
@@ -31,8 +32,9 @@ class CapsNet(keras.Model):
         decoder_units: Sequence of positive integers: the decoder's hidden layers.
         **kwargs: `name`, `dtype` and `trainable`, as in every Keras model.
 
-    Input shape: images `(batch, *image_shape)` in [0, 1], or a pair of these and one-hot labels
-    `(batch, num_classes)`.
+    Input shape: images `(batch, *image_shape)`, floats in [0, 1] or uint8, which the model scales;
+    or a pair of these and one-hot labels `(batch, num_classes)`. So may be the images to
+    reconstruct.
 
     Output shape: a dictionary of `"lengths"` `(batch, num_classes)` in [0, 1), and
     `"reconstruction"` `(batch, *image_shape)` in [0, 1].
@@ -78,8 +80,15 @@ class CapsNet(keras.Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_positive(num_classes=num_classes, filters=filters)
-        self.image_shape = tuple(image_shape)
+        check_positive(
+            num_classes=num_classes,
+            filters=filters,
+            n_channels=n_channels,
+            primary_dim_capsule=primary_dim_capsule,
+            dim_capsule=dim_capsule,
+            kernel_size=kernel_size,
+        )
+        self.image_shape = _checked_shape(image_shape, kernel_size)
         self.num_classes = int(num_classes)
         self.filters = int(filters)
         self.n_channels = n_channels
@@ -92,7 +101,12 @@ class CapsNet(keras.Model):
 
         images = keras.Input(self.image_shape, name="images")
         features = layers.Conv2D(
-            filters, kernel_size, activation="relu", data_format="channels_last", dtype=policy
+            filters,
+            kernel_size,
+            activation="relu",
+            data_format="channels_last",
+            kernel_initializer="he_normal",  # short features would make short capsules
+            dtype=policy,
         )(images)
         features = PrimaryCap(
             primary_dim_capsule, n_channels, kernel_size, strides=2, dtype=policy
@@ -126,13 +140,36 @@ class CapsNet(keras.Model):
 
     def call(self, inputs: Any, training: bool = False) -> dict[str, Tensor]:
         """Return the lengths and the reconstruction."""
-        images, labels = inputs if isinstance(inputs, list | tuple) else (inputs, None)
-        capsules = self.encoder(images, training=training)
-        chosen = capsules if labels is None else [capsules, ops.cast(labels, capsules.dtype)]
+        pair = isinstance(inputs, list | tuple)
+        if isinstance(inputs, dict) or (pair and len(inputs) != 2):
+            raise ValueError(
+                "CapsNet takes images, or the pair (images, one-hot labels). "
+                f"Received: {len(inputs)} inputs in a {type(inputs).__name__}"
+            )
+        images, labels = inputs if pair else (inputs, None)
+        capsules = self.encoder(_unit_range("images", images), training=training)
+        chosen = capsules if labels is None else [capsules, labels]
         return {
             "lengths": self.length(capsules),
             "reconstruction": self.decoder(self.mask(chosen), training=training),
         }
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Return the loss as Keras does, on uint8 images to reconstruct as on those in [0, 1]."""
+        return super().compute_loss(x, _scale_targets(y), y_pred, sample_weight, training)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Tensor]:
+        """Return the metrics as Keras does, with the targets of `compute_loss`."""
+        return super().compute_metrics(x, _scale_targets(y), y_pred, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         """Return all constructor arguments, and the state of all layers inside."""
@@ -156,3 +193,33 @@ class CapsNet(keras.Model):
     def from_config(cls, config: dict[str, Any]) -> "CapsNet":
         """Return the model that `get_config` describes."""
         return from_config_with_sublayers(cls, config)
+
+
+def _checked_shape(image_shape: Any, kernel_size: int) -> tuple[int, int, int]:
+    shape = tuple(image_shape) if isinstance(image_shape, tuple | list) else ()
+    if len(shape) != 3 or not all(is_whole(side) and side > 0 for side in shape):
+        raise ValueError(
+            "`image_shape` must be (height, width, channels), positive integers. "
+            f"Received: image_shape={image_shape!r}"
+        )
+    if min(shape[:2]) < 2 * kernel_size - 1:
+        raise ValueError(
+            f"`image_shape` must have sides of at least {2 * kernel_size - 1}, for two valid "
+            f"convolutions with `kernel_size={kernel_size}`: take larger images or a smaller "
+            f"`kernel_size`. Received: image_shape={image_shape!r}"
+        )
+    height, width, channels = map(int, shape)
+    return height, width, channels
+
+
+def _unit_range(name: str, images: Tensor) -> Tensor:
+    """Return uint8 images as floats in [0, 1], and floats as they are."""
+    if keras.backend.standardize_dtype(images.dtype) == "uint8":
+        return ops.cast(images, "float32") / 255.0
+    return as_floating(name, images)
+
+
+def _scale_targets(targets: Any) -> Any:
+    if not isinstance(targets, dict) or "reconstruction" not in targets:
+        return targets
+    return {**targets, "reconstruction": _unit_range("reconstruction", targets["reconstruction"])}

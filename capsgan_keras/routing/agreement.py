@@ -7,11 +7,13 @@ Source: S. Sabour, N. Frosst, G. E. Hinton, "Dynamic Routing Between Capsules", 
 from keras import ops
 
 from capsgan_keras.checks import is_whole
-from capsgan_keras.routing.graph import at_least_float32, in_graph
+from capsgan_keras.routing.graph import as_floating, at_least_float32, in_graph
 from capsgan_keras.types import Tensor
 
 EPSILON = 1e-12
 """Added to squared lengths inside the square root: its slope at zero is infinite without it."""
+_LARGE = 1e9
+"""Components beyond this are scaled: their squares and cubes come near float32's range."""
 
 
 def squash(vectors: Tensor, axis: int = -1) -> Tensor:
@@ -35,10 +37,11 @@ def squash(vectors: Tensor, axis: int = -1) -> Tensor:
     squash([[3.0, 4.0]])  # [[0.577, 0.769]]: of length 25 / 26, in the same direction
     ```
     """
-    vectors = ops.convert_to_tensor(vectors)
-    single = at_least_float32(vectors)
+    vectors = as_floating("vectors", vectors)
+    single, size = _without_overflow(at_least_float32(vectors), axis)
     squared = ops.sum(ops.square(single), axis=axis, keepdims=True)
-    scale = squared / ((1.0 + squared) * ops.sqrt(squared + EPSILON))
+    # With s = m t and m the size: |s|^2 / (1 + |s|^2) = |t|^2 / (1 / m^2 + |t|^2).
+    scale = squared / ((ops.square(1.0 / size) + squared) * ops.sqrt(squared + EPSILON))
     return ops.cast(single * scale, vectors.dtype)
 
 
@@ -61,8 +64,23 @@ def vector_length(vectors: Tensor, axis: int = -1) -> Tensor:
     vector_length([[3.0, 4.0], [0.0, 1.0]])  # [5.0, 1.0]
     ```
     """
-    single = at_least_float32(ops.convert_to_tensor(vectors))
-    return ops.sqrt(ops.sum(ops.square(single), axis=axis) + EPSILON)
+    vectors = as_floating("vectors", vectors)
+    single, size = _without_overflow(at_least_float32(vectors), axis)
+    lengths = ops.sqrt(ops.sum(ops.square(single), axis=axis) + EPSILON)
+    return lengths * ops.squeeze(size, axis=axis)
+
+
+def _without_overflow(vectors: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Return `vectors / m` and m: 1, or where a component is above `_LARGE` a 16th of the largest.
+
+    Results do not depend on m, which therefore counts as a constant in the gradient. Vectors of
+    ordinary size stay as they are, bit for bit.
+    """
+    largest = ops.max(ops.abs(vectors), axis=axis, keepdims=True)
+    # A 16th, because XLA takes 1 / m, which would be subnormal and so 0 for the largest floats.
+    scale = ops.where(largest > _LARGE, largest / 16.0, ops.ones_like(largest))
+    scale = ops.stop_gradient(scale)
+    return vectors / scale, scale
 
 
 @in_graph
@@ -113,7 +131,7 @@ def dynamic_routing(
     ```
     """
     check_routings(routings)
-    predictions = ops.convert_to_tensor(predictions)
+    predictions = as_floating("predictions", predictions)
     if len(predictions.shape) != 4:
         raise ValueError(
             "`predictions` must have the shape (batch, num_capsule, num_input_capsules, "

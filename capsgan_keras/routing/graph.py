@@ -9,6 +9,23 @@ from keras import ops
 from capsgan_keras.types import Tensor
 
 
+def as_floating(name: str, values: Any) -> Tensor:
+    """Return `values` as a tensor; raise a `ValueError` unless they are floating-point numbers.
+
+    Python's own numbers become Keras's default floating-point type.
+    """
+    own = not hasattr(values, "dtype")
+    tensor = ops.convert_to_tensor(values)
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    if own and dtype != "bool" and "int" in dtype:
+        return ops.cast(tensor, keras.config.floatx())
+    if "float" not in dtype:
+        raise ValueError(
+            f"`{name}` must be floating-point numbers. Received: {name} of dtype {dtype}"
+        )
+    return tensor
+
+
 def at_least_float32(tensor: Tensor) -> Tensor:
     """Cast half-precision tensors to float32 and leave others as they are."""
     if keras.backend.standardize_dtype(tensor.dtype) in ("float16", "bfloat16"):
