@@ -7,6 +7,7 @@ import pytest
 from experiments.reports.folders import read_folders
 from experiments.reports.pages import fill
 from experiments.reports.pages import page as page_of
+from experiments.study.report import fill as fill_study
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
@@ -24,3 +25,8 @@ def test_reports_and_results_agree():
     for folder, evaluations in read_folders(RESULTS).items():
         written = (folder / "report.md").read_text(encoding="utf-8")
         assert page_of(evaluations) == written
+
+
+def test_the_studys_page_and_results_agree():
+    page = ROOT / "docs" / "results" / "study.md"
+    assert fill_study(page, RESULTS / "study") == page.read_text(encoding="utf-8")
