@@ -96,7 +96,10 @@ def checked_images(name: str, data: Any, image_shape: Shape) -> Any:
         UserWarning: On floats without a negative number.
     """
     return check_first_batch(
-        name, data, images_form(image_shape), lambda *batch: check_images(*batch, image_shape)
+        name,
+        data,
+        images_form(image_shape),
+        lambda argument, batch: check_images(argument, batch, image_shape),
     )
 
 
