@@ -24,7 +24,7 @@ def check_players(generator: keras.Model, discriminator: keras.Model) -> None:
                 f"`{name}` must have a known input shape: build it from `keras.Input`. "
                 f"Received: {name}={player!r}"
             )
-        if len(player.inputs) != 1 or not isinstance(player.output, keras.KerasTensor):
+        if not _takes_and_gives_one_tensor(player):
             raise ValueError(
                 f"`{name}` must have one input and one output, a tensor and not a dictionary or "
                 f"list. Received: a {name} from {player.input_shape} to {player.output_shape}"
@@ -46,6 +46,13 @@ def check_players(generator: keras.Model, discriminator: keras.Model) -> None:
             "`discriminator` must give outputs of shape (batch, 1) or (batch, 2). "
             f"Received: {discriminator.output_shape}"
         )
+
+
+def _takes_and_gives_one_tensor(player: keras.Model) -> bool:
+    if isinstance(player, keras.Sequential):  # it has no structure of several
+        return True
+    one_input = len(player.inputs) == 1 and not isinstance(player.input, dict)
+    return one_input and isinstance(player.output, keras.KerasTensor)
 
 
 def check_latents(latents: Tensor, latent_dim: int) -> None:
@@ -92,7 +99,7 @@ def checked_images(name: str, data: Any, image_shape: Shape) -> Any:
         name,
         data,
         images_form(image_shape),
-        lambda its_name, batch: check_images(its_name, batch, image_shape),
+        lambda argument, batch: check_images(argument, batch, image_shape),
     )
 
 

@@ -1,7 +1,6 @@
 """What a discriminator's outputs are: probabilities, logits or scores."""
 
 from collections.abc import Callable
-from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -13,7 +12,6 @@ from capsgan_keras.losses import MarginLoss
 from capsgan_keras.types import Tensor
 
 OUTPUTS = ("probability", "logit", "score")
-_Loss: TypeAlias = keras.losses.Loss | Callable
 _ON_PROBABILITIES = (
     MarginLoss,
     keras.losses.BinaryCrossentropy,
@@ -26,7 +24,9 @@ _FUNCTIONS = (keras.losses.binary_crossentropy, keras.losses.categorical_crossen
 _PROBABILITIES = ("sigmoid", "hard_sigmoid", "softmax")
 
 
-def resolve_outputs(outputs: str | None, loss: _Loss, discriminator: keras.Model) -> str:
+def resolve_outputs(
+    outputs: str | None, loss: keras.losses.Loss | Callable, discriminator: keras.Model
+) -> str:
     """Return what a discriminator's outputs are.
 
     Args:
@@ -52,7 +52,7 @@ def resolve_outputs(outputs: str | None, loss: _Loss, discriminator: keras.Model
     )
 
 
-def outputs_of_old_files(loss: _Loss) -> str:
+def outputs_of_old_files(loss: keras.losses.Loss | Callable) -> str:
     """Return what was taken for granted before files said what the outputs are."""
     return "logit" if getattr(loss, "from_logits", False) else "probability"
 
@@ -68,7 +68,7 @@ def check_probabilities(outputs: np.ndarray) -> None:
         )
 
 
-def first_output(outputs: Tensor, kind: str, loss: _Loss) -> Tensor:
+def first_output(outputs: Tensor, kind: str, loss: keras.losses.Loss | Callable) -> Tensor:
     """Return the probability or the score of being real, `(batch,)`.
 
     Args:

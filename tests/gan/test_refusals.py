@@ -34,11 +34,19 @@ def wrapped(network, form):
         inputs = [keras.Input(network.input_shape[1:]), extra]
         return keras.Model(inputs, network(inputs[0]))
     output = network(network.input)
-    outputs = {"dictionary": {"output": output}, "two outputs": [output, output]}
+    if form == "dictionary of inputs":
+        return keras.Model({network.input.name: network.input}, output)
+    outputs = {
+        "dictionary": {"output": output},
+        "two outputs": [output, output],
+        "tuple": (output, output),
+    }
     return keras.Model(network.input, outputs[form])
 
 
-@pytest.mark.parametrize("form", ["two inputs", "dictionary", "two outputs"])
+@pytest.mark.parametrize(
+    "form", ["two inputs", "dictionary of inputs", "dictionary", "two outputs", "tuple"]
+)
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_networks_with_other_inputs_or_outputs_are_refused(form, player):
     players = {"generator": small_generator(), "discriminator": small_discriminator()}

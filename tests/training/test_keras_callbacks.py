@@ -154,9 +154,11 @@ def test_fit_raises_where_training_diverges():
 
 def test_terminate_on_nan_stops_in_its_own_way():
     batches = []
-    count = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, _: batches.append(batch)
-    )
+
+    def note(batch, logs):
+        batches.append(batch)
+
+    count = keras.callbacks.LambdaCallback(on_train_batch_end=note)
     history = fit(broken(build_gan()), keras.callbacks.TerminateOnNaN(), count)
     assert len(history.epoch) == 1
     assert batches == [0]
