@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from capsgan_keras.checks import check_finite
 from capsgan_keras.types import DType, Tensor
 
 __all__ = ["MarginLoss"]
@@ -59,6 +60,7 @@ class MarginLoss(keras.losses.Loss):
         dtype: DType = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
+        check_finite(m_plus=m_plus, m_minus=m_minus, down_weighting=down_weighting)
         if not 0.0 <= m_minus < m_plus <= 1.0:
             raise ValueError(
                 "The margins must satisfy 0 <= m_minus < m_plus <= 1. "
@@ -76,7 +78,9 @@ class MarginLoss(keras.losses.Loss):
         y_true = ops.cast(y_true, y_pred.dtype)
         if len(y_pred.shape) == len(y_true.shape) + 1 and y_pred.shape[-1] == 1:
             y_true = ops.expand_dims(y_true, -1)  # as Keras's binary losses take labels
-        if tuple(y_true.shape[1:]) != tuple(y_pred.shape[1:]):
+        shapes = zip(y_true.shape, y_pred.shape, strict=False)
+        same_rank = len(y_true.shape) == len(y_pred.shape)
+        if not same_rank or any(a != b and None not in (a, b) for a, b in shapes):
             raise ValueError(
                 "`y_true` must have the shape of `y_pred`, with a one-hot vector for each sample. "
                 f"Received: y_true of shape {tuple(y_true.shape)}, "

@@ -8,6 +8,7 @@ A table without controls says little, so `semi_supervised_controls` gives three 
 draws: the nearest labelled image, label spreading without unlabelled images, and with real ones.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from capsgan_keras.evaluation.label_spreading.labelled_sets import (
     LabelledImages,
+    are_all_alike,
     check_pool_and_test,
     draw_all,
 )
@@ -90,6 +92,9 @@ def semi_supervised_error(
     settings = combine(settings, options)
     x_pool, y_pool, x_test, y_test = check_pool_and_test(pool, test)
     drawn = draw_all(y_pool, settings)
+    images = None if isinstance(unlabelled, str) else unlabelled
+    if images is not None and are_all_alike(np.asarray(images)):
+        warnings.warn("`unlabelled` holds images that are all alike", stacklevel=2)
     training_sets = TrainingSets(unlabelled, x_pool, x_test, settings, n_unlabelled)
 
     def classify(labelled: np.ndarray, draw: int) -> tuple[np.ndarray, dict[str, Any]]:

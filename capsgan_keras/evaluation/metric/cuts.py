@@ -76,7 +76,7 @@ def resolve_cut(cut: str | float, model: Any, name: str) -> float:
     """Return the cut of one discriminator.
 
     Args:
-        cut: `"paper"`, `"calibrated"` or a number.
+        cut: `"paper"`, `"calibrated"` or a number in [0, 1].
         model: The model. The calibrated cut is that of its attribute `loss`.
         name: The model's name, for the error message.
 
@@ -93,8 +93,9 @@ def resolve_cut(cut: str | float, model: Any, name: str) -> float:
                 f"without one"
             )
         return calibrated_cut(model.loss)
-    if isinstance(cut, Real) and not isinstance(cut, bool) and np.isfinite(cut):
+    if isinstance(cut, Real) and not isinstance(cut, bool) and 0.0 <= cut <= 1.0:
         return float(cut)
     raise ValueError(
-        f'`cut` must be "paper", "calibrated", a number or a pair of numbers. Received: {cut!r}'
+        '`cut` must be "paper", "calibrated", a number in [0, 1] or a pair of these, since scores '
+        f"are probabilities. Received: cut={cut!r}"
     )

@@ -62,6 +62,9 @@ def share_entropy(shares: npt.ArrayLike) -> float:
     Args:
         shares: `(num_classes,)`, adding up to 1.
 
+    Raises:
+        ValueError: If they are no shares: below 0, not numbers, or with another sum.
+
     Example:
 
     ```python
@@ -69,7 +72,7 @@ def share_entropy(shares: npt.ArrayLike) -> float:
     print(share_entropy([0.5, 0.5]))  # 0.6931, the logarithm of 2
     ```
     """
-    shares = np.asarray(shares, np.float64)
+    (shares,) = check_probabilities(np.asarray(shares, np.float64)[np.newaxis])
     present = shares[shares > 0]
     return float(-(present * np.log(present)).sum()) + 0.0
 
