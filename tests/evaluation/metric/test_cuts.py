@@ -1,8 +1,9 @@
 import keras
+import numpy as np
 import pytest
 from keras import ops
 
-from capsgan_keras.evaluation.metric.cuts import calibrated_cut
+from capsgan_keras.evaluation.metric.cuts import calibrated_cut, resolve_cut
 from capsgan_keras.losses import MarginLoss
 
 
