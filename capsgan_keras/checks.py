@@ -1,5 +1,6 @@
 """Checks of arguments that layers and models share."""
 
+import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
@@ -39,12 +40,13 @@ def check_seed(seed: Any) -> int | None:
     return int(seed)
 
 
-def check_filters(filters: Any, count: int | None = None) -> tuple[int, ...]:
+def check_filters(filters: Any, count: int | None = None, name: str = "filters") -> tuple[int, ...]:
     """Return `filters`, a positive integer or several, as a tuple of ints.
 
     Args:
         filters: What was given.
         count: How many there must be; None for one or more.
+        name: The argument's name, for the message.
 
     Raises:
         ValueError: Where `filters` is something else.
@@ -54,7 +56,7 @@ def check_filters(filters: Any, count: int | None = None) -> tuple[int, ...]:
     good = isinstance(given, (tuple, list)) and len(given) > 0
     good = good and all(is_whole(n) and n > 0 for n in given)
     if not good or count not in (None, len(given)):
-        raise ValueError(f"`filters` must be {wanted}. Received: filters={filters!r}")
+        raise ValueError(f"`{name}` must be {wanted}. Received: {name}={filters!r}")
     return tuple(map(int, given))
 
 
@@ -63,6 +65,30 @@ def check_share(**arguments: Any) -> None:
     for name, value in arguments.items():
         if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) < 1.0:
             raise ValueError(f"`{name}` must be a number in [0, 1). Received: {name}={value!r}")
+
+
+def check_finite(**arguments: Any) -> None:
+    """Raise a `ValueError` that names the first argument that is not a finite number."""
+    for name, value in arguments.items():
+        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+            raise ValueError(f"`{name}` must be a finite number. Received: {name}={value!r}")
+
+
+def check_bool(**arguments: Any) -> None:
+    """Raise a `ValueError` that names the first argument that is neither True nor False."""
+    for name, value in arguments.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+
+
+def check_kernel_size(kernel_size: Any, image_shape: Shape) -> None:
+    """Raise a `ValueError` unless a kernel's side is positive, and no larger than the image."""
+    largest = min(image_shape[:2])
+    if not is_whole(kernel_size) or not 1 <= kernel_size <= largest:
+        raise ValueError(
+            f"`kernel_size` must be an integer from 1 to the image's smaller side, {largest}. "
+            f"Received: kernel_size={kernel_size!r}"
+        )
 
 
 def check_latent_categories(latent_categories: Any, latent_dim: int) -> None:

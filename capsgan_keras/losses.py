@@ -1,6 +1,5 @@
 """The margin loss of capsule networks."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from capsgan_keras.checks import check_choice
+from capsgan_keras.checks import check_choice, check_finite
 from capsgan_keras.types import DType, Tensor
 
 __all__ = ["MarginLoss"]
@@ -67,15 +66,14 @@ class MarginLoss(keras.losses.Loss):
         dtype: DType = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
+        check_finite(m_plus=m_plus, m_minus=m_minus, down_weighting=down_weighting)
         if not 0.0 <= m_minus < m_plus <= 1.0:
             raise ValueError(
                 "The margins must satisfy 0 <= m_minus < m_plus <= 1. "
                 f"Received: {m_plus=}, {m_minus=}"
             )
-        if not 0.0 < down_weighting < math.inf:
-            raise ValueError(
-                f"`down_weighting` must be positive and finite. Received: {down_weighting=}"
-            )
+        if down_weighting <= 0.0:
+            raise ValueError(f"`down_weighting` must be positive. Received: {down_weighting=}")
         self.m_plus = m_plus
         self.m_minus = m_minus
         self.down_weighting = down_weighting

@@ -115,3 +115,18 @@ def test_flat_labels_fit_a_single_output():
 def test_shapes_must_be_the_same(shape):
     with pytest.raises(ValueError, match=r"`y_true` must have the shape of `y_pred`"):
         MarginLoss()(np.ones(shape), np.ones((4, 2)))
+
+
+@pytest.mark.parametrize(
+    ("targets", "outputs"), [((1, 1), (4, 1)), ((1,), (4, 1)), ((4, 1), (1, 1)), ((2, 3), (4, 3))]
+)
+def test_the_batches_must_be_the_same(targets, outputs):
+    with pytest.raises(ValueError, match=r"`y_true` must have the shape of `y_pred`.*Received"):
+        MarginLoss()(np.ones(targets), np.ones(outputs))
+
+
+@pytest.mark.parametrize("name", ["m_plus", "m_minus", "down_weighting"])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, "0.5", None, True])
+def test_margins_and_weight_must_be_finite_numbers(name, value):
+    with pytest.raises(ValueError, match=f"Received: .*{name}="):
+        MarginLoss(**{name: value})

@@ -1,6 +1,7 @@
 """Folders of images."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -98,7 +99,7 @@ def read_image(path: Path, image_size: tuple[int, int] | None, channels: int) ->
             bits per channel.
     """
     # Only folders of images need Pillow.
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     with (
         reading(path, f"an image ({', '.join(FORMATS)})"),
@@ -110,7 +111,31 @@ def read_image(path: Path, image_size: tuple[int, int] | None, channels: int) ->
             raise DatasetError(
                 f"{path}: images must have 8 bits per channel. Received: mode={image.mode!r}"
             )
-        upright = ImageOps.exif_transpose(image)
+        upright = _turn_upright(image)
         if upright.has_transparency_data:
             upright = upright.convert("RGBA")
         return image_to_array(upright, image_size, channels)
+
+
+def _turn_upright(image: Any) -> Any:
+    """Return a Pillow image as its noted orientation says.
+
+    `PIL.ImageOps.exif_transpose` would write all other entries again, and fail at a wrong one.
+    """
+    from PIL import ExifTags, Image  # only folders of images need Pillow
+
+    image.load()
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # what is noted beside the pixels may be damaged in any way
+        orientation = None
+    turns = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    return image.transpose(turns[orientation]) if orientation in turns else image

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from capsgan_keras.checks import check_positive, is_whole
+from capsgan_keras.checks import check_filters, check_positive, is_whole
 from capsgan_keras.layers import CapsuleLayer, Length, Mask, PrimaryCap
 from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
 from capsgan_keras.routing.graph import as_floating
@@ -96,7 +96,7 @@ class CapsNet(keras.Model):
         self.dim_capsule = dim_capsule
         self.routings = routings
         self.kernel_size = kernel_size
-        self.decoder_units = tuple(decoder_units)
+        self.decoder_units = check_filters(decoder_units, name="decoder_units")
         policy = self.dtype_policy
 
         images = keras.Input(self.image_shape, name="images")

@@ -7,15 +7,17 @@ import keras
 from keras import layers
 
 from capsgan_keras.checks import (
+    check_bool,
     check_choice,
     check_filters,
     check_image_shape,
+    check_kernel_size,
     check_positive,
     check_share,
 )
 from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap
 from capsgan_keras.models.initial_weights import NormalWeights
-from capsgan_keras.types import DType, Tensor
+from capsgan_keras.types import DType, Shape, Tensor
 
 _NINES_FIT = 24
 """Smallest side at which two valid 9x9 convolutions leave primary capsules to choose from."""
@@ -127,6 +129,10 @@ def build_capsule_discriminator(
     }
     check_share(momentum=momentum, dropout=dropout)
     layout |= {key: value for key, value in given.items() if value is not None}
+    check_bool(batch_norm=layout["batch_norm"])
+    check_choice("padding", layout["padding"], ("valid", "same"))
+    check_positive(strides=layout["strides"])
+    _check_kernels_fit(shape, layout)
     weights = NormalWeights(seed)
 
     images = keras.Input(shape, name="images")
@@ -211,8 +217,9 @@ def build_convolutional_discriminator(
     ```
     """
     shape = check_image_shape(image_shape)
-    check_positive(kernel_size=kernel_size)
+    check_kernel_size(kernel_size, shape)
     check_share(momentum=momentum, dropout=dropout)
+    check_bool(batch_norm=batch_norm)
     filters = check_filters(filters)
     layout = {"filters": filters, "kernel_size": kernel_size, "strides": 2, "padding": "same"}
     weights = NormalWeights(seed)
@@ -225,6 +232,21 @@ def build_convolutional_discriminator(
     logits = layers.Dense(1, kernel_initializer=weights(), dtype=dtype, name="logits")(features)
     output = layers.Activation(activation, dtype="float32", name="output")(logits)
     return keras.Model(images, output, name=name)
+
+
+def _check_kernels_fit(image_shape: Shape, layout: dict[str, Any]) -> None:
+    """Raise a `ValueError` where valid kernels leave no primary capsule."""
+    kernel_size = layout["kernel_size"]
+    check_kernel_size(kernel_size, image_shape)
+    left = min(side for side in image_shape[:2] if side is not None)
+    for strides in [*[layout["strides"]] * len(layout["filters"]), 2]:
+        if layout["padding"] == "valid":
+            left = (left - kernel_size) // strides + 1
+    if left < 1:
+        raise ValueError(
+            "`kernel_size` must be smaller, or `padding` 'same': valid kernels leave nothing of "
+            f"images of shape {tuple(image_shape)}. Received: kernel_size={kernel_size}"
+        )
 
 
 def _convolutions(images, layout, normalized, momentum, dtype, next_initializer):

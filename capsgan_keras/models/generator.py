@@ -7,9 +7,11 @@ import keras
 from keras import layers, ops
 
 from capsgan_keras.checks import (
+    check_bool,
     check_choice,
     check_filters,
     check_image_shape,
+    check_kernel_size,
     check_latent_categories,
     check_positive,
     check_share,
@@ -83,8 +85,11 @@ def build_generator(
     first, second = check_filters(filters, count=2)
     upsampling = upsampling or ("transposed" if grey else "nearest")
     check_choice("upsampling", upsampling, ("transposed", "nearest"))
-    kernel_size = kernel_size or (4 if upsampling == "transposed" else 5)
-    check_positive(latent_dim=latent_dim, kernel_size=kernel_size)
+    if kernel_size is None:
+        kernel_size = 4 if upsampling == "transposed" else 5
+    check_positive(latent_dim=latent_dim)
+    check_kernel_size(kernel_size, (height, width))
+    check_bool(batch_norm=batch_norm)
     check_share(momentum=momentum)
     check_latent_categories(latent_categories, latent_dim)
     weights = NormalWeights(seed)

@@ -3,9 +3,10 @@ import re
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from capsgan_keras.datasets import DatasetError, load_dataset
+from capsgan_keras.datasets.folder import read_image
 
 
 @pytest.fixture
@@ -188,3 +189,30 @@ def test_unreadable_folder(tmp_path):
     folder.mkdir(mode=0)
     with pytest.raises(DatasetError, match=r"closed: .*PermissionError"):
         load_dataset(folder)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+@pytest.mark.parametrize("block", [
+    bytes([0x9A, 0x82, 10, 0, 1, 0, 0, 0, 26, 0, 0, 0]),  # a rational, below: -1 / 0
+    bytes([0x0F, 0x01, 4, 0, 1, 0, 0, 0, 7, 0, 0, 0]),  # a number in a tag of text
+    bytes([0x0F, 0x01, 99, 0, 255, 255, 255, 255, 255, 255, 255, 255]),  # no known type
+])  # fmt: skip
+def test_wrong_notes_of_a_camera_hide_no_pixels(tmp_path, pixels, suffix, block):
+    head = b"Exif\0\0II*\0" + bytes([8, 0, 0, 0, 1, 0])
+    exif = head + block + bytes(4) + (-1).to_bytes(4, "little", signed=True) + bytes(4)
+    (tmp_path / "wrong").mkdir()
+    save(tmp_path / "wrong" / f"1.{suffix}", pixels[0], exif=exif)
+    (tmp_path / "none").mkdir()
+    save(tmp_path / "none" / f"1.{suffix}", pixels[0])
+    wrong, none = (load_dataset(tmp_path / name).x_train for name in ("wrong", "none"))
+    np.testing.assert_array_equal(wrong, none)
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_each_orientation_is_applied_as_pillow_does(tmp_path, pixels, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    save(tmp_path / "1.png", pixels[0], exif=exif)
+    with Image.open(tmp_path / "1.png") as image:
+        expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    np.testing.assert_array_equal(read_image(tmp_path / "1.png", None, 3), expected)

@@ -185,3 +185,53 @@ def test_mask_names_wrong_shapes():
         Mask()([CAPSULES, np.ones((4, 5), "float32")])
     with pytest.raises(ValueError, match=r"Mask needs a known number"):
         Mask()(keras.Input((None, 5)))
+
+
+KINDS_OF_MASKS = {
+    "one-hot": np.eye(6)[[0, 5, 2, 2]],
+    "class numbers in rows": np.eye(6)[[0, 5, 2, 2]] * np.array([[1], [7], [2], [250]]),
+    "probabilities": np.eye(6)[[0, 5, 2, 2]] * 0.3 + 0.1,
+    "several ones": np.array([[1] * 6, [0, 0, 0, 0, 0, 1], [0, 0, 1, 1, 0, 1], [0, 0, 1, 0, 1, 0]]),
+    "negative": np.eye(6)[[0, 5, 2, 2]] - 2.0,
+}
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "int64", "float16", "float32"])
+@pytest.mark.parametrize("kind", KINDS_OF_MASKS)
+def test_exactly_one_capsule_is_kept_as_it_is(kind, dtype):
+    mask = KINDS_OF_MASKS[kind]
+    if not np.array_equal(mask, mask.astype(dtype).astype(mask.dtype)):
+        pytest.skip("values that this dtype does not hold")
+    masked = ops.convert_to_numpy(Mask()([CAPSULES, mask.astype(dtype)])).reshape(4, 6, 5)
+    for row, capsules, kept in zip(masked, CAPSULES, [0, 5, 2, 2], strict=True):
+        np.testing.assert_array_equal(row[kept], capsules[kept])
+        assert np.count_nonzero(row.any(axis=-1)) == 1
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "float32"])
+@pytest.mark.parametrize("shape", [(4,), (4, 1), (1, 6), (3, 6), (6,), (4, 6, 1), ()])
+def test_masks_of_another_shape_are_refused_at_each_call(shape, dtype):
+    layer = Mask()
+    layer(CAPSULES)  # built without a mask
+    with pytest.raises(ValueError, match=r"must have the shape \(batch, 6\): one-hot.*Received"):
+        layer([CAPSULES, np.ones(shape, dtype)])
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (PrimaryCap(4, 2, 3), (2, 8, 8, 1)),
+        (CapsuleLayer(1, 4), (2, 3, 4)),
+        (CapsuleLayer(3, 4), (2, 3, 4)),
+        (Length(), (2, 3, 4)),
+        (Mask(), (2, 3, 4)),
+    ],
+)
+def test_layers_refuse_integers_by_name(layer, shape):
+    with pytest.raises(ValueError, match=r"must be floating-point numbers. Received: .*int32"):
+        layer(np.ones(shape, "int32"))
+
+
+def test_an_unknown_number_of_capsules_is_said_of_any_input():
+    with pytest.raises(ValueError, match=r"give the input a fixed number of capsules"):
+        CapsuleLayer(2, 4)(keras.Input((None, 8)))

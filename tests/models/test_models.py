@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from functools import partial
 
 import keras
 import numpy as np
@@ -249,3 +250,72 @@ def test_capsnet_redraws_the_class_it_is_told(capsnet):
 def test_capsnet_has_the_papers_size():
     """Sabour et al. give 8.2 million parameters with the reconstruction network."""
     assert CapsNet((28, 28, 1), 10).count_params() == 8_215_568
+
+
+def test_capsnet_scales_uint8_as_input_and_as_target(capsnet):
+    images = np.random.default_rng(0).integers(0, 256, (6, 20, 20, 1), dtype=np.uint8)
+    labels = np.eye(3)[np.arange(6) % 3]
+    capsnet.compile(
+        "sgd",
+        {"lengths": MarginLoss(), "reconstruction": "mse"},
+        metrics={"reconstruction": "mae"},
+    )
+
+    def logs(images, run):
+        return run((images, labels), {"lengths": labels, "reconstruction": images})
+
+    evaluate = partial(capsnet.evaluate, return_dict=True, verbose=0)
+    ours, theirs = logs(images, evaluate), logs(images / 255.0, evaluate)
+    assert ours["loss"] < 2.0
+    for name, value in theirs.items():
+        assert ours[name] == pytest.approx(value, rel=1e-4)
+    np.testing.assert_allclose(
+        capsnet.predict(images, verbose=0)["lengths"],
+        capsnet.predict(images / 255.0, verbose=0)["lengths"],
+        rtol=1e-4,
+    )
+
+
+@pytest.mark.parametrize("labels", [np.array([1, 2]), np.array([[1], [2]]), np.eye(2)])
+def test_capsnet_refuses_labels_that_are_not_one_hot(capsnet, labels):
+    images = np.zeros((2, 20, 20, 1), "float32")
+    targets = {"lengths": np.eye(3)[:2], "reconstruction": images}
+    capsnet.compile("sgd", {"lengths": MarginLoss(), "reconstruction": "mse"})
+    for call in (capsnet, capsnet.predict, lambda x: capsnet.fit(x, targets, verbose=0)):
+        with pytest.raises(ValueError, match=r"one-hot"):
+            call((images, labels))
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"image_shape": (16, 16, 1)}, r"sides of at least 17.*`kernel_size=9`.*\(16, 16, 1\)"),
+        ({"image_shape": (28, 28)}, r"`image_shape` must be .*\(28, 28\)"),
+        ({"image_shape": (28, 28, 0)}, r"`image_shape` must be .*\(28, 28, 0\)"),
+        ({"kernel_size": 0}, "`kernel_size` .*kernel_size=0"),
+        ({"n_channels": 2.5}, "`n_channels` .*n_channels=2.5"),
+        ({"decoder_units": (0,)}, "`decoder_units` .*0"),
+    ],
+)
+def test_capsnet_names_the_argument_that_does_not_fit(options, named):
+    with pytest.raises(ValueError, match=named):
+        CapsNet(**{"image_shape": (28, 28, 1), "num_classes": 3} | options)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+@pytest.mark.parametrize("value", ["yes", 1.5, []])
+def test_batch_norm_must_be_true_or_false(build, value):
+    with pytest.raises(ValueError, match=r"`batch_norm` must be True or False.*Received"):
+        build((16, 16, 1), batch_norm=value)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+@pytest.mark.parametrize("kernel_size", [0, -1, 2.5, True, 99])
+def test_kernels_must_fit_the_images(build, kernel_size):
+    with pytest.raises(ValueError, match=rf"`kernel_size` must be .*kernel_size={kernel_size}"):
+        build((16, 16, 1), kernel_size=kernel_size)
+
+
+def test_valid_kernels_must_leave_something():
+    with pytest.raises(ValueError, match=r"`kernel_size` .* valid .*kernel_size=9"):
+        build_capsule_discriminator((16, 16, 1), kernel_size=9, padding="valid", strides=1)

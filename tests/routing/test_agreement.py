@@ -213,3 +213,60 @@ def test_low_precision_is_computed_in_float32(dtype):
     assert keras.backend.standardize_dtype(lengths.dtype) == "float32"
     np.testing.assert_allclose(lengths, [500.0, 5e-4], rtol=1e-2)
     assert squash(vectors).dtype == vectors.dtype
+
+
+LARGEST = {"float16": 6.5e4, "bfloat16": 3.3e38, "float32": 3.4e38, "float64": 1.7e308}
+DTYPES = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            name == "float64" and keras.backend.backend() == "jax", reason="needs a switch on JAX"
+        ),
+    )
+    for name in LARGEST
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("share", [1.0, 1e-1, 1e-2, 1e-4, 1e-8, 1e-16, 1e-25])
+def test_the_largest_vectors_have_a_length_of_one(dtype, share, gradient):
+    """No square on the way leaves the range: in values and gradients."""
+    single = "float64" if dtype == "float64" else "float32"
+    length = max(LARGEST[dtype] * share, 1e3)
+    vectors = (np.array([[0.6, 0.0, -0.8], [0.0, 1.0, 0.0]]) * length).astype(single)
+    typed = ops.cast(vectors, dtype)
+    squashed = ops.convert_to_numpy(ops.cast(squash(typed), single))
+    np.testing.assert_allclose(squashed, vectors / length, atol=1e-2 if dtype != single else 1e-5)
+    lengths = ops.convert_to_numpy(vector_length(typed))
+    np.testing.assert_allclose(lengths, length, rtol=1e-2 if dtype != single else 1e-6)
+
+    def first(x):
+        return ops.sum(ops.cast(squash(ops.cast(x, dtype)), single)[0] * np.arange(1, 4))
+
+    def whole(x):
+        return ops.sum(vector_length(ops.cast(x, dtype)))
+
+    np.testing.assert_allclose(gradient(first, vectors), 0.0, atol=4 / length)
+    np.testing.assert_allclose(gradient(whole, vectors), vectors / length, atol=1e-2)
+
+
+def test_the_gradient_of_squash_is_alike_on_both_sides_of_the_scaling(gradient):
+    """With s the length: across the direction 1 / s, up to 1 / s^2."""
+    slopes = [
+        gradient(lambda x: squash(x)[0, 1], np.array([[length, 0.0]], "float32"))[0, 1] * length
+        for length in (9.9e8, 1.01e9)
+    ]
+    np.testing.assert_allclose(slopes, 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("function", [squash, vector_length, dynamic_routing])
+def test_arrays_of_integers_are_refused_by_name(function, dtype):
+    with pytest.raises(ValueError, match=rf"must be floating-point numbers. Received: .*{dtype}"):
+        function(np.ones((2, 3, 4, 5), dtype))
+
+
+def test_integers_of_python_become_floats():
+    np.testing.assert_allclose(vector_length([[3, 4]]), [5.0])
+    np.testing.assert_allclose(squash([[3, 4]]), np.array([[3, 4]]) * 5 / 26, rtol=1e-6)
+    assert dynamic_routing([[[[1, 2]]]]).shape == (1, 1, 2)

@@ -5,6 +5,7 @@ Generated images are the unlabelled ones, a few real images the labelled ones, r
 tables 1 and 2). scikit-learn's `LabelSpreading` is the engine.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from capsgan_keras.evaluation.label_spreading.labelled_sets import (
     LabelledImages,
+    are_all_alike,
     check_pool_and_test,
     draw_all,
 )
@@ -89,6 +91,9 @@ def semi_supervised_error(
     settings = combine(settings, options)
     x_pool, y_pool, x_test, y_test = check_pool_and_test(pool, test)
     drawn = draw_all(y_pool, settings)
+    images = None if isinstance(unlabelled, str) else unlabelled
+    if images is not None and are_all_alike(np.asarray(images)):
+        warnings.warn("`unlabelled` holds images that are all alike", stacklevel=2)
     training_sets = TrainingSets(unlabelled, x_pool, x_test, settings, n_unlabelled)
 
     def classify(labelled: np.ndarray, draw: int) -> tuple[np.ndarray, dict[str, Any]]:

@@ -74,13 +74,30 @@ def draw_all(
     return tuple(tuple(draw_checked(n, draw) for draw in draws) for n in settings.n_labelled)
 
 
+def are_all_alike(images: np.ndarray) -> bool:
+    """Return whether there are several images, all of the same pixels."""
+    # One image after the other: the first that differs ends it.
+    return len(images) > 1 and all(np.array_equal(image, images[0]) for image in images[1:])
+
+
 def check_pool_and_test(
     pool: LabelledImages, test: LabelledImages
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the checked arrays `x_pool, y_pool, x_test, y_test`; the pool needs two classes."""
+    """Return the arrays `x_pool, y_pool, x_test, y_test` of an evaluation.
+
+    Raises:
+        ValueError: If images or labels do not fit each other, the pool has one class only, or
+            all images of the pool, or of the test, are alike.
+    """
     x_pool = check_images("x_pool", pool[0])
     y_pool = check_labels("y_pool", pool[1], len(x_pool))
     x_test = check_images("x_test", test[0], like=x_pool)
+    for name, images in (("x_pool", x_pool), ("x_test", x_test)):
+        if are_all_alike(images):
+            raise ValueError(
+                f"`{name}` must hold images that differ, since pixels are all that tells classes "
+                f"apart. Received: {len(images)} images, all alike"
+            )
     y_test = check_labels("y_test", test[1], len(x_test))
     if len(np.unique(y_pool)) < 2:
         raise ValueError(

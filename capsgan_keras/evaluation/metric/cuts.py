@@ -72,13 +72,11 @@ def resolve_cut(cut: str | float, model: Any, name: str) -> float:
             )
         return calibrated_cut(model.loss, getattr(model, "discriminator_outputs", None))
     if isinstance(cut, Real) and not isinstance(cut, bool) and np.isfinite(cut):
-        if not scores and not 0 <= cut <= 1:
-            raise ValueError(
-                f"`cut` must be a probability, in [0, 1]. Received: cut={cut!r} for {name}"
-            )
-        return float(cut)
+        if scores or 0.0 <= cut <= 1.0:
+            return float(cut)
     raise ValueError(
-        f'`cut` must be "paper", "calibrated", a number or a pair of numbers. Received: {cut!r}'
+        '`cut` must be "paper", "calibrated", a number in [0, 1] or a pair of these, since scores '
+        f"are probabilities. Received: cut={cut!r}"
     )
 
 

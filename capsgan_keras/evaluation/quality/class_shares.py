@@ -59,6 +59,9 @@ def share_entropy(shares: npt.ArrayLike) -> float:
     Args:
         shares: `(num_classes,)`, adding up to 1.
 
+    Raises:
+        ValueError: If they are no shares: below 0, not numbers, or with another sum.
+
     Example:
 
     ```python
@@ -66,6 +69,7 @@ def share_entropy(shares: npt.ArrayLike) -> float:
     print(share_entropy([0.5, 0.5]))  # 0.6931, the logarithm of 2
     ```
     """
+    (shares,) = check_probabilities(np.asarray(shares, np.float64)[np.newaxis])
     return float(entr(shares).sum())
 
 

@@ -354,3 +354,19 @@ def test_dense_kernel_is_refused_for_many_points(data, monkeypatch):
 def test_nearest_neighbour_error_refuses_a_set_larger_than_the_pool(data):
     with pytest.raises(ValueError, match=r"pool of 200"):
         nearest_neighbour_error(data[1], data[2], n_labelled=(201,))
+
+
+CONSTANT = np.full((20, 4, 4, 1), 0.5), np.arange(20) % 2
+VARIED = np.random.default_rng(0).random((20, 4, 4, 1)), np.arange(20) % 2
+
+
+@pytest.mark.parametrize(("pool", "test"), [(CONSTANT, VARIED), (VARIED, CONSTANT)])
+@pytest.mark.parametrize("measure", [nearest_neighbour_error, semi_supervised_controls])
+def test_images_that_are_all_alike_are_refused(measure, pool, test):
+    with pytest.raises(ValueError, match=r"must hold images that differ.*20 images, all alike"):
+        measure(pool, test, n_labelled=(8,))
+
+
+def test_unlabelled_images_that_are_all_alike_are_told():
+    with pytest.warns(UserWarning, match="`unlabelled` holds images that are all alike"):
+        semi_supervised_error(CONSTANT[0], VARIED, VARIED, n_labelled=(8,))

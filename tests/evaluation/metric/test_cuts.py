@@ -1,8 +1,9 @@
 import keras
+import numpy as np
 import pytest
 from keras import ops
 
-from capsgan_keras.evaluation.metric.cuts import calibrated_cut
+from capsgan_keras.evaluation.metric.cuts import calibrated_cut, resolve_cut
 from capsgan_keras.losses import MarginLoss
 
 
@@ -67,3 +68,14 @@ def test_missing_and_infinite_losses_are_refused():
         calibrated_cut(None)
     with pytest.raises(ValueError, match="`loss` must be finite"):
         calibrated_cut(lambda t, y: ops.log(y * 0) + 0 * t)
+
+
+@pytest.mark.parametrize("cut", [2, -1, 1.0001, -1e-9, np.nan, np.inf, True, "half", None])
+def test_cuts_outside_of_probabilities_are_refused(cut):
+    with pytest.raises(ValueError, match=r"number in \[0, 1\].*Received: cut="):
+        resolve_cut(cut, None, "gan_a")
+
+
+@pytest.mark.parametrize("cut", [0, 1, 0.25, np.float32(0.5)])
+def test_cuts_within_are_taken(cut):
+    assert resolve_cut(cut, None, "gan_a") == float(cut)

@@ -64,3 +64,11 @@ def test_what_is_no_probability_is_refused(probabilities):
     for measure in (class_shares, classifier_score, confident_shares):
         with pytest.raises(ValueError, match=r"`probabilities` must .* Received"):
             measure(probabilities)
+
+
+@pytest.mark.parametrize(
+    "shares", [[np.nan, 1.0], [-0.5, 1.5], [0.5, 0.6], [2, 2], [np.inf, 0], [], [[0.5, 0.5]], 1.0]
+)
+def test_entropy_is_of_shares_alone(shares):
+    with pytest.raises(ValueError, match="Received"):
+        share_entropy(shares)
