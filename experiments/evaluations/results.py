@@ -109,6 +109,7 @@ class MetricResults(Results):
     def check_parts(self, names):
         """Raise a `ValueError` unless the parts are of these runs."""
         _same("grids", names, self.grids)
+        _same("rows", {str(pair.cut) for pair in self.pairs}, self.tournaments)
         for pair in self.pairs:
             if not {pair.a, pair.b} <= names or pair.result.winner not in ("a", "b", "tie"):
                 raise ValueError(f"a pair must be of two runs. Received: {pair.a!r}, {pair.b!r}")
