@@ -5,6 +5,7 @@ import datetime
 import errno
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -88,7 +89,7 @@ def _hold(stream: IO[bytes], lock: str | os.PathLike, wait: bool) -> None:
         ) from error
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _lock(stream: IO[bytes], wait: bool) -> None:

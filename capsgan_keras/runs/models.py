@@ -49,8 +49,8 @@ def check_gan(
     """
     settings, dataset = config["settings"], config["dataset"]
     kind = {"capsule": "CapsuleGAN", "convolutional": "ConvolutionalGAN"}.get(settings["model"])
-    found = {"class": type(gan).__name__}
-    wanted = {"class": kind or found["class"]}
+    found: dict[str, Any] = {"class": type(gan).__name__}
+    wanted: dict[str, Any] = {"class": kind or found["class"]}
     if isinstance(gan, GAN):
         found["latent_dim"] = gan.latent_dim
         found["image_shape"] = list(gan.generator.output_shape[1:])
