@@ -63,11 +63,11 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
                 f"{expected_magic}. Received: {magic}"
             )
         expected_size = header_size + math.prod(shape)
-        largest = GZIP_LARGEST_RATIO * path.stat().st_size
+        file_size = path.stat().st_size
         announces = f"{path}: its header announces the shape {tuple(shape)}, that is "
         announces += f"{expected_size} bytes in all. Received:"
-        if expected_size > largest:
-            raise DatasetError(f"{announces} a file that can hold at most {largest} bytes")
+        if expected_size > GZIP_LARGEST_RATIO * file_size:
+            raise DatasetError(f"{announces} {file_size} bytes, too few even if compressed")
         content = stream.read(expected_size - header_size + 1)
     size = header_size + len(content)
     if size != expected_size:

@@ -26,10 +26,11 @@ def read_arrays(path: str | os.PathLike, names: tuple[str, ...]) -> dict[str, np
         with zipfile.ZipFile(stream) as members:
             for member in members.namelist():
                 # np.load reads a member that is no array to its end, and hands out its bytes.
-                if member.removesuffix(".npy") in names:
+                name = member.removesuffix(".npy")
+                if name in names:
                     with members.open(member) as content:
                         if content.read(len(NPY_MAGIC)) != NPY_MAGIC:
-                            raise DatasetError(f"{path}: its member {member!r} is not an array")
+                            raise DatasetError(f"{path}: its member {name!r} is not an array")
         stream.seek(0)
         with np.load(stream, allow_pickle=False) as archive:
             found = sorted(archive.files)

@@ -109,6 +109,7 @@ class MetricResults(Results):
     def check_parts(self, names):
         """Raise a `ValueError` unless the parts are of these runs."""
         _same("grids", names, self.grids)
+        _same("rows", {str(pair.cut) for pair in self.pairs}, self.tournaments)
         for pair in self.pairs:
             if not {pair.a, pair.b} <= names or pair.result.winner not in ("a", "b", "tie"):
                 raise ValueError(f"a pair must be of two runs. Received: {pair.a!r}, {pair.b!r}")
@@ -117,7 +118,6 @@ class MetricResults(Results):
             _same(f"rows.{cut}", names, [row.name for row in each.rows])
             for row in each.rows:
                 _same(f"rows.{cut}.on_samples", names, row.on_samples)
-                _same(f"rows.{cut}.auc", names, row.auc)
                 _shares(f"rows.{cut}", [row.on_test, *row.on_samples.values(), *row.auc.values()])
 
 
@@ -134,14 +134,14 @@ class ErrorResults(Results):
     def check_parts(self, names):
         """Raise a `ValueError` unless the parts are of these runs."""
         _same("tables", names | set(CONTROLS), self.tables)
-        numbers = self.settings.get("n_labelled")
+        numbers = restore(tuple[int, ...], self.settings.get("n_labelled"), "settings.n_labelled")
         for name, each in self.tables.items():
             cells = [(cell.n_labelled, cell.draw) for cell in each.cells]
             draws = range(each.settings.draws)
             if cells != [(n, draw) for n in each.settings.n_labelled for draw in draws]:
                 raise ValueError(f"tables.{name} must have a cell for each n_labelled and draw")
-            if list(each.settings.n_labelled) != numbers:
-                raise ValueError(f"`n_labelled` must be that of every table. Received: {numbers!r}")
+            if len(each.settings.n_labelled) != len(numbers):
+                raise ValueError(f"`n_labelled` must be as long as that of tables.{name}")
             _shares(f"tables.{name}", [cell.error for cell in each.cells])
 
 
