@@ -106,14 +106,16 @@ class _GANWithDefaults(GAN):
         images = gan.generate(4, seed=0)  # uint8 (4, 28, 28, 1)
         ```
         """
-        images = find_dataset(data) if isinstance(data, str) and data in TUNED else data
-        if images is None or isinstance(images, str) or not hasattr(images, "image_shape"):
+        named = find_dataset(data) if isinstance(data, str) and data in TUNED else None
+        images = data if isinstance(data, Dataset) else named
+        if images is None:
             raise ValueError(
                 f"`data` must be {', '.join(map(repr, TUNED))} or what `load_dataset` returns. "
                 f"Received: data={data!r}"
             )
         check_positive(steps=1 if steps is None else steps)
-        settings, known = TUNED.get(images.name, NEUTRAL), find_dataset(images.name)
+        settings = TUNED.get(images.name, NEUTRAL)
+        known = find_dataset(images.name) if images.name in TUNED else None
         # A folder of one's own may have the name, and images of another kind.
         if known is None or known.image_shape[-1] != images.image_shape[-1]:
             settings = NEUTRAL
@@ -165,7 +167,7 @@ class _GANWithDefaults(GAN):
         rates = settings.generator_learning_rate, getattr(settings, cls.rate_setting)
         ema = settings.generator_ema
         averages = {"use_ema": True, "ema_momentum": ema} if ema else {}
-        optimizers = [
+        generator_optimizer, discriminator_optimizer = (
             keras.optimizers.Adam(
                 falling_rate(
                     learning_rate(default) if rate is None else rate, settings.decay, steps
@@ -177,8 +179,8 @@ class _GANWithDefaults(GAN):
             for rate, default, more in zip(
                 rates, gan.default_optimizers(), (averages, {}), strict=True
             )
-        ]
-        gan.compile(optimizers[0], optimizers[1], update=settings.update)
+        )
+        gan.compile(generator_optimizer, discriminator_optimizer, update=settings.update)
         return gan
 
     @staticmethod

@@ -23,7 +23,7 @@ def falling_rate(
     rate: float, decay: float, steps: int | None
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Return a rate that stays, and falls along a cosine in the last `decay` of the steps."""
-    falling = round(decay * steps) if steps else 0
+    falling = round(decay * (steps or 0))
     if not steps or not falling:
         return rate
     # Warming up from a rate to the same rate is Keras's way to hold it.

@@ -19,16 +19,15 @@ def ending(program, settings):
     lines += [f"  {run.path / 'samples' / f'epoch-{settings.epochs:04d}.png'}" for run in runs]
     lines += ["The curves of training are beside each folder samples/, in curves.png.", "", "Next:"]
     folder = settings.runs_folder
-    first = runs[0].path
-    steps = [(f'load_run("{first}").gan.generate(64)', "in Python: more images")]
-    evaluated = sorted(folder.glob("evaluation/**/*.json"))
-    if evaluated:
-        steps.append((_command("report", folder / "evaluation"), "the tables above, with figures"))
-    elif settings.model == "both":
-        paths = [run.path for run in runs if run.path.name.startswith(("conv", "caps"))]
-        steps.append((_command("gam", *paths), "compare the models"))
-    if program.endswith(".digits"):
-        steps.append((_command("images", "FOLDER"), "the same on your own images"))
+    more = f'from capsgan_keras import load_run; load_run("{runs[0].path}").gan.generate(64)'
+    steps = [(more, "more images, in Python")]
+    if any(folder.glob("evaluation/**/*.json")):
+        steps.append((_command("report", folder / "evaluation"), "tables as above, and figures"))
+    if program.endswith(".images"):
+        longer = ("--steps", 10_000, "--run-dir", f"{folder}-longer")
+        steps.append((_command("images", settings.dataset, *longer), "train longer"))
+    else:
+        steps.append((_command("images", "FOLDER"), "the same on images of your own"))
     width = max(len(command) for command, _ in steps)
     return "\n".join([*lines, *(f"  {command:{width}}  # {what}" for command, what in steps)])
 

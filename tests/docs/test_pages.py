@@ -68,3 +68,11 @@ def test_every_report_is_linked():
         links = re.findall(r"\]\(([^)\s]+report\.md)\)", page.read_text(encoding="utf-8"))
         linked |= {(page.parent / link).resolve() for link in links}
     assert linked == set((ROOT / "results").rglob("report.md"))
+
+
+def test_citations_have_what_citing_needs():
+    cff = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    for part in ("version: ", "date-released: 20", "value: this repository", "2018"):
+        assert part in cff
+    entries = re.findall(r"^@(\w+)\{", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert entries == ["article", "software"]

@@ -1,6 +1,9 @@
+import re
+from pathlib import Path
+
 import pytest
 
-from capsgan_keras.runs.model_card import model_card
+from capsgan_keras.runs.model_card import counted, model_card
 
 CONFIG = {
     "settings": {
@@ -70,3 +73,21 @@ def test_the_two_kinds_are_told_apart():
     config = CONFIG | {"settings": CONFIG["settings"] | {"model": "convolutional"}}
     assert "cross-entropy" in model_card("runs/a", config, METRICS)
     assert "margin loss" in model_card("runs/a", CONFIG, METRICS)
+
+
+def test_one_epoch_is_one_epoch():
+    assert "\n1 epoch in 62 s" in model_card("runs/a", CONFIG, METRICS | {"epochs": 1})
+    counts = [counted(number, "step") for number in (0, 1, 2, 1234)]
+    assert counts == ["0 steps", "1 step", "2 steps", "1,234 steps"]
+
+
+def test_published_cards_load_only_what_a_clone_has():
+    root = Path(__file__).parents[2]
+    cards = [*(root / "results").rglob("README.md")]
+    assert cards
+    for card in cards:
+        text = card.read_text(encoding="utf-8")
+        for path in re.findall(r'load_run\("([^"]+)"\)', text):
+            assert (root / path / "gan.keras").is_file(), card
+        for model, data in re.findall(r'load_pretrained\("(\w+)", "(\w+)"\)', text):
+            assert (root / "capsgan_keras/pretrained" / data / model / "gan.keras").is_file(), card

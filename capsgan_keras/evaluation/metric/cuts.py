@@ -71,9 +71,9 @@ def resolve_cut(cut: str | float, model: Any, name: str) -> float:
                 f"without one"
             )
         return calibrated_cut(model.loss, getattr(model, "discriminator_outputs", None))
-    if isinstance(cut, Real) and not isinstance(cut, bool) and np.isfinite(cut):
-        if scores or 0.0 <= cut <= 1.0:
-            return float(cut)
+    value = float(cut) if isinstance(cut, Real) and not isinstance(cut, bool) else np.nan
+    if np.isfinite(value) and (scores or 0.0 <= value <= 1.0):
+        return value
     raise ValueError(
         '`cut` must be "paper", "calibrated", a number in [0, 1] or a pair of these, since scores '
         f"are probabilities. Received: cut={cut!r}"
