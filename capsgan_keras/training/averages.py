@@ -31,7 +31,8 @@ def start_averages(gan: keras.Model) -> None:
     """
     for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
         if optimizer.use_ema and not _has_stepped(optimizer):
-            averages = optimizer._model_variables_moving_average
+            # A player that is frozen has none.
+            averages = getattr(optimizer, "_model_variables_moving_average", [])
             for variable, average in zip(optimizer._trainable_variables, averages, strict=True):
                 average.assign(ops.copy(variable))
 

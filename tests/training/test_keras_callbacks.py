@@ -181,3 +181,12 @@ def test_weights_that_are_not_finite_are_said(player, value, tmp_path):
         with pytest.raises(NonFiniteError, match=f"`{name}` needs finite weights.*kernel"):
             use()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_frozen_generator_has_no_averages():
+    gan = build_gan()
+    gan.generator.trainable = False
+    gan.compile(keras.optimizers.SGD(0.1, use_ema=True), keras.optimizers.SGD(0.1))
+    before = gan.generator.get_weights()[0]
+    fit(gan, epochs=1)
+    np.testing.assert_array_equal(gan.generator.get_weights()[0], before)
