@@ -81,9 +81,9 @@ def check_bool(**arguments: Any) -> None:
             raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
 
 
-def check_kernel_size(kernel_size: Any, image_shape: tuple[int, int, int]) -> None:
+def check_kernel_size(kernel_size: Any, image_shape: Shape) -> None:
     """Raise a `ValueError` unless a kernel's side is positive, and no larger than the image."""
-    largest = min(image_shape[:2])
+    largest = min(side for side in image_shape[:2] if side is not None)
     if not is_whole(kernel_size) or not 1 <= kernel_size <= largest:
         raise ValueError(
             f"`kernel_size` must be an integer from 1 to the image's smaller side, {largest}. "
