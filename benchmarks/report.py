@@ -1,7 +1,4 @@
-"""Write `docs/speed.md` from the results of a run, `results/speed/speed.json`, and nothing else.
-
-python -m benchmarks.report
-"""
+"""Write `docs/speed.md` from `results/speed/speed.json`, the results of `python -m benchmarks`."""
 
 import argparse
 import json
@@ -16,9 +13,9 @@ DATASETS = {"mnist": "MNIST, 28x28x1", "cifar10": "CIFAR-10, 32x32x3"}
 HEAD = """\
 # Speed
 
-How fast the package is, and how much memory it needs, each beside the plain way in the same run.
-These commands measure it and write this page. They take about 15 minutes on two cores that do
-nothing else.
+How fast the package is and how much memory it needs. Each number stands beside that of the plain
+way, from the same run. Two commands measure and write this page. They take about 15 minutes on two
+cores that do nothing else.
 
 ```
 python -m benchmarks           # measure, and write results/speed/speed.json
@@ -31,12 +28,12 @@ How to read the tables:
 - The ways take turns, so that other work on the machine slows all of them alike. A ratio is taken
   within each round.
 - Values are compared before anything is timed. Where they differ, the run ends with an error.
-- Memory is what a process of its own needs at most, over what it held before.
+- Memory is measured in a process of its own: the most that it holds, less what it held before.
 """
 MACHINE = """\
 ## The machine
 
-All numbers of this page are from this machine. On another one, ratios change less than times do.
+All numbers of this page are from this machine. Others give other times, and other ratios too.
 """
 CAPSULES = """\
 ## The capsule layer
@@ -46,8 +43,8 @@ one final capsule routing changes nothing, and the layer is one matrix product. 
 hold the predictions. One computes them by an einsum. The other repeats the inputs and uses
 `map_fn`, as CapsNet-Keras does.
 
-A time is that of one forward and one backward pass in float32; "times" says how many times the
-layer's own it is. Values and gradients agree within 0.0001 of the largest element.
+Milliseconds are those of a forward and a backward pass in float32. "3 times" means three times as
+long as `CapsuleLayer`. Values and gradients agree within 0.0001 of the largest element.
 """
 TRAINING = """\
 ## The training step
@@ -58,13 +55,16 @@ capsules by `map_fn`. `update="alternating"` does the same with the package's ca
 `update="simultaneous"`, the default, trains both players from one forward pass, as the paper's
 software did. It saves one forward pass of each network.
 
-- "times" says how many times as fast as the textbook step in float32 a step is.
-- "share" says how much of the step's time its convolutions need when they run alone. They are the
-  limit: at 100 % everything else would take no time.
+- "2 times" means twice as fast as the textbook step in float32.
+- "share" is the time of the step's convolutions alone, as a share of the step's time. They are its
+  limit: at 100 % all else would take no time.
 
 The convolutional GAN has no capsules. Only the simultaneous step and bfloat16 can make it faster.
 Losses and changes of weights agree with a plainly written step within 0.001 in float32, and within
 0.2 in bfloat16, whose numbers have 8 bits.
+
+No GPU was at hand. `KERAS_BACKEND=jax python -m benchmarks training` times the package's steps on
+JAX, without the textbook step.
 """
 LABEL_SPREADING = """\
 ## The label-spreading table
@@ -79,15 +79,15 @@ GROWTH = """\
 
 How the cost grows with the size. The networks are those of CIFAR-10's tuned settings, in float32.
 One size changes, and the others stay: the batch, the width of the discriminator (a factor of its
-filters), or the side of the images. The exponent is that of the power of the size that fits best.
-At 1 the cost is in proportion to the size, at 2 to its square.
+filters), or the side of the images. The exponent says how fast the cost grows. When the size
+doubles, the cost doubles with an exponent of 1, and grows fourfold with an exponent of 2.
 """
 MEMORY = """\
-The memory of one step. Small batches use memory again that was free already, so that their numbers
-are too low.
+The memory of one step. The numbers of small batches are too low: they use memory again that was
+freed before.
 """
 POINTS = """\
-A label-spreading table of synthetic images, 28x28, with a fifth as many test images.
+A label-spreading table of synthetic images of 28x28 pixels. The test images are a fifth as many.
 """
 
 
