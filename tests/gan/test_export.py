@@ -6,6 +6,9 @@ import pytest
 
 from capsgan_keras import CapsuleGAN, ConvolutionalGAN
 
+# Keras gives `jax2tf.convert` an argument that JAX has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:The `native_serialization`:DeprecationWarning")
+
 SHAPE = (16, 16, 1)
 LATENTS = np.random.default_rng(0).standard_normal((3, 4)).astype("float32")
 

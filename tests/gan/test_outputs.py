@@ -70,8 +70,8 @@ def test_a_doubt_is_refused(loss):
 
 
 def test_a_function_on_logits_gives_the_probabilities_of_its_class():
-    by_class = make(keras.losses.BinaryCrossentropy(from_logits=True))
-    by_function = make(on_logits, "logit")
+    by_class = make(keras.losses.BinaryCrossentropy(from_logits=True), scale=0.1)
+    by_function = make(on_logits, "logit", scale=0.1)
     scores = by_function.discriminate(IMAGES)
     np.testing.assert_array_equal(scores, by_class.discriminate(IMAGES))
     assert 0 < scores.min() < 0.5 < scores.max() < 1
