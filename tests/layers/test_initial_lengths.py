@@ -24,8 +24,15 @@ def mean_length(capsules):
 @pytest.mark.parametrize("routing", ["dynamic", "leaky"])
 @pytest.mark.parametrize(
     ("n_input", "input_dim", "n", "dim"),
-    [(1152, 8, 10, 16), (144, 8, 16, 8), (32, 4, 32, 8), (8, 16, 8, 4), (16, 2, 4, 16), (9, 8, 50, 8)],
-)  # fmt: skip
+    [
+        (1152, 8, 10, 16),
+        (144, 8, 16, 8),
+        (32, 4, 32, 8),
+        (8, 16, 8, 4),
+        (16, 2, 4, 16),
+        (9, 8, 50, 8),
+    ],
+)
 def test_lengths_stay_in_the_middle_at_each_depth(n_input, input_dim, n, dim, routing, routings):
     capsules = capsules_of_length(0.5, n_input, input_dim)
     for _ in range(3):
@@ -62,7 +69,7 @@ def test_primary_capsules_start_at_the_length_of_the_docstring(dim_capsule):
 def test_three_stacked_layers_learn_digits():
     digits = load_dataset("digits", image_size=16)
     images = keras.Input((16, 16, 1))
-    capsules = PrimaryCap(8, 2, kernel_size=5, strides=2)(images)
+    capsules = PrimaryCap(8, 4, kernel_size=5, strides=2)(images)
     for n, dim in ((16, 8), (12, 8), (10, 16)):
         capsules = CapsuleLayer(n, dim)(capsules)
     model = keras.Model(images, Length()(capsules))
