@@ -69,7 +69,7 @@ def test_primary_capsules_start_at_the_length_of_the_docstring(dim_capsule):
 def test_three_stacked_layers_learn_digits():
     digits = load_dataset("digits", image_size=16)
     images = keras.Input((16, 16, 1))
-    capsules = PrimaryCap(8, 2, kernel_size=5, strides=2)(images)
+    capsules = PrimaryCap(8, 4, kernel_size=5, strides=2)(images)
     for n, dim in ((16, 8), (12, 8), (10, 16)):
         capsules = CapsuleLayer(n, dim)(capsules)
     model = keras.Model(images, Length()(capsules))

@@ -91,10 +91,10 @@ def semi_supervised_error(
     settings = combine(settings, options)
     x_pool, y_pool, x_test, y_test = check_pool_and_test(pool, test)
     drawn = draw_all(y_pool, settings)
+    training_sets = TrainingSets(unlabelled, x_pool, x_test, settings, n_unlabelled)
     images = None if isinstance(unlabelled, str) else unlabelled
     if images is not None and are_all_alike(np.asarray(images)):
         warnings.warn("`unlabelled` holds images that are all alike", stacklevel=2)
-    training_sets = TrainingSets(unlabelled, x_pool, x_test, settings, n_unlabelled)
 
     def classify(labelled: np.ndarray, draw: int) -> tuple[np.ndarray, dict[str, Any]]:
         spread = training_sets.spread(labelled, y_pool[labelled], draw)

@@ -92,16 +92,16 @@ def check_pool_and_test(
     x_pool = check_images("x_pool", pool[0])
     y_pool = check_labels("y_pool", pool[1], len(x_pool))
     x_test = check_images("x_test", test[0], like=x_pool)
-    for name, images in (("x_pool", x_pool), ("x_test", x_test)):
-        if are_all_alike(images):
-            raise ValueError(
-                f"`{name}` must hold images that differ, since pixels are all that tells classes "
-                f"apart. Received: {len(images)} images, all alike"
-            )
     y_test = check_labels("y_test", test[1], len(x_test))
     if len(np.unique(y_pool)) < 2:
         raise ValueError(
             f"`y_pool` must have two classes or more. Received: {len(y_pool)} labels, "
             f"all of class {y_pool[0]}"
         )
+    for name, images in (("x_pool", x_pool), ("x_test", x_test)):
+        if are_all_alike(images):
+            raise ValueError(
+                f"`{name}` must hold images that differ, since pixels are all that tells classes "
+                f"apart. Received: {len(images)} images, all alike"
+            )
     return x_pool, y_pool, x_test, y_test
