@@ -27,7 +27,7 @@ def metric_tables(results, brief=False):
 
 def _pair_table(results):
     runs = {run.name: run for run in results.runs}
-    lines = _paper_lines(results, "the paper", "not stated")
+    lines = _paper_lines(results, "paper", "not stated")
     for pair in results.pairs:
         result = pair.result
         ratios = [
