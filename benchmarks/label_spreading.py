@@ -152,7 +152,7 @@ def compare(unlabelled, pool, test):
     differing = {}
     for n in labelled_numbers(len(unlabelled)):
         truth = test[0], scikit_learn_cell(unlabelled, pool, test, n)
-        result = semi_supervised_error(unlabelled, pool, truth, (n,), draws=1, seed=SEED)
+        result = semi_supervised_error(unlabelled, pool, truth, n_labelled=(n,), draws=1, seed=SEED)
         differing[n] = float(result.errors[0, 0])
     return differing
 

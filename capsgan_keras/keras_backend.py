@@ -15,12 +15,19 @@ def check_keras_backend() -> None:
     name = os.environ.get("KERAS_BACKEND")
     if not name or "keras" in sys.modules:
         return
-    installed = [backend for backend in _BACKENDS if importlib.util.find_spec(backend)]
+    installed = list(filter(_is_installed, _BACKENDS))
     if name not in installed:
         raise ImportError(
             "The environment variable KERAS_BACKEND must name an installed backend of Keras: "
             f"{', '.join(installed)}. Received: KERAS_BACKEND={name!r}"
         )
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:  # something on the path forbids it
+        return False
 
 
 check_keras_backend()

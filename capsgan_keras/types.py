@@ -1,8 +1,9 @@
 """Types that the package's hints share."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import keras
+if TYPE_CHECKING:  # data sets are read without Keras
+    import keras
 
 Tensor = Any
 """A tensor of the Keras backend in use, or an array that Keras turns into one.
@@ -14,7 +15,7 @@ are taken or returned, hints say `np.ndarray`.
 Shape = tuple[int | None, ...]
 """A tensor's shape; None stands for a size that is not known yet, such as the batch's."""
 
-DType = str | keras.DTypePolicy | None
+DType: TypeAlias = "str | keras.DTypePolicy | None"
 """A dtype policy or its name; None stands for Keras's global policy."""
 
 History = dict[str, list[float]]

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from capsgan_keras.balance import balanced_output
 from capsgan_keras.checks import check_positive, check_seed
 from capsgan_keras.datasets import scale_images, to_uint8
 from capsgan_keras.gan.first_batch import to_array
@@ -29,7 +30,6 @@ from capsgan_keras.gan.outputs import check_probabilities, resolve_outputs
 from capsgan_keras.gan.players import Players
 from capsgan_keras.gan.prediction import predict_in_chunks
 from capsgan_keras.gan.saving import SavedGAN
-from capsgan_keras.losses import balanced_output
 from capsgan_keras.training.callbacks import check_finite, with_checks_and_averages
 from capsgan_keras.types import Shape, Tensor
 

@@ -50,7 +50,7 @@ class _GANWithDefaults(GAN):
         **kwargs: Any,
     ) -> None:
         self._name_misplaced_options(kwargs)
-        common = {"dtype": dtype, "seed": seed}
+        common: dict[str, Any] = {"dtype": dtype, "seed": seed}
         if generator is None:
             options = common | dict(generator_options or {})
             generator = build_generator(image_shape, latent_dim, **options)

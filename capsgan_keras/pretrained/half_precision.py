@@ -33,7 +33,9 @@ def in_float32(gan: GAN) -> GAN:
         )
         for name in ("generator", "discriminator")
     }
-    return _copy_of(gan, gan.get_config() | players | {"dtype": "float32"})
+    config = gan.get_config() | players | {"dtype": "float32"}
+    sublayers = [state | {"dtype": "float32"} for state in config["sublayers"]]
+    return _copy_of(gan, config | {"sublayers": sublayers})
 
 
 def _copy_of(gan: GAN, config: dict[str, Any]) -> GAN:

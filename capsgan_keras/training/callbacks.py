@@ -136,7 +136,8 @@ def with_checks_and_averages(callbacks: Any) -> list[keras.callbacks.Callback]:
 def first_non_finite(variables: Iterable[keras.Variable]) -> keras.Variable | None:
     """Return the first variable with a value that is not finite; None where all are finite."""
     for variable in variables:
-        if not np.isfinite(ops.convert_to_numpy(variable)).all():
+        # Of the tensor: Keras's variables make NumPy warn.
+        if not np.isfinite(ops.convert_to_numpy(ops.convert_to_tensor(variable))).all():
             return variable
     return None
 

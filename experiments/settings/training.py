@@ -58,7 +58,9 @@ class Settings:
     epochs: int = setting(
         10, "each ends with a checkpoint and a picture; see --passes", whole_number(1), int
     )
-    passes: int = setting(1, "how often an epoch goes through the images", whole_number(1), int)
+    passes: int | None = setting(
+        None, "how often an epoch goes through the images (default: once)", whole_number(1), int
+    )
     batch_size: int = _network("batch_size", whole_number(1), int)
     seed: int = setting(
         0,

@@ -99,7 +99,7 @@ def train(settings, dataset, check=None):
 
 def _steps(settings, n_images):
     """Return the steps of an epoch of several passes; None for one pass."""
-    passes = settings.passes
+    passes = settings.passes or 1
     return passes * n_images // settings.batch_size if passes > 1 else None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from capsgan_keras.losses import balanced_output
+from capsgan_keras.balance import balanced_output
 
 PAPER_CUT = 0.5
 """The cut of GRAN's `battle.py`, and so presumably of the paper."""
@@ -72,12 +72,15 @@ def resolve_cut(cut: str | float, model: Any, name: str) -> float:
             )
         return calibrated_cut(model.loss, getattr(model, "discriminator_outputs", None))
     value = float(cut) if isinstance(cut, Real) and not isinstance(cut, bool) else np.nan
-    if np.isfinite(value) and (scores or 0.0 <= value <= 1.0):
-        return value
-    raise ValueError(
-        '`cut` must be "paper", "calibrated", a number in [0, 1] or a pair of these, since scores '
-        f"are probabilities. Received: cut={cut!r}"
-    )
+    if not np.isfinite(value):
+        raise ValueError(
+            f'`cut` must be "paper", "calibrated", a number or a pair of numbers. Received: {cut!r}'
+        )
+    if not scores and not 0.0 <= value <= 1.0:
+        raise ValueError(
+            f"`cut` must be a probability, in [0, 1]. Received: cut={cut!r} for {name}"
+        )
+    return value
 
 
 def outputs_of(model: Any) -> str:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from experiments.reports.summary import run_summary
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from capsgan_keras.datasets.registry import dataset_title
 from experiments import gam
+from experiments.reports.card_texts import run_summary
 from experiments.reports.figures import (
     error_curves,
     error_ticks,
