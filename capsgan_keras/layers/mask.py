@@ -77,11 +77,10 @@ class Mask(keras.layers.Layer):
                 "Mask needs a known number and dimension of capsules. "
                 f"Received: input_shape={tuple(shape)}"
             )
-        wrong = mask_shape is not None and (
+        if mask_shape is not None and (
             tuple(mask_shape[1:]) != (shape[1],)
             or (None not in (mask_shape[0], shape[0]) and mask_shape[0] != shape[0])
-        )
-        if wrong:
+        ):
             raise ValueError(
                 f"The mask must have the shape (batch, {shape[1]}): one-hot classes, as "
                 f"`keras.utils.to_categorical(classes, {shape[1]})` makes them. "

@@ -72,8 +72,8 @@ def share_entropy(shares: npt.ArrayLike) -> float:
     print(share_entropy([0.5, 0.5]))  # 0.6931, the logarithm of 2
     ```
     """
-    (shares,) = check_probabilities(np.asarray(shares, np.float64)[np.newaxis])
-    present = shares[shares > 0]
+    (checked,) = check_probabilities(np.asarray(shares, np.float64)[np.newaxis])
+    present = checked[checked > 0]
     return float(-(present * np.log(present)).sum()) + 0.0
 
 
