@@ -81,7 +81,7 @@ def check_bool(**arguments: Any) -> None:
             raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
 
 
-def check_kernel_size(kernel_size: Any, image_shape: Shape) -> None:
+def check_kernel_size(kernel_size: Any, image_shape: tuple[int, ...]) -> None:
     """Raise a `ValueError` unless a kernel's side is positive, and no larger than the image."""
     largest = min(side for side in image_shape[:2] if side is not None)
     if not is_whole(kernel_size) or not 1 <= kernel_size <= largest:

@@ -17,7 +17,7 @@ from capsgan_keras.checks import (
 )
 from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap
 from capsgan_keras.models.initial_weights import NormalWeights
-from capsgan_keras.types import DType, Shape, Tensor
+from capsgan_keras.types import DType, Tensor
 
 _NINES_FIT = 24
 """Smallest side at which two valid 9x9 convolutions leave primary capsules to choose from."""
@@ -234,11 +234,11 @@ def build_convolutional_discriminator(
     return keras.Model(images, output, name=name)
 
 
-def _check_kernels_fit(image_shape: Shape, layout: dict[str, Any]) -> None:
+def _check_kernels_fit(image_shape: tuple[int, ...], layout: dict[str, Any]) -> None:
     """Raise a `ValueError` where valid kernels leave no primary capsule."""
     kernel_size = layout["kernel_size"]
     check_kernel_size(kernel_size, image_shape)
-    left = min(side for side in image_shape[:2] if side is not None)
+    left = min(image_shape[:2])
     for strides in [*[layout["strides"]] * len(layout["filters"]), 2]:
         if layout["padding"] == "valid":
             left = (left - kernel_size) // strides + 1

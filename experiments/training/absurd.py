@@ -28,11 +28,8 @@ class StopOnAbsurd(keras.callbacks.Callback):
                     f"{name} is {value:.3g} in epoch {epoch + 1}, beyond {LARGEST_LOSS:g}"
                 )
         for weight in self.model.trainable_variables:
-            largest = float(
-                np.abs(keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(weight))).max(
-                    initial=0.0
-                )
-            )
+            values = keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(weight))
+            largest = float(np.abs(values).max(initial=0.0))
             if largest > LARGEST_WEIGHT:
                 raise NonFiniteError(
                     f"the weight {weight.path} is {largest:.3g} after epoch {epoch + 1}, beyond "
