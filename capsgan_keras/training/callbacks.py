@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from capsgan_keras.training.averages import part_from_averages, start_averages, use_averages
@@ -136,8 +135,8 @@ def with_checks_and_averages(callbacks: Any) -> list[keras.callbacks.Callback]:
 def first_non_finite(variables: Iterable[keras.Variable]) -> keras.Variable | None:
     """Return the first variable with a value that is not finite; None where all are finite."""
     for variable in variables:
-        # Of the tensor: Keras's variables make NumPy warn.
-        if not np.isfinite(ops.convert_to_numpy(ops.convert_to_tensor(variable))).all():
+        # By Keras: NumPy warns of its variables.
+        if not bool(ops.all(ops.isfinite(variable))):
             return variable
     return None
 

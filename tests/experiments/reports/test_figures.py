@@ -80,8 +80,8 @@ def test_errors_of_any_size_have_ticks_that_lie_apart(numbers):
     mean = np.linspace(0.9, 0.1, len(numbers))
     curve = types.SimpleNamespace(mean=mean, deviation=0.1 * mean)
     tables = dict.fromkeys(results.tables, curve)
-    results = dataclasses.replace(results, settings=settings, tables=tables)
-    figure = error_curves(results)
+    of = {name: getattr(results, name) for name in ("runs_of", "dataset", "test_images")}
+    figure = error_curves(types.SimpleNamespace(settings=settings, tables=tables, **of))
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):

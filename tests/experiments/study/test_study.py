@@ -252,6 +252,7 @@ def test_an_interrupted_study_goes_on(made, run_study, tmp_path, monkeypatch, ca
         assert here == there
 
 
+@pytest.mark.filterwarnings("ignore:`unlabelled` holds images that are all alike")
 def test_a_study_of_other_sizes_is_refused_or_replaced(results, run_study, capsys):
     before = (results / f"{NAMES[2]}.json").read_bytes()
     assert run_study(results, "--resume", "--steps", "4", only=ONLY[1:]) == 2
