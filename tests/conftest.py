@@ -11,6 +11,9 @@ import keras
 import numpy as np
 import pytest
 
+from capsgan_keras import ConvolutionalGAN
+from capsgan_keras.models import build_convolutional_discriminator, build_generator
+
 ROOT = Path(__file__).parent.parent
 _QUICK_START = {"TF_CPP_MIN_LOG_LEVEL": "2", "JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
 """Tests compute little: optimizing what JAX compiles would take longer than it saves."""
@@ -44,6 +47,24 @@ def _gradient(function, values):
 @pytest.fixture
 def gradient():
     return _gradient
+
+
+@pytest.fixture
+def build_gan():
+    """Return a new small compiled GAN of images (16, 16, 1), the same each time."""
+
+    def build(shape=(16, 16, 1), latent_dim=4):
+        gan = ConvolutionalGAN(
+            shape,
+            latent_dim,
+            generator=build_generator(shape, latent_dim, filters=(4, 4), seed=0),
+            discriminator=build_convolutional_discriminator(shape, filters=(4, 4), seed=0),
+            seed=0,
+        )
+        gan.compile()
+        return gan
+
+    return build
 
 
 @pytest.fixture(scope="session")

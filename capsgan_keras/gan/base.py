@@ -30,7 +30,7 @@ from capsgan_keras.gan.outputs import check_probabilities, resolve_outputs
 from capsgan_keras.gan.players import Players
 from capsgan_keras.gan.prediction import predict_in_chunks
 from capsgan_keras.gan.saving import SavedGAN
-from capsgan_keras.training.callbacks import check_finite, with_checks_and_averages
+from capsgan_keras.training.callbacks import check_finite_weights, with_checks_and_averages
 from capsgan_keras.types import Shape, Tensor
 
 
@@ -359,7 +359,7 @@ class GAN(Players, SavedGAN):
             uint8 array `(n, height, width, channels)`.
         """
         check_positive(n=n, batch_size=batch_size)
-        check_finite("generate", self.generator)
+        check_finite_weights("generate", self.generator)
         draws = np.random.default_rng(check_seed(seed))
         latents = draws.standard_normal((n, self.latent_dim), "float32")
         return predict_in_chunks(self, latents, batch_size, after=to_uint8)
@@ -383,7 +383,7 @@ class GAN(Players, SavedGAN):
             UserWarning: On floats without a negative number, as `fit` does.
         """
         check_positive(batch_size=batch_size)
-        check_finite("discriminate", self.discriminator)
+        check_finite_weights("discriminate", self.discriminator)
         images = to_array("images", images, images_form(self.image_shape))
         check_images("images", images, self.image_shape)
         scores = predict_in_chunks(

@@ -83,7 +83,7 @@ def check_optimizer(name: str, optimizer: keras.optimizers.Optimizer) -> None:
             f"`{name}` must be a plain optimizer: a GAN joins both players' optimizers, and scales "
             f"losses under float16 by itself. Received: {name} of type {type(optimizer).__name__}"
         )
-    rate = float(keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(optimizer.learning_rate)))
+    rate = learning_rate(optimizer)
     if not 0.0 <= rate < math.inf:
         raise ValueError(
             f"`{name}` must have a learning rate that is finite and at least 0. "

@@ -8,7 +8,7 @@ from keras import ops
 
 from capsgan_keras.gan.outputs import outputs_of_old_files
 from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
-from capsgan_keras.training.callbacks import check_finite
+from capsgan_keras.training.callbacks import check_finite_weights
 
 
 class SavedGAN(keras.Model):
@@ -44,7 +44,7 @@ class SavedGAN(keras.Model):
                 "`filepath` must end with .keras, since HDF5 cannot hold a GAN. "
                 f"Received: filepath={filepath}"
             )
-        check_finite("save", self)
+        check_finite_weights("save", self)
         super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def save_own_variables(self, store: Any) -> None:

@@ -141,7 +141,7 @@ def first_non_finite(variables: Iterable[keras.Variable]) -> keras.Variable | No
     return None
 
 
-def check_finite(use: str, model: keras.Model) -> None:
+def check_finite_weights(use: str, model: keras.Model) -> None:
     """Raise `NonFiniteError` where a weight of a model is not finite.
 
     Args:

@@ -142,8 +142,12 @@ def read_results(path, name):
     Raises:
         EvaluationError: Where the file is damaged, not finished or holds something else.
     """
-    content = read_content(path, name)
-    if not content["finished"]:
+    return finished_results(path, name, read_json(path))
+
+
+def finished_results(path, name, content):
+    """Return the results that a file holds whose content was read; as `read_results`."""
+    if not _check_content(path, content, name)["finished"]:
         raise EvaluationError(f"{path}: is not finished; the command that began it goes on with it")
     return results_from(path, name, content)
 

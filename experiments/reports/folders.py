@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from experiments.errors import EvaluationError
-from experiments.evaluations.result_file import read_json, read_results
+from experiments.evaluations.result_file import finished_results, read_json
 from experiments.evaluations.results import ErrorResults, MetricResults, QualityResults
 from experiments.settings.evaluations import EVALUATIONS
 
@@ -57,15 +57,13 @@ def read_folders(folder):
         raise EvaluationError(f"{folder}: is not a folder that exists")
     folders = {}
     for path in sorted(folder.rglob("*.json")):
-        if path.stem in EVALUATIONS and _is_result_file(path):
-            folders.setdefault(path.parent, {})[path.stem] = read_results(path, path.stem)
+        if path.stem not in EVALUATIONS:
+            continue
+        content = read_json(path)
+        if isinstance(content, dict) and "format" in content:  # not another program's of that name
+            results = finished_results(path, path.stem, content)
+            folders.setdefault(path.parent, {})[path.stem] = results
     if not folders:
         wanted = ", ".join(f"{name}.json" for name in EVALUATIONS)
         raise EvaluationError(f"{folder}: holds no results: no {wanted}")
     return {place: Evaluations(folder=place, **files) for place, files in folders.items()}
-
-
-def _is_result_file(path):
-    """Say whether a file is ours, and not another program's of that name."""
-    content = read_json(path)
-    return isinstance(content, dict) and "format" in content

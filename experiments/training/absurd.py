@@ -1,7 +1,6 @@
 """The end of a training that has diverged though its numbers are still finite."""
 
 import keras
-import numpy as np
 
 from capsgan_keras.training.callbacks import NonFiniteError
 
@@ -28,8 +27,7 @@ class StopOnAbsurd(keras.callbacks.Callback):
                     f"{name} is {value:.3g} in epoch {epoch + 1}, beyond {LARGEST_LOSS:g}"
                 )
         for weight in self.model.trainable_variables:
-            values = keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(weight))
-            largest = float(np.abs(values).max(initial=0.0))
+            largest = float(keras.ops.max(keras.ops.abs(weight)))
             if largest > LARGEST_WEIGHT:
                 raise NonFiniteError(
                     f"the weight {weight.path} is {largest:.3g} after epoch {epoch + 1}, beyond "

@@ -11,7 +11,7 @@ from capsgan_keras.runs.lock import working
 from capsgan_keras.runs.model_card import counted, model_card
 from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
-from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError, StopOnNonFinite
+from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError
 from experiments.errors import DivergedError, SettingsError
 from experiments.training.absurd import StopOnAbsurd
 from experiments.training.devices import choose_devices, spread_over
@@ -162,7 +162,7 @@ def fit(gan, batches, epochs, callback, initial_epoch=0, verbose=0):
         initial_epoch=initial_epoch,
         shuffle=False,
         verbose=verbose,
-        callbacks=[FollowEpoch(batches), StopOnNonFinite(), StopOnAbsurd(), callback],
+        callbacks=[FollowEpoch(batches), StopOnAbsurd(), callback],
     )
 
 

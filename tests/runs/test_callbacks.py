@@ -4,8 +4,6 @@ import os
 import numpy as np
 from PIL import Image
 
-from capsgan_keras import ConvolutionalGAN
-from capsgan_keras.models import build_convolutional_discriminator, build_generator
 from capsgan_keras.plotting import image_grid
 from capsgan_keras.runs import RunDirectory, WriteRun, sample_images
 
@@ -13,19 +11,7 @@ SHAPE = (16, 16, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, *SHAPE), "uint8")
 
 
-def build_gan():
-    gan = ConvolutionalGAN(
-        SHAPE,
-        latent_dim=4,
-        generator=build_generator(SHAPE, 4, filters=(4, 4), seed=0),
-        discriminator=build_convolutional_discriminator(SHAPE, filters=(4, 4), seed=0),
-        seed=0,
-    )
-    gan.compile()
-    return gan
-
-
-def test_write_run_writes_each_epoch(tmp_path):
+def test_write_run_writes_each_epoch(build_gan, tmp_path):
     gan, directory = build_gan(), RunDirectory(tmp_path / "run")
     directory.create({})
     writer = WriteRun(directory, sample_seed=5)
@@ -47,7 +33,7 @@ def test_write_run_writes_each_epoch(tmp_path):
     assert sorted(os.listdir(directory.path / "samples")) == ["epoch-0001.png", "epoch-0002.png"]
 
 
-def test_write_run_goes_on_from_what_was_before(tmp_path):
+def test_write_run_goes_on_from_what_was_before(build_gan, tmp_path):
     gan, directory = build_gan(), RunDirectory(tmp_path / "run")
     directory.create({})
     before = {name: [0.5, 0.25] for name in ("d_loss", "g_loss", "d_real", "d_fake", "d_accuracy")}
@@ -60,7 +46,7 @@ def test_write_run_goes_on_from_what_was_before(tmp_path):
     assert checkpoint.seconds > 100.0
 
 
-def test_writing_samples_does_not_change_training(tmp_path):
+def test_writing_samples_does_not_change_training(build_gan, tmp_path):
     watched, alone = build_gan(), build_gan()
     directory = RunDirectory(tmp_path / "run")
     directory.create({})

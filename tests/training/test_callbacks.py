@@ -2,25 +2,11 @@ import keras
 import numpy as np
 import pytest
 
-from capsgan_keras import ConvolutionalGAN
-from capsgan_keras.models import build_convolutional_discriminator, build_generator
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError, StopOnNonFinite
 
 SHAPE = (16, 16, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, *SHAPE), "uint8")
-
-
-def build_gan():
-    gan = ConvolutionalGAN(
-        SHAPE,
-        latent_dim=4,
-        generator=build_generator(SHAPE, 4, filters=(4, 4), seed=0),
-        discriminator=build_convolutional_discriminator(SHAPE, filters=(4, 4), seed=0),
-        seed=0,
-    )
-    gan.compile()
-    return gan
 
 
 class Recorder(EpochBatches):
@@ -36,7 +22,7 @@ class Recorder(EpochBatches):
         return batch
 
 
-def test_fit_gets_the_batches_of_each_epoch():
+def test_fit_gets_the_batches_of_each_epoch(build_gan):
     gan, batches = build_gan(), Recorder(IMAGES, 4, 7)
     gan.fit(
         batches,
@@ -56,7 +42,7 @@ def test_fit_gets_the_batches_of_each_epoch():
         np.testing.assert_array_equal(batch, expected[index])
 
 
-def test_training_in_two_parts_equals_training_at_once():
+def test_training_in_two_parts_equals_training_at_once(build_gan):
     at_once, parts = build_gan(), build_gan()
     for gan, spans in ((at_once, [(0, 4)]), (parts, [(0, 1), (1, 4)])):
         for initial_epoch, epochs in spans:
@@ -81,7 +67,7 @@ class UnshuffledBatches(EpochBatches):
         return self.images[index * self.batch_size : (index + 1) * self.batch_size]
 
 
-def test_training_stops_at_the_batch_that_breaks_it():
+def test_training_stops_at_the_batch_that_breaks_it(build_gan):
     gan = build_gan()
     images = IMAGES.astype("float32") / 127.5 - 1.0
     images[8:] = np.nan  # the third batch
@@ -108,7 +94,7 @@ def test_every_log_is_looked_at(name, value):
 
 
 @pytest.mark.parametrize("kind", ["weight", "moment"])
-def test_the_last_update_of_an_epoch_is_looked_at_too(kind):
+def test_the_last_update_of_an_epoch_is_looked_at_too(build_gan, kind):
     gan = build_gan()
     callback = StopOnNonFinite()
     callback.set_model(gan)
