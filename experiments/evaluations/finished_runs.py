@@ -6,6 +6,7 @@ from pathlib import Path
 
 from capsgan_keras import load_run
 from capsgan_keras.datasets import Dataset
+from capsgan_keras.gan.prediction import check_many
 from capsgan_keras.runs.models import file_checksum
 from experiments.errors import EvaluationError
 from experiments.training.images import load_images
@@ -43,6 +44,19 @@ class FinishedRuns:
     def validation(self):
         """How many training images the runs held out, to be evaluated on; None or 0 for none."""
         return next(iter(self.runs.values())).config["settings"].get("validation")
+
+    def check_samples(self, name, n):
+        """Refuse, before hours of work, more images of each run than fit the memory.
+
+        Args:
+            name: The setting that says how many.
+            n: How many.
+
+        Raises:
+            ValueError: Where they are too many.
+        """
+        latent_dim = max(run.config["settings"]["latent_dim"] for run in self.runs.values())
+        check_many(name, n, latent_dim, self.dataset.image_shape)
 
     def describe(self):
         """Return what tells these runs from others, as JSON can hold it."""

@@ -21,6 +21,8 @@ from experiments.settings.package import fields_of, from_package, run_package_fi
 
 MODELS = ("capsule", "convolutional")
 PUBLISHED = ("tuned", "paper")
+MOST_SEEDS = 10_000
+"""More trainings end in no lifetime; a list of billions fills the memory first."""
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 _PACKAGE = run_package_file("gan", "settings.py")
@@ -71,7 +73,7 @@ class Settings:
     seeds: int = setting(
         1,
         "runs of each model, with the seeds from --seed on; they are evaluated together",
-        whole_number(1),
+        whole_number(1, MOST_SEEDS),
         int,
         identity=False,
     )

@@ -25,7 +25,7 @@ from experiments.command_line.running import parse_and_run
 from experiments.errors import EvaluationError
 from experiments.settings.evaluations import CLASSIFIERS
 from experiments.settings.fields import whole_number
-from experiments.settings.training import PRECISIONS
+from experiments.settings.training import MOST_SEEDS, PRECISIONS
 from experiments.study.cases import CASES, PROOF, StudySizes
 
 NAMES = (*(case.name for case in CASES), PROOF)
@@ -56,7 +56,7 @@ def main(argv=None):
 
 def _work(arguments):
     sizes = settings_from(arguments, StudySizes())
-    whole_number(1)("seeds", arguments.seeds)
+    whole_number(1, MOST_SEEDS)("seeds", arguments.seeds)
     folder = arguments.output.expanduser()
     # Here and not above: --help must not wait for Keras.
     from experiments.study.report import write_report

@@ -10,6 +10,7 @@ import numpy as np
 
 from capsgan_keras import load_dataset
 from capsgan_keras.evaluation import calibrated_cut, load_or_train_classifier
+from capsgan_keras.gan.prediction import check_many
 from capsgan_keras.layers import CapsuleLayer
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import NonFiniteError
@@ -36,6 +37,10 @@ def run_study(folder, sizes, names, seeds, overwrite, precision, data_dir, cache
     wanted = dict.fromkeys(case.settings.dataset for case in cases)
     # What is missing or too poor shows before the first training.
     datasets = {name: load_dataset(name, data_dir) for name in {**wanted, BASE.dataset: None}}
+    for name in wanted:
+        for size in ("n_samples", "n_unlabelled"):
+            shape = datasets[name].image_shape
+            check_many(size, getattr(sizes, size), BASE.latent_dim, shape)
     callbacks = [keras.callbacks.ProgbarLogger()] if verbose else []
     load = partial(load_or_train_classifier, cache_dir=cache_dir, callbacks=callbacks)
     classifiers = {name: load(datasets[name]) for name in wanted}
