@@ -119,7 +119,7 @@ def peak_memory(function):
     status, clear = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     if not (status.exists() and clear.exists()):
         return None
-    clear.write_text("5")  # Linux forgets the peak so far
+    clear.write_text("5", encoding="ascii")  # Linux forgets the peak so far
     before = _kibibytes(status, "VmRSS")
     function()
     return 1024 * max(0, _kibibytes(status, "VmHWM") - before)

@@ -186,7 +186,7 @@ def finish(settings, gan, directory, writer, batches):
         "epochs": settings.epochs,
         "final": {name: values[-1] for name, values in writer.history.items()},
         "seconds": writer.seconds,
-        "images_per_second": seen / writer.seconds,
+        "images_per_second": seen / writer.seconds if writer.seconds else 0.0,  # a timer may stand
         "parameters": {
             "generator": gan.generator.count_params(),
             "discriminator": gan.discriminator.count_params(),
