@@ -16,9 +16,9 @@ backend jax, training runs alone, without the textbook step.
 
 import argparse
 import sys
-from pathlib import Path
 
 from benchmarks import report
+from experiments.command_line.arguments import path
 from experiments.command_line.logs import quiet_tensorflow
 
 
@@ -44,7 +44,7 @@ def main(argv=None):
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=path,
         help=f"the JSON file to write (default: {report.RESULTS} for a whole run, else none)",
     )
     options = parser.parse_args(argv)

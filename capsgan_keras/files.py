@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,46 @@ def is_temporary(path: Path) -> bool:
     return path.name.startswith((PARTIAL, LOCK, BEFORE))
 
 
+def usable_path(path: str | os.PathLike, name: str = "path") -> Path:
+    """Return a path with `~` expanded, once it is known that it may be a file or a folder.
+
+    Args:
+        path: What a person gave. There need be nothing at that place.
+        name: The argument's name, for the message.
+
+    Raises:
+        ValueError: Where it is empty, no path, below the home of a person that the system does not
+            know, a symbolic link that leads to itself, or neither a file nor a folder (a pipe, a
+            device).
+    """
+    try:
+        expanded = Path(path).expanduser()
+        reason = "" if os.fspath(path) else "it is empty"
+        mode = expanded.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            reason = "it is a pipe or a device"
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass  # who reads or writes there says more of it
+    except OSError as error:
+        reason = str(error.strerror)
+    except (RuntimeError, TypeError, ValueError) as error:  # no such home; no text; a null in it
+        reason = str(error)
+    if reason:
+        raise ValueError(
+            f"`{name}` must lead to a file or a folder: {reason}. Received: {name}={path!r}"
+        )
+    return expanded
+
+
+def readable(name: str) -> str:
+    """Return a file's name with escapes for its bytes that are no UTF-8, to be drawn."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a text file (UTF-8)."""
+    """Write a text file (UTF-8), with escapes for the bytes of file names that are no UTF-8."""
     with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from capsgan_keras.datasets.dataset import DatasetError
 from capsgan_keras.datasets.files import reading
 from capsgan_keras.datasets.pixels import check_size, image_to_array
+from capsgan_keras.files import readable
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 # Pillow otherwise tries all its decoders, some of which start other programs (EPS).
@@ -41,7 +42,7 @@ def read_folder(
     files = [path for class_files in files_by_class for path in class_files]
     labels = np.repeat(np.arange(len(class_folders)), [len(paths) for paths in files_by_class])
     images = _read_images(files, image_size, channels)
-    return images, labels.astype(np.int64), tuple(path.name for path in class_folders)
+    return images, labels.astype(np.int64), tuple(readable(path.name) for path in class_folders)
 
 
 def _list_folder(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -145,9 +145,16 @@ class CapsNet(keras.Model):
         units = self.num_classes * self.dim_capsule
         for more in (*self.decoder_units, math.prod(self.image_shape)):
             units = size.dense(units, more)
-        names = ("image_shape", "num_classes", "filters", "n_channels", "primary_dim_capsule")
-        names += ("dim_capsule", "kernel_size", "decoder_units")
-        size.check("CapsNet", **{name: getattr(self, name) for name in names})
+        size.check(
+            "CapsNet",
+            image_shape=self.image_shape,
+            num_classes=self.num_classes,
+            filters=self.filters,
+            n_channels=self.n_channels,
+            primary_dim_capsule=self.primary_dim_capsule,
+            dim_capsule=self.dim_capsule,
+            decoder_units=self.decoder_units,
+        )
 
     def build(self, input_shape: Shape) -> None:
         """Build the two layers without weights; encoder and decoder are built already."""

@@ -126,6 +126,7 @@ class RunDirectory:
         if blocked is not None:
             raise RunError(f"{self.path}: is not the folder of a run: {blocked} is a file")
         if not self.path.exists():
+            self._check_place()
             return False
         if (self.path / "config.json").is_file():
             return True
@@ -138,7 +139,17 @@ class RunDirectory:
                 f"{self.path}: is no run: it holds {', '.join(sorted(others)[:3])}, "
                 "and no config.json"
             )
+        self._check_place()
         return False
+
+    def _check_place(self) -> None:
+        """Raise a `RunError` where the folder lies in that of another run."""
+        for folder in Path(os.path.abspath(self.path)).parents:
+            if (folder / "config.json").is_file() and (folder / "metrics.json").is_file():
+                raise RunError(
+                    f"{self.path}: lies in {folder}, the folder of a run that has ended. Choose "
+                    "another"
+                )
 
     @property
     def lock(self) -> Path:

@@ -49,7 +49,8 @@ def run(program, work, if_interrupted, if_blocked=None):
         if INTERRUPTS.received or isinstance(error, KeyboardInterrupt):
             print(f"\n{message}", file=sys.stderr)
             return INTERRUPTED
-        if not isinstance(error, (DivergedError, ValueError, OSError)):
+        # An import fails where Keras's backend, or another library, is not installed.
+        if not isinstance(error, (DivergedError, ValueError, OSError, ImportError)):
             raise
         print(f"{program}: error: {error}", file=sys.stderr)
         if isinstance(error, OSError) and if_blocked:

@@ -2,10 +2,10 @@
 
 import dataclasses
 from collections import Counter
-from pathlib import Path
 
 from capsgan_keras import load_run
 from capsgan_keras.datasets import Dataset
+from capsgan_keras.files import readable, usable_path
 from capsgan_keras.gan.prediction import check_many
 from capsgan_keras.runs.models import file_checksum
 from experiments.errors import EvaluationError
@@ -87,7 +87,7 @@ def load_finished_runs(paths, data_dir=None, retrained=()):
         EvaluationError: Where a run has not ended or is without its networks, or the runs or the
             images do not fit.
     """
-    paths = [Path(path).expanduser() for path in paths]
+    paths = [usable_path(path) for path in paths]
     repeated = [str(p) for p, count in Counter(p.resolve() for p in paths).items() if count > 1]
     if repeated:
         raise EvaluationError(f"Each run must be given once. Received twice: {', '.join(repeated)}")
@@ -112,7 +112,8 @@ def load_finished_runs(paths, data_dir=None, retrained=()):
 
 
 def _name(path, names):
-    return path.name if names[path.name] == 1 else f"{path.parent.name}/{path.name}"
+    name = path.name if names[path.name] == 1 else f"{path.parent.name}/{path.name}"
+    return readable(name)
 
 
 def _load_common_dataset(runs, data_dir):

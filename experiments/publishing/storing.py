@@ -18,6 +18,7 @@ from experiments.errors import EvaluationError
 from experiments.evaluations.finished_runs import gan_checksum
 from experiments.reports.card_texts import run_summary
 from experiments.reports.folders import read_folders
+from experiments.training.surroundings import check_surroundings
 
 MAXIMUM_BYTES = 4_000_000
 """Of a file with both networks of a GAN."""
@@ -45,6 +46,7 @@ def publish(runs, results=None, output=None, images=10_000, overwrite=False):
         OSError: Where a file cannot be written.
     """
     check_positive(images=images)
+    check_surroundings()
     evaluations = None if results is None else _evaluations_in(results.expanduser())
     output = FOLDER if output is None else output.expanduser()
     plans = {}

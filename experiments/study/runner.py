@@ -22,6 +22,7 @@ from experiments.study.measures import life, measure, measure_controls
 from experiments.study.records import CONTROLS, ROUTINGS, RUN, StudyRun, read_record
 from experiments.training.networks import build_gan
 from experiments.training.precision import resolve_precision
+from experiments.training.surroundings import check_surroundings
 from experiments.training.train import fit
 
 
@@ -32,6 +33,7 @@ def run_study(folder, sizes, names, seeds, overwrite, precision, data_dir, cache
         ValueError: Where files, data or a classifier do not fit.
         DivergedError: Where a training of the comparison of routings is not finite.
     """
+    check_surroundings()
     policy = choose_precision(precision, folder)
     cases = [case for case in CASES if case.name in names]
     wanted = dict.fromkeys(case.settings.dataset for case in cases)
@@ -55,8 +57,9 @@ def run_study(folder, sizes, names, seeds, overwrite, precision, data_dir, cache
         file = ResultFile(folder / f"{name}.json", kind, identity, overwrite)
         if not file.finished:
             print(f"{name} ...", flush=True)
-            file.results = make()
-            file.write(finished=True)
+            with file.filling():
+                file.results = make()
+                file.write(finished=True)
             print(f"  in {file.path}", flush=True)
 
     if PROOF in names:
