@@ -1,6 +1,7 @@
 """Writing files so that a kill, or a full disk, leaves the complete old or new file."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -116,6 +117,16 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def refuse_pipe(path: str | os.PathLike) -> None:
+    """Raise an `OSError` where a path leads to a pipe or a device, whose reader may never end."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise OSError(
+                errno.EINVAL, "Must be a file, and is a pipe or a device", os.fspath(path)
+            )
+
+
 def read_json(path: str | os.PathLike) -> Any:
     """Return what a JSON file (UTF-8) holds.
 
@@ -123,6 +134,7 @@ def read_json(path: str | os.PathLike) -> Any:
         ValueError: Where it holds something else, or lists within lists without end.
         OSError: Where it cannot be read.
     """
+    refuse_pipe(path)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except RecursionError:

@@ -31,6 +31,7 @@ from capsgan_keras.files import (
     LOCK,
     file_in_the_way,
     is_temporary,
+    refuse_pipe,
     remove_partial,
     replacing,
     write_json,
@@ -198,6 +199,7 @@ class RunDirectory:
         """
         path = self.path / "history.csv"
         try:
+            refuse_pipe(path)
             with path.open(newline="", encoding="utf-8") as stream:
                 lines = list(csv.reader(stream))
             if not lines:

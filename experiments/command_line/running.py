@@ -4,6 +4,7 @@ import sys
 
 from experiments.command_line.interrupts import INTERRUPTS
 from experiments.command_line.logs import quiet_tensorflow
+from experiments.command_line.surroundings import escape_what_cannot_be_printed
 from experiments.errors import DIVERGED, INTERRUPTED, OK, REFUSED, DivergedError
 
 
@@ -41,6 +42,7 @@ def run(program, work, if_interrupted, if_blocked=None):
     """
     message = f"Interrupted. {if_interrupted}"
     quiet_tensorflow()
+    escape_what_cannot_be_printed()
     try:
         with INTERRUPTS.while_working(message):
             work()

@@ -21,6 +21,13 @@ def prepare():
     os.environ["MPLBACKEND"] = "agg"  # figures go to files
 
 
+def escape_what_cannot_be_printed():
+    """Let the standard streams write escapes for characters that their encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _open_standard_streams():
     """Open the null device where a standard stream is closed.
 

@@ -94,7 +94,7 @@ def _sizes_in(folder):
     from PIL import Image
 
     sizes = set()
-    for path in folder.rglob("*") if folder.is_dir() else ():
+    for path in folder.rglob("*") if os.path.isdir(folder) else ():
         if path.suffix.lower() in EXTENSIONS and path.is_file():
             try:
                 with Image.open(path) as image:
