@@ -20,6 +20,7 @@ import sys
 from benchmarks import report
 from experiments.command_line.arguments import path
 from experiments.command_line.logs import quiet_tensorflow
+from experiments.settings.fields import run_package_file
 
 
 def main(argv=None):
@@ -54,6 +55,10 @@ def main(argv=None):
     output = options.output
     if output is None and not options.names and not options.quick:
         output = report.RESULTS
+    try:
+        run_package_file("keras_backend.py")  # before Keras is imported
+    except ImportError as error:
+        parser.error(str(error))
     quiet_tensorflow()
     # Only here: Keras and NumPy come with it, for which --help need not wait.
     from benchmarks import running

@@ -6,6 +6,7 @@ from experiments.command_line.interrupts import INTERRUPTS
 from experiments.command_line.logs import quiet_tensorflow
 from experiments.command_line.surroundings import escape_what_cannot_be_printed
 from experiments.errors import DIVERGED, INTERRUPTED, OK, REFUSED, DivergedError
+from experiments.settings.fields import run_package_file
 
 
 def parse_and_run(parser, argv, work, if_interrupted):
@@ -45,6 +46,7 @@ def run(program, work, if_interrupted, if_blocked=None):
     escape_what_cannot_be_printed()
     try:
         with INTERRUPTS.while_working(message):
+            run_package_file("keras_backend.py")  # before a module imports Keras
             work()
     except (KeyboardInterrupt, Exception) as error:
         # Libraries in C turn an interrupt into errors of their own.

@@ -65,7 +65,7 @@ def _work(arguments):
     from experiments.study.runner import run_study
 
     if not arguments.report:
-        if any(folder.glob("*.json")) and not (arguments.resume or arguments.overwrite):
+        if any(folder.glob("[!.]*.json")) and not (arguments.resume or arguments.overwrite):
             raise EvaluationError(
                 f"{folder}: holds results already. Go on with them by --resume, or choose another "
                 "--output"

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from capsgan_keras import load_dataset
+from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.evaluation import calibrated_cut, load_or_train_classifier
 from capsgan_keras.gan.prediction import check_many
 from capsgan_keras.layers import CapsuleLayer
@@ -37,12 +38,10 @@ def run_study(folder, sizes, names, seeds, overwrite, precision, data_dir, cache
     policy = choose_precision(precision, folder)
     cases = [case for case in CASES if case.name in names]
     wanted = dict.fromkeys(case.settings.dataset for case in cases)
+    for name, size in itertools.product(wanted, ("n_samples", "n_unlabelled")):
+        check_many(size, getattr(sizes, size), BASE.latent_dim, find_dataset(name).image_shape)
     # What is missing or too poor shows before the first training.
     datasets = {name: load_dataset(name, data_dir) for name in {**wanted, BASE.dataset: None}}
-    for name in wanted:
-        for size in ("n_samples", "n_unlabelled"):
-            shape = datasets[name].image_shape
-            check_many(size, getattr(sizes, size), BASE.latent_dim, shape)
     callbacks = [keras.callbacks.ProgbarLogger()] if verbose else []
     load = partial(load_or_train_classifier, cache_dir=cache_dir, callbacks=callbacks)
     classifiers = {name: load(datasets[name]) for name in wanted}
@@ -81,7 +80,7 @@ def run_study(folder, sizes, names, seeds, overwrite, precision, data_dir, cache
 
 def choose_precision(requested, folder):
     """Return a dtype policy: with `"auto"` that of runs that are there, else the machine's."""
-    for path in sorted(folder.glob("*-seed*.json")) if requested == "auto" else ():
+    for path in sorted(folder.glob("[!.]*-seed*.json")) if requested == "auto" else ():
         return read_record(StudyRun, RUN, path).precision
     return resolve_precision(requested)[0]
 

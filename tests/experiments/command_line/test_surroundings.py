@@ -94,6 +94,34 @@ def test_a_figure_needs_no_display_and_no_backend():
     assert (done.returncode, done.stdout.lower()) == (0, b"agg\n"), done.stderr
 
 
+@pytest.mark.parametrize("module", ["gam", "publish", "study", "digits", "images"])
+@pytest.mark.parametrize("by_file", [False, True])
+def test_a_backend_that_is_not_installed(tmp_path, module, by_file):
+    (tmp_path / "keras.json").write_text('{"backend": "bogus"}', encoding="utf-8")
+    arguments = {"gam": ["x"], "publish": ["x"], "study": ["--only", "routings"], "images": ["x"]}
+    code = f"""
+from experiments{".study" if module == "study" else ""} import {
+        "__main__ as command" if module == "study" else f"{module} as command"
+    }
+sys.exit(command.main({arguments.get(module, [])}))
+"""
+    where = {"KERAS_HOME": str(tmp_path), "KERAS_BACKEND": ""}
+    done = start(code, "-", "", **where if by_file else {"KERAS_BACKEND": "bogus"})
+    assert done.returncode == 2
+    lines = done.stderr.decode().splitlines()
+    assert "must name an installed backend of Keras" in lines[0]
+    assert lines[0].startswith(f"python -m experiments.{module}: error: ")
+    assert not any(line.startswith("Traceback") for line in lines)
+
+
+def test_benchmarks_on_a_backend_that_is_not_installed():
+    code = "from benchmarks.__main__ import main; sys.exit(main(['--quick', 'capsules']))"
+    done = start(code, "-", "", KERAS_BACKEND="bogus")
+    assert done.returncode == 2
+    assert b"error: The environment variable KERAS_BACKEND must name" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("floatx", "float16"), ("epsilon", 1e-3), ("image_data_format", "channels_first")],
