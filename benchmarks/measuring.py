@@ -15,6 +15,8 @@ import sklearn
 from capsgan_keras.runs.provenance import git_commit, versions
 from experiments.training.precision import cpu_flags
 
+_RESOLUTION = time.get_clock_info("perf_counter").resolution
+
 
 class DisagreementError(ArithmeticError):
     """Two ways to compute the same give different values, so their times mean nothing."""
@@ -41,7 +43,8 @@ def time_in_turn(functions, calls, rounds, warm_up=1):
             start = time.perf_counter()
             for _ in range(calls):
                 function()
-            seconds[key].append((time.perf_counter() - start) / calls)
+            elapsed = max(time.perf_counter() - start, _RESOLUTION)  # it may stand still
+            seconds[key].append(elapsed / calls)
     return seconds
 
 
