@@ -12,7 +12,8 @@ def prepare():
     Call it before the command writes or imports anything.
     """
     _open_standard_streams()
-    sys.stdout, sys.stderr = (_lasting(stream) for stream in (sys.stdout, sys.stderr))
+    escape_what_cannot_be_printed()
+    sys.stdout, sys.stderr = _lasting(sys.stdout, 1), _lasting(sys.stderr, 2)
     if any(action == "error" for action, *_ in warnings.filters):
         # Libraries warn while they are imported. Processes that this one starts read the other two.
         warnings.simplefilter("default")
@@ -38,12 +39,17 @@ def _open_standard_streams():
     os.close(number)
 
 
-def _lasting(stream):
+def _lasting(stream, number):
     """Return a stream like the one of the process, which goes on where nobody reads any more.
 
     Characters that its encoding lacks are written as escapes.
+
+    Args:
+        stream: The stream; None where it was closed.
+        number: Its file descriptor in that case.
     """
-    number = 1 if stream is sys.stdout else 2
+    if sys.platform == "win32" and stream is not None:
+        return stream  # a console there takes no bytes
     try:
         number, encoding = stream.fileno(), stream.encoding
         interactive = stream.isatty()
@@ -56,7 +62,7 @@ def _lasting(stream):
         buffered,
         encoding,
         errors="backslashreplace",
-        line_buffering=interactive or number == 2,
+        line_buffering=interactive or stream is sys.stderr,
     )
 
 
