@@ -236,16 +236,16 @@ def other_run(run_paths, tmp_path):
         (semi_supervised, ["{first}", *SMALL, "--seed", "-1"], "`seed` must be"),
         (semi_supervised, ["{first}", *SMALL, "--n-unlabelled", "0"], "`n_unlabelled` must be"),
         (semi_supervised, ["{first}", *SMALL, "--n-neighbors", "21"], "`n_neighbors` must not"),
-        (semi_supervised, ["{first}", *SMALL, "--kernel", "rbf"], "`kernel` rbf takes at most"),
+        (semi_supervised, ["{first}", *SMALL, "--gamma", "0"], "`gamma` must be above 0"),
+        (
+            semi_supervised,
+            ["{first}", *SMALL, "--kernel", "rbf", "--n-unlabelled", "100000000"],
+            "`kernel` rbf for 100,000,020 images takes at least 20,0",
+        ),
         (
             semi_supervised,
             ["{first}", "--choose-settings", "--n-labelled", "20", "1300"],
             "pool of 1,150 training images without those that settings are chosen on",
-        ),
-        (
-            semi_supervised,
-            ["{first}", *SMALL, "--choose-settings", "--kernel", "rbf"],
-            "`kernel` must be knn where its settings are chosen",
         ),
         (sample_quality, ["{first}", "--samples", "0"], "`n_samples`"),
         (sample_quality, ["{first}", "--samples", "1"], "`n_samples` must be"),
