@@ -10,7 +10,8 @@ with real images in the place of generated ones.
 Writes semi_supervised.json, which `python -m experiments.report` reads. `python -m
 experiments.mnist --seeds 3` trains the runs and ends with it. The paper has errors of
 0.2724, 0.1142 and 0.0531 for CapsuleGAN on MNIST. Time: about 3 minutes for two runs on MNIST and
-2 CPU cores, about 8 on CIFAR-10.
+2 CPU cores, about 8 on CIFAR-10. With --kernel rbf about 5 minutes for each row that has
+unlabelled images on MNIST, 10 on CIFAR-10, and 11 GB of memory.
 """
 
 import sys

@@ -1,6 +1,7 @@
 """The same numbers on every backend, and a clear word from those that cannot train."""
 
 import numpy as np
+import pytest
 
 TRAIN = """
 import os, sys
@@ -106,13 +107,24 @@ def test_tensorflow_and_jax_give_the_same_numbers(tmp_path, run_python):
         np.testing.assert_allclose(ours[name], theirs[name], atol=2e-4, rtol=1e-3, err_msg=name)
 
 
-def test_layers_and_losses_on_jax(run_python):
+SLOW = "learn_digits or frozen_player or freezing_after or lengths_stay"
+"""Tests of layers that take most of the time of all."""
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        pytest.param(f"not ({SLOW})", id="quick"),
+        pytest.param(SLOW, marks=pytest.mark.long, id="slow"),
+    ],
+)
+def test_layers_and_losses_on_jax(run_python, chosen):
     run_python(
-        """
+        f"""
 import sys, pytest
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/routing/test_agreement.py",
-    "tests/routing/test_blockwise.py",
-    "tests/test_losses.py", "tests/layers", "-k", "not check and not capsule_layer["]))
+    "tests/routing/test_blockwise.py", "tests/test_losses.py", "tests/layers",
+    "-k", "not check and not capsule_layer[ and ({chosen})"]))
 """,
         KERAS_BACKEND="jax",
         JAX_PLATFORMS="cpu",

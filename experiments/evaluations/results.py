@@ -169,8 +169,9 @@ def _shares(what, values):
 
 @dataclasses.dataclass(frozen=True)
 class _Choice:
-    n_neighbors: int
     alpha: float
+    n_neighbors: int | None = None
+    gamma: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,8 +11,9 @@ from capsgan_keras.evaluation import (
     semi_supervised_controls,
     semi_supervised_error,
 )
+from capsgan_keras.evaluation.label_spreading.rbf import kernel_bytes
 from capsgan_keras.evaluation.label_spreading.settings_choice import validation_size
-from capsgan_keras.evaluation.label_spreading.training_sets import MAXIMUM_RBF_POINTS
+from capsgan_keras.machine import check_memory
 from experiments.errors import EvaluationError
 from experiments.evaluations.result_file import ResultFile
 from experiments.settings.evaluations import SEMI_SUPERVISED
@@ -20,7 +21,11 @@ from experiments.settings.evaluations import SEMI_SUPERVISED
 NEIGHBOURS = (5, 7, 10, 15, 20, 30)
 """Numbers of neighbours that --choose-settings tries, as far as there are as many labels."""
 ALPHAS = (0.1, 0.2, 0.5, 0.8)
-"""What it tries for alpha."""
+"""What it tries for alpha, with the kernel knn."""
+GAMMAS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+"""What it tries for gamma, with the kernel rbf and the alpha of the settings."""
+_NO_EFFECT = {"knn": "gamma", "rbf": "n_neighbors"}
+"""The setting that has none with a kernel, and does not tell results apart."""
 
 
 def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
@@ -48,13 +53,15 @@ def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
             f"{dataset.name}: the table needs labelled training and test images, and lacks them"
         )
     finished_runs.check_samples("n_unlabelled", settings.n_unlabelled)
-    _check_sizes(settings, len(dataset.y_train))
+    _check_sizes(settings, len(dataset.y_train), len(dataset.y_test))
     known = {field.name for field in dataclasses.fields(SemiSupervisedSettings)}
     given = dataclasses.asdict(settings)
     # Refuses what is out of range, before hours of work.
     SemiSupervisedSettings(**{name: value for name, value in given.items() if name in known})
+    del given[_NO_EFFECT[settings.kernel]]
     if settings.choose_settings:
-        given |= {"candidates": [NEIGHBOURS, ALPHAS]}
+        tried = {"knn": [NEIGHBOURS, ALPHAS], "rbf": [GAMMAS]}
+        given |= {"candidates": tried[settings.kernel]}
     identity = finished_runs.describe() | {"settings": given}
     file = ResultFile(path, SEMI_SUPERVISED, identity, overwrite, finished_runs.retrained)
     if not file.finished:
@@ -63,12 +70,12 @@ def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
     return file.read()
 
 
-def _check_sizes(settings, pool):
+def _check_sizes(settings, pool, n_test):
     """Refuse, before hours of work, what only the sizes of the images show.
 
     Raises:
         EvaluationError: Where there are too few images to label or to be neighbours, or too many
-            for the RBF kernel, for which no settings can be chosen.
+            for the matrix of the RBF kernel.
     """
     smallest, largest = min(settings.n_labelled), max(settings.n_labelled)
     without = ""
@@ -80,11 +87,6 @@ def _check_sizes(settings, pool):
             f"`n_labelled` must not exceed the pool of {pool:,} training images{without} "
             f"(--n-labelled). Received: n_labelled={settings.n_labelled}"
         )
-    if settings.choose_settings and settings.kernel != "knn":
-        raise EvaluationError(
-            "`kernel` must be knn where its settings are chosen (--choose-settings). "
-            f"Received: kernel={settings.kernel!r}"
-        )
     neighbours = min(NEIGHBOURS) if settings.choose_settings else settings.n_neighbors
     if settings.kernel == "knn" and neighbours > smallest:
         raise EvaluationError(
@@ -92,12 +94,12 @@ def _check_sizes(settings, pool):
             f"that one control has. Received: n_neighbors={neighbours}, "
             f"n_labelled={settings.n_labelled}"
         )
-    points = largest + settings.n_unlabelled
-    if settings.kernel == "rbf" and points > MAXIMUM_RBF_POINTS:
-        raise EvaluationError(
-            f"`kernel` rbf takes at most {MAXIMUM_RBF_POINTS:,} labelled and unlabelled images. "
-            f"Received: {points:,}"
-        )
+    if settings.kernel == "rbf":
+        points = max(pool, largest + settings.n_unlabelled)
+        try:
+            check_memory(f"`kernel` rbf for {points:,} images", kernel_bytes(points, n_test))
+        except ValueError as error:
+            raise EvaluationError(str(error)) from error
 
 
 def _fill(file, finished_runs, settings, verbose):
@@ -109,19 +111,22 @@ def _fill(file, finished_runs, settings, verbose):
     n_unlabelled = options.pop("n_unlabelled")
     if options.pop("choose_settings"):
         if "choices" not in results:
+            rbf = settings.kernel == "rbf"
             choices = choose_settings(
                 "pool",  # real images, so that no run is favoured
                 pool,
                 settings.n_labelled,
                 [k for k in NEIGHBOURS if k <= min(settings.n_labelled)],
-                ALPHAS,
+                (settings.alpha,) if rbf else ALPHAS,
                 seed=settings.seed,
                 max_iter=settings.max_iter,
                 n_unlabelled=n_unlabelled,
+                kernel=settings.kernel,
+                gamma=GAMMAS,
             )
             results["choices"] = [choice.to_dict() for choice in choices]
             file.write()
-        for name in ("n_neighbors", "alpha"):
+        for name in {"n_neighbors", "gamma", "alpha"} - {_NO_EFFECT[settings.kernel]}:
             options[name] = tuple(choice[name] for choice in results["choices"])
 
     total = len(settings.n_labelled) * settings.draws * (3 + len(finished_runs.runs))

@@ -83,14 +83,16 @@ def _real_images(result, settings):
 
 def _spreading(results):
     settings, choices = results.settings, results.choices or [results.settings]
-    neighbours, alphas = (
-        ", ".join(f"{choice[name]:g}" for choice in choices) for name in ("n_neighbors", "alpha")
+    kernel = settings["kernel"]
+    width, unit = {"knn": ("n_neighbors", "{} neighbours"), "rbf": ("gamma", "gamma {}")}[kernel]
+    widths, alphas = (
+        ", ".join(f"{choice[name]:g}" for choice in choices) for name in (width, "alpha")
     )
     how = ", chosen on training images" if results.choices else ""
     how += " for each n" if len(choices) > 1 else ""
     return (
-        f"Label spreading: kernel {settings['kernel']}, {neighbours} neighbours, alpha "
-        f"{alphas}{how}, at most {settings['max_iter']} iterations, raw pixels."
+        f"Label spreading: kernel {kernel}, {unit.format(widths)}, alpha {alphas}{how}, "
+        f"at most {settings['max_iter']} iterations, raw pixels."
     )
 
 

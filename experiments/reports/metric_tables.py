@@ -3,7 +3,18 @@
 import numpy as np
 
 from experiments.reports.paper import METRIC, TITLES
-from experiments.reports.text import NETWORKS, SIZES, mean_and_deviation, number, parameters, table
+from experiments.reports.text import (
+    DIFFERENCE,
+    NETWORKS,
+    SIZES,
+    WELCH,
+    difference,
+    mean_and_deviation,
+    number,
+    parameters,
+    table,
+    welch,
+)
 from experiments.settings.evaluations import cut_name
 
 RATIOS = ("r_samples", "r_test")
@@ -19,6 +30,8 @@ def metric_tables(results, brief=False):
     groups = [[run.name for run in results.runs_of(model)] for model in TITLES]
     several = all(groups) and len(results.runs) > 2
     parts = [_group_table(results, groups)] if several else []
+    if min(map(len, groups)) > 1:
+        parts += [_measures_table(results, groups)]
     if not (brief and several):
         parts += [_pair_table(results)]
         parts += [_matrix(results, cut) for cut in results.tournaments]
@@ -102,6 +115,58 @@ def _group_table(results, groups):
         f"r_samples < 1 and r_test is within {results.settings['tolerance']:g} of 1. AUC: the area "
         f"under the ROC curve between {results.test_images} and the other model's."
     )
+
+
+def _measures_table(results, groups):
+    lines = [
+        [f"{name}, cut {cut_name(cut)}" if has_cut else name, *cells]
+        for cut, tournament in results.tournaments.items()
+        for name, has_cut, cells in _measures(tournament, groups)
+        if has_cut or cut == [*results.tournaments][-1]
+    ]
+    heads = ["measure", *TITLES.values(), DIFFERENCE, "prefers"]
+    return (
+        f"{table(heads, lines)}\n\nOther measures on the same scores. {WELCH}; a measure prefers "
+        "nobody where its interval holds 0, or where pairs disagree. battle.py: the code of the "
+        "metric's inventors, without a condition on r_test. GAM-II: how often discriminators of "
+        "the other model take a generator's images for real, higher is better. Log ratio: above 0 "
+        "where CapsuleGAN's generator is better. Rating: a generator's, as in chess."
+    )
+
+
+def _measures(tournament, groups):
+    """Yield the name of each measure, whether a cut has a part in it, and its cells."""
+    titles = list(TITLES.values())
+    pairs = [(a, b) for a in groups[0] for b in groups[1]]
+    wins = tournament.compare_groups(*groups)["wins"]
+    battles = [tournament.battle(*pair) for pair in pairs]
+    for name, won in (
+        ("pairs won by the paper's rule", [wins["a"], wins["b"]]),
+        ("pairs won by battle.py's rule", [battles.count("a"), battles.count("b")]),
+    ):
+        # All pairs share their runs, so one that goes the other way leaves the question open.
+        all_won = len(pairs) in won
+        yield name, True, [*map(str, won), "", titles[won.index(max(won))] if all_won else "nobody"]
+    rates, ratings = tournament.error_rates(groups), tournament.ratings()["generators"]
+    for name, values, digits in (
+        ("GAM-II, average error", rates["average"], ".3f"),
+        ("GAM-II, worst error", rates["worst"], ".3f"),
+        ("rating of the generator", ratings, ".0f"),
+    ):
+        by_name = dict(zip(tournament.names, values, strict=True))
+        sides = [[by_name[name] for name in group] for group in groups]
+        _, low, high = welch(*sides)
+        cells = [mean_and_deviation(side, digits) for side in sides]
+        yield name, True, [*cells, difference(*sides, digits), _preferred(low, high)]
+    logs = [tournament.log_ratio(*pair) for pair in pairs]
+    if None not in logs:
+        yield "log ratio", False, ["", "", _mean_and_range(logs), _preferred(min(logs), max(logs))]
+
+
+def _preferred(low, high):
+    """Return the model that numbers prefer which are above 0 where CapsuleGAN is better."""
+    convolutional, capsule = TITLES.values()
+    return capsule if low > 0 else convolutional if high < 0 else "nobody"
 
 
 def _mean_and_range(ratios):

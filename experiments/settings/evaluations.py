@@ -120,16 +120,17 @@ class TableSettings:
     )
     kernel: str = _of_package("kernel")
     n_neighbors: int = _of_package("n_neighbors", int)
+    gamma: float = _of_package("gamma", float)
     alpha: float = _of_package("alpha", float)
     max_iter: int = _of_package("max_iter", int)
     stratified: bool = _of_package("stratified", bool)
     unreached_points: str = _of_package("unreached_points")
     choose_settings: bool = setting(
         False,
-        "choose neighbours (at most as many as the fewest labelled images) and alpha on a part of "
-        "the training images: once for each number of labelled images, and the same for all models "
-        "and controls. Classes are drawn equally, and images that no label reaches count as "
-        "scikit-learn has them",
+        "choose neighbours (at most as many as the fewest labelled images) and alpha, or gamma of "
+        "the rbf kernel, on a part of the training images: once for each number of labelled "
+        "images, and the same for all models and controls. Classes are drawn equally, and images "
+        "that no label reaches count as scikit-learn has them",
         truth,
         bool,
         flag=True,

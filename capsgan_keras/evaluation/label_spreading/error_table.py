@@ -7,6 +7,7 @@ tables 1 and 2). scikit-learn's `LabelSpreading` is the engine.
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -27,11 +28,14 @@ from capsgan_keras.evaluation.label_spreading.settings import (
     SemiSupervisedSettings,
     combine,
 )
-from capsgan_keras.evaluation.label_spreading.training_sets import TrainingSets, Unlabelled
+from capsgan_keras.evaluation.label_spreading.spreading import Spread
+from capsgan_keras.evaluation.label_spreading.training_sets import Cell, TrainingSets, Unlabelled
 from capsgan_keras.evaluation.neighbours.distances import pixel_vectors
 from capsgan_keras.evaluation.neighbours.nearest import nearest
 
 OnCell = Callable[[SemiSupervisedCell], object]
+Classified = tuple[np.ndarray, dict[str, Any]]
+"""The test images' predicted classes in a cell, and further fields of its `SemiSupervisedCell`."""
 
 
 def semi_supervised_error(
@@ -53,6 +57,9 @@ def semi_supervised_error(
     images), scikit-learn's choice of neighbours depends on rounding. Here the image that comes
     first in `x` is the nearer one, so that a labelled image is never crowded out by unlabelled
     copies of itself. The neighbours among the unlabelled images are computed once for all cells.
+
+    With `kernel="rbf"` all images are neighbours, with the weights `exp(-gamma ||x - y||^2)`. The
+    label distributions are scikit-learn's to within 1e-5, at sizes that it has no memory for.
 
     Args:
         unlabelled: Images `(n, height, width, channels)`, uint8 or float in [0, 1]; or None for
@@ -91,13 +98,18 @@ def semi_supervised_error(
     settings = combine(settings, options)
     x_pool, y_pool, x_test, y_test = check_pool_and_test(pool, test)
     drawn = draw_all(y_pool, settings)
-    training_sets = TrainingSets(unlabelled, x_pool, x_test, settings, n_unlabelled)
+    training_sets = TrainingSets(unlabelled, x_pool, y_pool, x_test, settings, n_unlabelled)
     images = None if isinstance(unlabelled, str) else unlabelled
     if images is not None and are_all_alike(np.asarray(images)):
         warnings.warn("`unlabelled` holds images that are all alike", stacklevel=2)
 
-    def classify(labelled: np.ndarray, draw: int) -> tuple[np.ndarray, dict[str, Any]]:
-        spread = training_sets.spread(labelled, y_pool[labelled], draw)
+    def classify(batch: list[Cell]) -> list[Classified]:
+        spreads = training_sets.spread(batch)
+        return [
+            told(labelled, spread) for (_, labelled), spread in zip(batch, spreads, strict=True)
+        ]
+
+    def told(labelled: np.ndarray, spread: Spread) -> Classified:
         predicted = spread.predicted
         if settings.unreached_points == "nearest_labelled" and spread.unreached.any():
             unreached, known = pixel_vectors(x_test[spread.unreached], x_pool[labelled])
@@ -110,10 +122,8 @@ def semi_supervised_error(
             "converged": spread.converged,
         }
 
-    source = training_sets.source
-    return _fill_table(
-        "label spreading", source, settings, classify, drawn, y_test, finished, on_cell
-    )
+    table = _Table("label spreading", training_sets.source, settings, drawn, y_test)
+    return table.fill(classify, training_sets.batches, finished, on_cell)
 
 
 def nearest_neighbour_error(
@@ -157,13 +167,16 @@ def nearest_neighbour_error(
     drawn = draw_all(y_pool, settings)
     pool_pixels, test_pixels = pixel_vectors(x_pool, x_test)
 
-    def classify(labelled: np.ndarray, draw: int) -> tuple[np.ndarray, dict[str, Any]]:
+    def classify(batch: list[Cell]) -> list[Classified]:
+        ((_, labelled),) = batch
         closest = nearest(test_pixels, pool_pixels[labelled], 1).indices[:, 0]
-        return y_pool[labelled[closest]], {"n_unlabelled": 0}
+        return [(y_pool[labelled[closest]], {"n_unlabelled": 0})]
 
-    return _fill_table(
-        "nearest labelled image", "none", settings, classify, drawn, y_test, finished, on_cell
-    )
+    def batches(cells: Iterable[Cell]) -> list[list[Cell]]:
+        return [[cell] for cell in cells]
+
+    table = _Table("nearest labelled image", "none", settings, drawn, y_test)
+    return table.fill(classify, batches, finished, on_cell)
 
 
 def semi_supervised_controls(
@@ -223,25 +236,35 @@ def semi_supervised_controls(
     return results
 
 
-def _fill_table(
-    method: str,
-    unlabelled: str,
-    settings: SemiSupervisedSettings,
-    classify: Callable[[np.ndarray, int], tuple[np.ndarray, dict[str, Any]]],
-    drawn: tuple[tuple[np.ndarray, ...], ...],
-    y_test: np.ndarray,
-    finished: Iterable[SemiSupervisedCell],
-    on_cell: OnCell | None,
-) -> SemiSupervisedResult:
-    done = {(cell.n_labelled, cell.draw): cell for cell in finished}
-    cells = []
-    for n, row in zip(settings.n_labelled, drawn, strict=True):
-        for draw, labelled in enumerate(row):
-            cell = done.get((n, draw))
-            if cell is None:
-                predicted, details = classify(labelled, draw)
-                cell = SemiSupervisedCell(n, draw, float(np.mean(predicted != y_test)), **details)
+@dataclass(frozen=True)
+class _Table:
+    method: str
+    unlabelled: str
+    settings: SemiSupervisedSettings
+    drawn: tuple[tuple[np.ndarray, ...], ...]
+    y_test: np.ndarray
+
+    def fill(
+        self,
+        classify: Callable[[list[Cell]], list[Classified]],
+        batches: Callable[[Iterable[Cell]], list[list[Cell]]],
+        finished: Iterable[SemiSupervisedCell],
+        on_cell: OnCell | None,
+    ) -> SemiSupervisedResult:
+        """Compute the cells that are not finished, batch after batch."""
+        wanted = [(draw, labelled) for row in self.drawn for draw, labelled in enumerate(row)]
+        done = {(cell.draw, cell.n_labelled): cell for cell in finished}
+        missing = [(draw, images) for draw, images in wanted if (draw, len(images)) not in done]
+        for batch in batches(missing):
+            for (draw, images), classified in zip(batch, classify(batch), strict=True):
+                predicted, details = classified
+                error = float(np.mean(predicted != self.y_test))
+                cell = SemiSupervisedCell(len(images), draw, error, **details)
+                done[draw, len(images)] = cell
                 if on_cell is not None:
                     on_cell(cell)
-            cells.append(cell)
-    return SemiSupervisedResult(method, unlabelled, settings, len(y_test), tuple(cells), drawn)
+        cells = tuple(done[draw, len(images)] for draw, images in wanted)
+        n_test = len(self.y_test)
+        return SemiSupervisedResult(
+            self.method, self.unlabelled, self.settings, n_test, cells, self.drawn
+        )

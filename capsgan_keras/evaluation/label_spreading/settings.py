@@ -4,6 +4,7 @@ This file runs without NumPy and Keras, so that a command line can read fields, 
 texts from it and answer `--help` at once.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from numbers import Real
@@ -27,11 +28,13 @@ class SemiSupervisedSettings:
         seed: Seed of the draws.
         stratified: True: each draw has the same number of images from every class, to within one
             (and all of a class that has fewer). False: plain random draws.
-        kernel: `"knn"` or `"rbf"`, scikit-learn's kernels. The RBF kernel's matrix is dense, so
-            it is refused above 12,000 training points. On raw pixels its weights all but vanish.
+        kernel: `"knn"` or `"rbf"`, scikit-learn's kernels. The RBF kernel's matrix is dense:
+            60,000 training and 10,000 test points take 10 GB of memory.
         n_neighbors: Number of neighbours of the knn kernel, the image itself included; or one
             for each of `n_labelled`.
-        gamma: The RBF kernel is `exp(-gamma ||x - y||^2)`.
+        gamma: The RBF kernel is `exp(-gamma ||x - y||^2)`, for pixels in [0, 1]; or one for each
+            of `n_labelled`. The default is that of scikit-learn's digits examples. At the default
+            of scikit-learn's class, 20, the affinities of raw images underflow.
         alpha: Clamping factor of label spreading, in (0, 1); or one for each of `n_labelled`.
         max_iter: Largest number of iterations.
         tol: Tolerance of convergence.
@@ -55,9 +58,9 @@ class SemiSupervisedSettings:
     draws: int = _setting(5, "draws of each number")
     seed: int = _setting(0, "sets the draws")
     stratified: bool = _setting(True, "draw the same number from each class")
-    kernel: str = _setting("knn", "rbf only for up to 12,000 images", ("knn", "rbf"))
+    kernel: str = _setting("knn", "which images are near each other", ("knn", "rbf"))
     n_neighbors: int | tuple[int, ...] = _setting(7, "neighbours, the image itself included")
-    gamma: float = _setting(20.0, "width of the rbf kernel")
+    gamma: float | tuple[float, ...] = _setting(0.25, "width of the rbf kernel")
     alpha: float | tuple[float, ...] = _setting(0.2, "clamping factor")
     max_iter: int = _setting(30, "largest number of iterations")
     tol: float = _setting(1e-3, "tolerance of convergence")
@@ -73,7 +76,7 @@ class SemiSupervisedSettings:
         # Importing anything of the package imports Keras.
         from capsgan_keras.checks import check_choice, check_positive, check_seed
 
-        for name in ("n_labelled", "n_neighbors", "alpha"):
+        for name in ("n_labelled", "n_neighbors", "gamma", "alpha"):
             object.__setattr__(self, name, _without_numpy(getattr(self, name)))
         if not isinstance(self.n_labelled, tuple):
             object.__setattr__(self, "n_labelled", (self.n_labelled,))
@@ -86,7 +89,7 @@ class SemiSupervisedSettings:
             )
         object.__setattr__(self, "seed", check_seed(self.seed))
         check_positive(draws=self.draws, max_iter=self.max_iter)
-        for name in ("n_neighbors", "alpha"):
+        for name in ("n_neighbors", "gamma", "alpha"):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != len(self.n_labelled):
                 raise ValueError(
@@ -102,20 +105,23 @@ class SemiSupervisedSettings:
             check_positive(n_neighbors=n_neighbors)
             if not isinstance(alpha, Real) or not 0 < alpha < 1:
                 raise ValueError(f"`alpha` must lie in (0, 1). Received: alpha={alpha!r}")
-        if not (self.gamma > 0 and self.tol >= 0):
-            raise ValueError(
-                f"`gamma` must be above 0 and `tol` at least 0. "
-                f"Received: gamma={self.gamma!r}, tol={self.tol!r}"
-            )
+            gamma = self.gamma_for(n)
+            if not isinstance(gamma, Real) or not 0 < gamma < math.inf:
+                raise ValueError(f"`gamma` must be above 0, and finite. Received: gamma={gamma!r}")
+        if not self.tol >= 0:
+            raise ValueError(f"`tol` must be at least 0. Received: tol={self.tol!r}")
 
     def spreading(self, n: int) -> tuple[int, float]:
         """Return the number of neighbours and alpha for `n` labelled images."""
-        row = self.n_labelled.index(n)
-        k, alpha = self.n_neighbors, self.alpha
-        return (
-            k[row] if isinstance(k, tuple) else k,
-            alpha[row] if isinstance(alpha, tuple) else alpha,
-        )
+        return self._of("n_neighbors", n), self._of("alpha", n)
+
+    def gamma_for(self, n: int) -> float:
+        """Return gamma for `n` labelled images."""
+        return self._of("gamma", n)
+
+    def _of(self, name: str, n: int) -> Any:
+        value = getattr(self, name)
+        return value[self.n_labelled.index(n)] if isinstance(value, tuple) else value
 
 
 def combine(

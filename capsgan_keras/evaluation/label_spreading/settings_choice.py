@@ -1,11 +1,13 @@
 """The choice of label spreading's settings on a validation split of the labelled pool."""
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from capsgan_keras.checks import check_choice
 from capsgan_keras.evaluation.label_spreading.labelled_sets import (
     LabelledImages,
     check_pool_and_test,
@@ -13,7 +15,7 @@ from capsgan_keras.evaluation.label_spreading.labelled_sets import (
     draw_labelled,
 )
 from capsgan_keras.evaluation.label_spreading.settings import N_UNLABELLED, SemiSupervisedSettings
-from capsgan_keras.evaluation.label_spreading.spreading import spread_labels
+from capsgan_keras.evaluation.label_spreading.spreading import Spread, spread_labels
 from capsgan_keras.evaluation.label_spreading.training_sets import TrainingSets, Unlabelled
 from capsgan_keras.evaluation.record import Record
 
@@ -23,16 +25,19 @@ class SettingsChoice(Record):
     """The best of a grid of settings, with the whole grid; see `choose_settings`.
 
     Attributes:
-        n_neighbors: The number of neighbours chosen.
+        n_neighbors: The number of neighbours chosen; None with the RBF kernel.
         alpha: The clamping factor chosen.
-        candidates_n_neighbors: Rows of `errors`.
+        candidates_n_neighbors: Rows of `errors`; none with the RBF kernel.
         candidates_alpha: Columns of `errors`.
-        errors: Mean validation error over the draws, `(len(candidates_n_neighbors),
+        errors: Mean validation error over the draws, `(candidates of the kernel,
             len(candidates_alpha))`.
         n_validation: Number of validation images, taken from the pool.
+        kernel: `"knn"` or `"rbf"`.
+        gamma: The width of the RBF kernel chosen; None with the other.
+        candidates_gamma: Rows of `errors` with the RBF kernel.
     """
 
-    n_neighbors: int
+    n_neighbors: int | None
     alpha: float
     max_iter: int
     candidates_n_neighbors: tuple[int, ...]
@@ -42,6 +47,9 @@ class SettingsChoice(Record):
     n_validation: int
     draws: int
     seed: int
+    kernel: str = "knn"
+    gamma: float | None = None
+    candidates_gamma: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the choice as a dictionary that JSON can hold."""
@@ -64,27 +72,32 @@ def choose_settings(
     max_iter: int = 1_000,
     n_validation: int | None = None,
     n_unlabelled: int = N_UNLABELLED,
+    kernel: str = "knn",
+    gamma: Sequence[float] = (0.05, 0.1, 0.25, 0.5),
 ) -> SettingsChoice | tuple[SettingsChoice, ...]:
-    """Choose the number of neighbours and alpha by the error on validation images.
+    """Choose the number of neighbours, or the RBF kernel's width, and alpha.
 
-    The validation images are a class-stratified part of the pool, so that no test image has a
-    say. The neighbours are computed once for the whole grid and all numbers.
+    They are chosen by the error on validation images. These are a class-stratified part of the
+    pool, so that no test image has a say. The neighbours are computed once for the whole grid and
+    all numbers of labelled images, and the RBF kernel's affinities once for each width.
 
     Args:
         unlabelled: Images, None or `"pool"`, as in `semi_supervised_error`.
         pool: `(x_pool, y_pool)`.
         n_labelled: A number of labelled images, or several, each with a choice of its own.
-        n_neighbors: Candidates.
+        n_neighbors: Candidates; they have no effect with the RBF kernel.
         alpha: Candidates, in (0, 1).
         draws: Number of draws of the labelled images, over which the error is averaged.
         seed: Seed of the split and the draws.
         max_iter: Largest number of iterations; the larger alpha is, the more are needed.
         n_validation: Number of validation images; by default a fifth of the pool, 10,000 at most.
         n_unlabelled: Number of unlabelled images for `unlabelled="pool"`.
+        kernel: `"knn"` or `"rbf"`.
+        gamma: Candidates for the RBF kernel; they have no effect with the other.
 
     Returns:
         A `SettingsChoice`, or a tuple of them where `n_labelled` names several numbers. Of equal
-        errors the smaller number of neighbours, and then the smaller alpha, is chosen.
+        errors the smaller number of neighbours or gamma, and then the smaller alpha, is chosen.
 
     Raises:
         ValueError: If the images or labels do not fit, or a number is out of its range.
@@ -108,53 +121,73 @@ def choose_settings(
             f"`n_validation` must lie between 0 and the pool's {len(y_pool)} images. "
             f"Received: n_validation={n_validation}"
         )
-    counts, alphas = (sorted(np.asarray(values).tolist()) for values in (n_neighbors, alpha))
-    if not counts or not alphas:
+    check_choice("kernel", kernel, ("knn", "rbf"))
+    first = {"knn": "n_neighbors", "rbf": "gamma"}[kernel]
+    given = {"n_neighbors": n_neighbors, "gamma": gamma}[first]
+    firsts, alphas = (sorted(np.asarray(values).tolist()) for values in (given, alpha))
+    if not firsts or not alphas:
         raise ValueError(
-            "`n_neighbors` and `alpha` must name at least one candidate each. "
-            f"Received: n_neighbors={n_neighbors!r}, alpha={alpha!r}"
+            f"`{first}` and `alpha` must name at least one candidate each. "
+            f"Received: {first}={given!r}, alpha={alpha!r}"
         )
-    for k in counts:
-        for a in alphas:
-            SemiSupervisedSettings(n_neighbors=k, alpha=a)  # refuses what is out of range
+    for value, a in itertools.product(firsts, alphas):
+        SemiSupervisedSettings(**{first: value}, alpha=a)  # refuses what is out of range
     settings = SemiSupervisedSettings(
         n_labelled=tuple(np.atleast_1d(n_labelled).tolist()),
         draws=draws,
         seed=seed,
-        n_neighbors=counts[-1],
+        kernel=kernel,
         max_iter=max_iter,
+        **{first: firsts[-1]},
     )
 
     split = draw_labelled(y_pool, len(y_pool), draw=draws, seed=seed)
     validation, rest = split[:n_validation], split[n_validation:]
     x_rest, y_rest = x_pool[rest], y_pool[rest]
     x_validation, y_validation = x_pool[validation], y_pool[validation]
-    sets = TrainingSets(unlabelled, x_rest, x_validation, settings, n_unlabelled)
+    sets = TrainingSets(unlabelled, x_rest, y_rest, x_validation, settings, n_unlabelled)
+    drawn = draw_all(y_rest, settings)
+    cells = [(draw, labelled) for row in drawn for draw, labelled in enumerate(row)]
+    errors = {n: np.zeros((len(firsts), len(alphas))) for n in settings.n_labelled}
 
-    def choose(n: int, drawn: tuple[np.ndarray, ...]) -> SettingsChoice:
-        errors = np.zeros((len(counts), len(alphas)))
-        for draw, labelled in enumerate(drawn):
+    def add(i: int, j: int, labelled: np.ndarray, spread: Spread) -> None:
+        errors[len(labelled)][i, j] += np.mean(spread.predicted != y_validation) / draws
+
+    if kernel == "knn":
+        for draw, labelled in cells:
             training, test = sets.neighbours(labelled, draw)
-            for i, k in enumerate(counts):
-                for j, a in enumerate(alphas):
-                    spread = spread_labels(
-                        training[:, :k], test[:, :k], y_rest[labelled], a, max_iter, settings.tol
-                    )
-                    errors[i, j] += np.mean(spread.predicted != y_validation) / draws
-        i, j = divmod(int(np.argmin(errors)), len(alphas))
+            for (i, k), (j, a) in itertools.product(enumerate(firsts), enumerate(alphas)):
+                near = training[:, :k], test[:, :k]
+                add(
+                    i,
+                    j,
+                    labelled,
+                    spread_labels(*near, y_rest[labelled], a, max_iter, settings.tol),
+                )
+    else:
+        for (i, width), (j, a) in itertools.product(enumerate(firsts), enumerate(alphas)):
+            sets.settings = replace(settings, gamma=width, alpha=a)
+            for batch in sets.batches(cells):
+                for (_, labelled), spread in zip(batch, sets.spread(batch), strict=True):
+                    add(i, j, labelled, spread)
+
+    def choice(n: int) -> SettingsChoice:
+        i, j = divmod(int(np.argmin(errors[n])), len(alphas))
         return SettingsChoice(
-            n_neighbors=counts[i],
+            n_neighbors=firsts[i] if kernel == "knn" else None,
             alpha=alphas[j],
             max_iter=max_iter,
-            candidates_n_neighbors=tuple(counts),
+            candidates_n_neighbors=tuple(firsts) if kernel == "knn" else (),
             candidates_alpha=tuple(alphas),
-            errors=errors,
+            errors=errors[n],
             n_labelled=n,
             n_validation=int(n_validation),
             draws=draws,
             seed=seed,
+            kernel=kernel,
+            gamma=firsts[i] if kernel == "rbf" else None,
+            candidates_gamma=tuple(firsts) if kernel == "rbf" else (),
         )
 
-    drawn = draw_all(y_rest, settings)
-    choices = tuple(map(choose, settings.n_labelled, drawn))
+    choices = tuple(map(choice, settings.n_labelled))
     return choices if np.ndim(n_labelled) else choices[0]

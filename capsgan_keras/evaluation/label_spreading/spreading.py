@@ -64,23 +64,6 @@ def spread_labels(
     return _fit_and_predict(model, np.zeros((n_training, 1)), labels, np.zeros((n_test, 1)))
 
 
-def spread_labels_rbf(
-    training: np.ndarray,
-    test: np.ndarray,
-    labels: np.ndarray,
-    gamma: float,
-    alpha: float,
-    max_iter: int,
-    tol: float,
-) -> Spread:
-    """Run scikit-learn's `LabelSpreading(kernel="rbf")` on pixels, `(images, features)`.
-
-    The kernel is `exp(-gamma ||x - y||^2)`. The rest is as in `spread_labels`.
-    """
-    model = LabelSpreading(kernel="rbf", gamma=gamma, alpha=alpha, max_iter=max_iter, tol=tol)
-    return _fit_and_predict(model, training, labels, test)
-
-
 def _link(neighbours: np.ndarray, n_training: int) -> sparse.csr_array:
     n, k = neighbours.shape
     starts = np.arange(0, n * k + 1, k)

@@ -1,22 +1,27 @@
 """The training sets of a semi-supervised table, and label spreading on each of them."""
 
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from capsgan_keras.checks import check_positive
-from capsgan_keras.evaluation.images import check_images, unit_floats
+from capsgan_keras.evaluation.images import check_images
 from capsgan_keras.evaluation.label_spreading.graphs import ExtendedGraph, Neighbours, PoolGraph
-from capsgan_keras.evaluation.label_spreading.settings import N_UNLABELLED, SemiSupervisedSettings
-from capsgan_keras.evaluation.label_spreading.spreading import (
-    Spread,
-    spread_labels,
+from capsgan_keras.evaluation.label_spreading.rbf import (
+    Labels,
+    RBFKernel,
+    kernel_bytes,
     spread_labels_rbf,
 )
-from capsgan_keras.evaluation.neighbours.distances import pixel_vectors
+from capsgan_keras.evaluation.label_spreading.settings import N_UNLABELLED, SemiSupervisedSettings
+from capsgan_keras.evaluation.label_spreading.spreading import Spread, spread_labels
+from capsgan_keras.evaluation.neighbours.distances import PixelVectors, pixel_vectors
+from capsgan_keras.machine import check_memory
 
-MAXIMUM_RBF_POINTS = 12_000  # scikit-learn's RBF matrices take about 3 GB then
+Cell = tuple[int, np.ndarray]
+"""A cell of the table: number of the draw, and its labelled images as indices into the pool."""
 
 Unlabelled = npt.ArrayLike | str | None
 """Unlabelled images; None for labelled images alone, `"pool"` for other images of the pool."""
@@ -32,22 +37,25 @@ class TrainingSets:
 
     Raises:
         ValueError: If the images do not fit, there are fewer training points than neighbours, or
-            more than the dense matrix of the RBF kernel should have.
+            more than this machine's memory has room for in the matrix of the RBF kernel.
     """
 
     def __init__(
         self,
         unlabelled: Unlabelled,
         x_pool: np.ndarray,
+        y_pool: np.ndarray,
         x_test: np.ndarray,
         settings: SemiSupervisedSettings,
         n_unlabelled: int = N_UNLABELLED,
     ) -> None:
         self.x_pool = x_pool
+        self.y_pool = y_pool
         self.x_test = x_test
         self.settings = settings
         self._n_drawn = n_unlabelled
         self._unlabelled = x_pool[:0]
+        self._kept_kernel: RBFKernel | None = None
         self.source = "none"
         if isinstance(unlabelled, str):
             if unlabelled != "pool":
@@ -67,11 +75,13 @@ class TrainingSets:
                     f"`n_neighbors` must not exceed the number of training points, {size}. "
                     f"Received: n_neighbors={k}"
                 )
-            if settings.kernel == "rbf" and size > MAXIMUM_RBF_POINTS:
-                raise ValueError(
-                    f'`kernel="rbf"` takes {MAXIMUM_RBF_POINTS} training points at most, since '
-                    f"its matrix is dense. Received: {size} training points"
-                )
+        if settings.kernel == "rbf":
+            largest = max(settings.n_labelled)
+            n_points = len(x_pool) if self.source == "pool" else largest + len(self._unlabelled)
+            check_memory(
+                f'`kernel="rbf"` for {n_points:,} training points',
+                kernel_bytes(n_points, len(x_test)),
+            )
 
     def n_unlabelled(self, n_labelled: int) -> int:
         """Return the number of unlabelled images beside `n_labelled` labelled ones."""
@@ -82,10 +92,9 @@ class TrainingSets:
     @cached_property
     def _graph(self) -> ExtendedGraph | PoolGraph:
         k = int(np.max(self.settings.n_neighbors))
+        unlabelled, pool, test = self._pixels
         if self.source == "pool":
-            pool, test = pixel_vectors(self.x_pool, self.x_test)
             return PoolGraph(pool, test, k)
-        unlabelled, pool, test = pixel_vectors(self._unlabelled, self.x_pool, self.x_test)
         return ExtendedGraph(unlabelled, pool, test, k)
 
     def _draw_unlabelled(self, labelled: np.ndarray, draw: int) -> np.ndarray:
@@ -100,18 +109,59 @@ class TrainingSets:
             return graph.neighbours(labelled, self._draw_unlabelled(labelled, draw))
         return graph.neighbours(labelled)
 
-    def spread(self, labelled: np.ndarray, labels: np.ndarray, draw: int) -> Spread:
-        """Spread the labels of these images of the pool, and classify the test images."""
-        settings = self.settings
-        k, alpha = settings.spreading(len(labelled))
-        limits = alpha, settings.max_iter, settings.tol
-        if settings.kernel == "knn":
+    def batches(self, cells: Iterable[Cell]) -> list[list[Cell]]:
+        """Return cells in groups that cost least when `spread` takes each group at once."""
+        if self.settings.kernel == "knn":
+            return [[cell] for cell in cells]
+        groups: dict[tuple[float, int], list[Cell]] = {}
+        for draw, labelled in cells:
+            group = groups.setdefault((self.settings.gamma_for(len(labelled)), draw), [])
+            group.append((draw, labelled))
+        return [groups[key] for key in sorted(groups)]
+
+    def spread(self, batch: list[Cell]) -> list[Spread]:
+        """Spread the labels of each cell of a batch, and classify the test images."""
+        if self.settings.kernel == "rbf":
+            return self._spread_rbf(batch)
+        settings, spreads = self.settings, []
+        for draw, labelled in batch:
+            k, alpha = settings.spreading(len(labelled))
             training, test = self.neighbours(labelled, draw)  # nearest first
-            return spread_labels(training[:, :k], test[:, :k], labels, *limits)
-        unlabelled = self._unlabelled
-        if self.source == "pool":
-            unlabelled = self.x_pool[self._draw_unlabelled(labelled, draw)]
-        training = np.concatenate([unit_floats(self.x_pool[labelled]), unit_floats(unlabelled)])
-        return spread_labels_rbf(
-            training, unit_floats(self.x_test), labels, settings.gamma, *limits
-        )
+            labels = self.y_pool[labelled]
+            limits = alpha, settings.max_iter, settings.tol
+            spreads.append(spread_labels(training[:, :k], test[:, :k], labels, *limits))
+        return spreads
+
+    @cached_property
+    def _pixels(self) -> list[PixelVectors]:
+        return pixel_vectors(self._unlabelled, self.x_pool, self.x_test)
+
+    def _kernel(self, gamma: float) -> RBFKernel:
+        """Return the kernel of the points that all cells have; that of one gamma is kept."""
+        if self._kept_kernel is None or self._kept_kernel.gamma != gamma:
+            self._kept_kernel = None  # frees its memory first
+            unlabelled, pool, test = self._pixels
+            points = pool if self.source == "pool" else unlabelled
+            self._kept_kernel = RBFKernel(gamma, points, test)
+        return self._kept_kernel
+
+    def _spread_rbf(self, batch: list[Cell]) -> list[Spread]:
+        settings = self.settings
+        kernel = self._kernel(settings.gamma_for(len(batch[0][1])))
+        # Within a draw, a smaller labelled set is the beginning of a larger one.
+        largest = max((labelled for _, labelled in batch), key=len)
+        if self.source != "pool":
+            kernel = kernel.preceded_by(self._pixels[1][largest])
+        cells = []
+        for draw, labelled in batch:
+            members = np.zeros(kernel.n_points, bool)
+            points = labelled
+            if self.source == "pool":
+                members[self._draw_unlabelled(labelled, draw)] = True
+            else:
+                points = np.arange(len(labelled))
+                members[len(largest) :] = True
+            members[points] = True
+            alpha = settings.spreading(len(labelled))[1]
+            cells.append(Labels(members, points, self.y_pool[labelled], alpha))
+        return spread_labels_rbf(kernel, cells, settings.max_iter, settings.tol)

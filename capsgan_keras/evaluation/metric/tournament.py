@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from capsgan_keras.checks import check_positive, check_seed
 from capsgan_keras.evaluation.images import check_uint8_images
-from capsgan_keras.evaluation.metric.cuts import resolve_cut
+from capsgan_keras.evaluation.metric.cuts import outputs_of, resolve_cut
 from capsgan_keras.evaluation.metric.gam import check_tolerance, decide_winner, ratio
 from capsgan_keras.evaluation.metric.scores import (
     ComparableGAN,
@@ -17,6 +18,9 @@ from capsgan_keras.evaluation.metric.scores import (
     score_images,
 )
 from capsgan_keras.evaluation.record import Record
+
+_SMALLEST = 1e-7
+"""The smallest probability in a logarithm: Keras's epsilon, as in its cross-entropy."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,10 @@ class TournamentRow(Record):
         on_test: Share of the test images that it scores at or above the cut.
         on_samples: For each run, the share of its images scored below the cut.
         auc: For each run, the area under the ROC curve between the test images and its images.
+        log_on_test: Mean of log p over the test images, p being the probability of being real, at
+            least 1e-7; None where the discriminator gives no probabilities, and in files of
+            earlier versions.
+        log_on_samples: For each run, the mean of log(1 - p) over its images; None likewise.
     """
 
     name: str
@@ -36,6 +44,8 @@ class TournamentRow(Record):
     on_test: float
     on_samples: dict[str, float]
     auc: dict[str, float]
+    log_on_test: float | None = None
+    log_on_samples: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,98 @@ class TournamentResult(Record):
             "r_samples": _summary([pair["r_samples"] for pair in pairs]),
             "r_test": _summary([pair["r_test"] for pair in pairs]),
         }
+
+    def battle(self, a: str, b: str) -> str:
+        """Return the winner, `"a"` or `"b"`, as the code of the metric's inventors decides it.
+
+        Their `battle.py` (Im et al., arXiv 1602.05110) asks for `r_samples` alone: a wins where
+        it is above 1, and b in all other cases. It has no tie, and only prints `r_test`.
+        """
+        rows = {row.name: row for row in self.rows}
+        return "a" if rows[a].on_samples[b] > rows[b].on_samples[a] else "b"
+
+    def error_rates(self, groups: Sequence[Sequence[str]] | None = None) -> dict[str, np.ndarray]:
+        """Return how often other models' discriminators take a generator's images for real.
+
+        This is GAM-II (Im et al., "Generative Adversarial Parallelization", arXiv 1612.04021).
+        It has no test images in it, and no ratio. Higher is better for the generator.
+
+        Args:
+            groups: Names of the runs of each model; a run's opponents are those of other models.
+                By default each run is a model of its own.
+
+        Returns:
+            `"average"` and `"worst"`: for each run, in the order of `names`, the mean and the
+            smallest error over its opponents' discriminators, `(n,)`.
+
+        Raises:
+            ValueError: If the groups do not hold each run once, or there is only one.
+        """
+        groups = [[name] for name in self.names] if groups is None else groups
+        group_of = {name: index for index, group in enumerate(groups) for name in group}
+        if sorted(name for group in groups for name in group) != sorted(self.names):
+            raise ValueError(
+                f"`groups` must hold each run once: {list(self.names)}. Received: {groups}"
+            )
+        if len(groups) < 2:
+            raise ValueError(f"`groups` must be two or more. Received: {groups}")
+        model = np.array([group_of[name] for name in self.names])
+        errors = np.ma.array(1 - self.accuracies, mask=model[:, np.newaxis] == model)
+        return {"average": errors.mean(axis=0).data, "worst": errors.min(axis=0).data}
+
+    def log_ratio(self, a: str, b: str) -> float | None:
+        """Return the log ratio of the players' objectives: above 0 where b's generator is better.
+
+        This is the generative multi-adversarial metric (Durugkar et al., arXiv 1611.01673) for one
+        discriminator each: `log((V(D_a, G_b) / V(D_a, G_a)) / (V(D_b, G_a) / V(D_b, G_b)))` with
+        V the objective of the original GAN, `mean(log D(x)) + mean(log(1 - D(G(z))))`, x being
+        the test images. No cut has a part in it.
+
+        Returns:
+            The number; None where a discriminator gives no probabilities, or the result was made
+            by an earlier version.
+        """
+        rows = {row.name: row for row in self.rows}
+
+        def objective(player: str, generator: str) -> float | None:
+            row = rows[player]
+            if row.log_on_test is None or row.log_on_samples is None:
+                return None
+            return row.log_on_test + row.log_on_samples[generator]
+
+        pairs = (a, b), (b, b), (a, a), (b, a)
+        values = [value for value in (objective(*pair) for pair in pairs) if value]
+        if len(values) < len(pairs):  # not known, or the log ratio of zero
+            return None
+        on_b, b_on_own, a_on_own, on_a = values
+        return float(np.log((on_b * b_on_own) / (a_on_own * on_a)))
+
+    def ratings(self) -> dict[str, np.ndarray]:
+        """Return ratings of all generators and discriminators as players of one tournament.
+
+        Each image is a game between its generator and a discriminator, which wins where it calls
+        the image generated. A rating of 400 points more means odds of ten to one, as in chess
+        (Bradley and Terry 1952; Elo 1978). The idea of rating both players of GANs is that of
+        Olsson et al., "Skill rating for generative models", arXiv 1808.04888. A discriminator
+        does not play against the generator that it was trained with.
+
+        Returns:
+            `"generators"` and `"discriminators"`, in the order of `names`, `(n,)`; the mean of all
+            is 0.
+        """
+        n = len(self.rows)
+        players, opponents = np.nonzero(~np.eye(n, dtype=bool))
+        games = np.eye(2 * n)[players] - np.eye(2 * n)[n + opponents]
+        won = self.accuracies[players, opponents] * self.n_samples
+        # A weak prior: nobody who wins every game is rated infinitely high.
+        model = LogisticRegression(C=1.0, fit_intercept=False, tol=1e-8, max_iter=10_000)
+        model.fit(
+            np.concatenate([games, games]),
+            np.repeat([1, 0], len(games)),
+            np.concatenate([won, self.n_samples - won]),
+        )
+        points = model.coef_[0] * 400 / np.log(10)
+        return {"generators": points[n:], "discriminators": points[:n]}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON can hold it, every ordered pair's ratios included."""
@@ -189,6 +291,7 @@ def tournament(
                 run: float((scores < its_cut).mean()) for run, scores in on_samples.items()
             },
             auc={run: area_under_curve(scores, on_test) for run, scores in on_samples.items()},
+            **_log_means(model, on_test, on_samples),
         )
         if on_row is not None:
             on_row(rows[name])
@@ -199,6 +302,21 @@ def tournament(
         n_test=len(x_test),
         seed=seed,
     )
+
+
+def _log_means(
+    model: ComparableGAN, on_test: np.ndarray, on_samples: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    if outputs_of(model) == "score":
+        return {}
+
+    def mean(probabilities: np.ndarray) -> float:
+        return float(np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST)).mean())
+
+    return {
+        "log_on_test": mean(on_test),
+        "log_on_samples": {run: mean(1.0 - scores) for run, scores in on_samples.items()},
+    }
 
 
 def _summary(ratios: Sequence[float | None]) -> dict[str, float | int | None]:

@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 from sklearn.semi_supervised import LabelSpreading
 
+from capsgan_keras import machine
 from capsgan_keras.evaluation.label_spreading import error_table as module
 from capsgan_keras.evaluation.label_spreading import training_sets
 from capsgan_keras.evaluation.label_spreading.error_table import (
@@ -345,10 +346,11 @@ def test_settings_are_given_as_one_object_or_by_name(data):
         semi_supervised_controls(*data[1:], (8, 30))
 
 
-def test_dense_kernel_is_refused_for_many_points(data, monkeypatch):
-    monkeypatch.setattr(training_sets, "MAXIMUM_RBF_POINTS", 407)
-    with pytest.raises(ValueError, match=r"407 training points at most.*Received: 408"):
-        semi_supervised_error(*data, n_labelled=(8,), draws=1, kernel="rbf")
+def test_a_kernel_larger_than_the_memory_is_refused(data, monkeypatch):
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 4 * 408 * (204 + len(data[2][1])))
+    semi_supervised_error(*data, n_labelled=(8,), draws=1, kernel="rbf")
+    with pytest.raises(ValueError, match=r'`kernel="rbf"` for 409 training points takes at least'):
+        semi_supervised_error(*data, n_labelled=(9,), draws=1, kernel="rbf")
 
 
 def test_nearest_neighbour_error_refuses_a_set_larger_than_the_pool(data):

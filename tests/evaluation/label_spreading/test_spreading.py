@@ -5,7 +5,7 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 from sklearn.semi_supervised import LabelSpreading
 
-from capsgan_keras.evaluation.label_spreading.spreading import spread_labels, spread_labels_rbf
+from capsgan_keras.evaluation.label_spreading.spreading import spread_labels
 
 
 def clouds(n, seed):
@@ -54,11 +54,3 @@ def test_unreached_images_are_told_and_get_the_first_class():
     spread = spread_labels(training, test, np.array([5, 8]), 0.2, 30, 1e-3)
     assert spread.unreached.tolist() == [False, True]
     assert spread.predicted[1] == 5
-
-
-def test_rbf_result_is_scikit_learns(data):
-    x, labels, x_test = data
-    spread = spread_labels_rbf(x, x_test, labels, gamma=2.0, alpha=0.3, max_iter=30, tol=1e-3)
-    _, predicted, _ = scikit_learn(x, labels, x_test, kernel="rbf", gamma=2.0, alpha=0.3)
-    np.testing.assert_array_equal(spread.predicted, predicted)
-    assert len(np.unique(predicted)) == 3

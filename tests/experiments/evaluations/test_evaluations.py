@@ -124,6 +124,36 @@ def test_settings_are_chosen_on_training_images(run_paths, tmp_path, monkeypatch
     assert text in capsys.readouterr().out
 
 
+def test_gamma_is_chosen_and_told(run_paths, tmp_path, monkeypatch, capsys):
+    choose = error_evaluation.choose_settings
+
+    def choose_apart(*arguments, **options):
+        first, second = choose(*arguments, **options)
+        assert first.candidates_gamma == error_evaluation.GAMMAS
+        return first, dataclasses.replace(second, gamma=first.gamma + 0.125)
+
+    monkeypatch.setattr(error_evaluation, "choose_settings", choose_apart)
+    rbf = [run_paths[0], *TABLE, "--kernel", "rbf", "--alpha", "0.3", "--output", str(tmp_path)]
+    assert semi_supervised.main([*rbf, "--choose-settings"]) == 0
+    results = read(tmp_path / "semi_supervised.json")["results"]
+    gammas = [choice["gamma"] for choice in results["choices"]]
+    for name in ("labels_only", "real_unlabelled", "capsule-seed0"):
+        settings = results["tables"][name]["settings"]
+        assert (settings["kernel"], settings["gamma"], settings["alpha"]) == (
+            "rbf",
+            gammas,
+            [0.3] * 2,
+        )
+    text = f"kernel rbf, gamma {gammas[0]:g}, {gammas[1]:g}, alpha 0.3, 0.3, chosen on training"
+    assert text in capsys.readouterr().out
+    assert semi_supervised.main(rbf) == 2
+    assert "other runs or settings" in capsys.readouterr().err
+    assert semi_supervised.main([*rbf, "--overwrite", "--gamma", "0.5"]) == 0
+    assert "kernel rbf, gamma 0.5, alpha 0.3, at most" in capsys.readouterr().out
+    # A setting that the kernel does not have makes no other results.
+    assert semi_supervised.main([*rbf, "--gamma", "0.5", "--n-neighbors", "3"]) == 0
+
+
 @pytest.mark.parametrize("writes", [1, 3, 9])
 def test_an_interrupted_table_goes_on(run_paths, tmp_path, interrupt, monkeypatch, writes):
     whole, path = tmp_path / "whole", tmp_path / "interrupted" / "semi_supervised.json"
@@ -236,16 +266,16 @@ def other_run(run_paths, tmp_path):
         (semi_supervised, ["{first}", *SMALL, "--seed", "-1"], "`seed` must be"),
         (semi_supervised, ["{first}", *SMALL, "--n-unlabelled", "0"], "`n_unlabelled` must be"),
         (semi_supervised, ["{first}", *SMALL, "--n-neighbors", "21"], "`n_neighbors` must not"),
-        (semi_supervised, ["{first}", *SMALL, "--kernel", "rbf"], "`kernel` rbf takes at most"),
+        (semi_supervised, ["{first}", *SMALL, "--gamma", "0"], "`gamma` must be above 0"),
+        (
+            semi_supervised,
+            ["{first}", *SMALL, "--kernel", "rbf", "--n-unlabelled", "100000000"],
+            "`kernel` rbf for 100,000,020 images takes at least 20,0",
+        ),
         (
             semi_supervised,
             ["{first}", "--choose-settings", "--n-labelled", "20", "1300"],
             "pool of 1,150 training images without those that settings are chosen on",
-        ),
-        (
-            semi_supervised,
-            ["{first}", *SMALL, "--choose-settings", "--kernel", "rbf"],
-            "`kernel` must be knn where its settings are chosen",
         ),
         (sample_quality, ["{first}", "--samples", "0"], "`n_samples`"),
         (sample_quality, ["{first}", "--samples", "1"], "`n_samples` must be"),

@@ -180,10 +180,17 @@ def test_a_run_that_diverges_is_recorded_as_dead():
     assert life(curve, None)["died"]
 
 
-def test_routings_with_one_capsule_change_no_bit():
+@pytest.fixture(scope="module")
+def compared():
+    """Compare routings once, since six networks are compiled; also returns the calls of routing."""
     real = capsule_layer.route_inputs
     with mock.patch.object(capsule_layer, "route_inputs", wraps=real) as routed:
         results = runner.compare_routings(tiny(ONLY[0]).settings, "float32", DIGITS.x_train, 2)
+    return results, routed
+
+
+def test_routings_with_one_capsule_change_no_bit(compared):
+    results, routed = compared
     pairs = {"package": [1, 3], "computed": [2, 3], "leaky": [2, 3]}
     assert {name: pair["routings"] for name, pair in results.items()} == pairs
     assert results["package"]["different"] == results["computed"]["different"] == 0
@@ -265,8 +272,10 @@ def test_a_study_of_other_sizes_is_refused_or_replaced(results, run_study, capsy
     assert read(results, NAMES[2])["results"]["curve"]["step"] == [2, 4]
 
 
-def test_routings_alone_are_reported_alone(run_study, tmp_path, monkeypatch, capsys):
-    assert run_study(tmp_path, only=["routings"]) == 0
+def test_routings_alone_are_reported_alone(run_study, compared, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "compare_routings", lambda *_: compared[0])
+        assert run_study(tmp_path, only=["routings"]) == 0
     assert "routings 1 and 3: 0 of" in (tmp_path / "study.md").read_text()
     assert {path.name for path in tmp_path.iterdir()} == {"routings.json", "study.md"}
     monkeypatch.setattr(runner, "train", lambda *_: (None, None, "d_loss is nan"))

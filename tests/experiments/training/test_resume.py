@@ -87,7 +87,9 @@ def kill_and_compare(start, tmp_path, model, options, epochs, moments):
     assert_same_run(run, tmp_path / "whole" / f"{model}-seed0")
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model", ["capsule", pytest.param("convolutional", marks=pytest.mark.long)]
+)
 def test_a_killed_run_ends_as_the_uninterrupted_one(start, tiny, tmp_path, model):
     options = [*tiny, "--dropout", "0.25", "--precision", "auto"]
     kill_and_compare(start, tmp_path, model, options, 14, [WRITING, ANYWHERE, WRITING])

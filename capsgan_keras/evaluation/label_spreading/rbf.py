@@ -1,0 +1,241 @@
+"""Label spreading with the RBF kernel, exactly, for more points than scikit-learn has memory for.
+
+At 60,000 points scikit-learn needs several matrices of 29 GB, anew for each cell of a table. Here
+half of the symmetric matrix is kept, in float32 (7 GB), and serves all cells:
+
+- The part between unlabelled points is the same in all cells. Only rows of labelled points are
+  added for a draw.
+- Label spreading is linear in the labels, and a cell's degrees only scale rows and columns (Zhou
+  et al., "Learning with local and global consistency", 2004). So the cells of a draw stand side by
+  side as columns, and an iteration is one pass over the matrix for all of them.
+
+Nothing is cut off. Affinities are multiplied by a constant, which cancels out, so that float32's
+range reaches further.
+"""
+
+import copy
+import itertools
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from capsgan_keras.evaluation.label_spreading.spreading import Spread
+from capsgan_keras.evaluation.neighbours.distances import (
+    PixelVectors,
+    block_slices,
+    distance_blocks,
+)
+
+_SHIFT = 60.0
+"""Affinities are multiplied by its exponential; sums of millions of them are below 1e38 still."""
+_SMALLEST = float(np.finfo(np.float32).tiny)
+_RELIABLE_DEGREE = 1e-26
+"""Of a larger sum of a million affinities, those that float32 lacks are less than 1e-6."""
+
+
+def kernel_bytes(n_points: int, n_test: int) -> int:
+    """Return how many bytes the matrices of so many training and test points take."""
+    item = np.dtype(np.float32).itemsize
+    return item * n_points * ((n_points + 1) // 2 + n_test)
+
+
+class RBFKernel:
+    """The affinities `exp(-gamma ||x - y||^2)` of points with each other and with test points.
+
+    Args:
+        gamma: Width of the kernel for pixels in [0, 1].
+        points: The points.
+        test: The points to be classified.
+
+    Attributes:
+        strips: The rows of each block of points, from their own first column on; the diagonal is
+            zero, as label spreading has it.
+        test_weights: Affinities of the test points to all points, `(n_test, n_points)`, in parts
+            that stand side by side.
+    """
+
+    def __init__(self, gamma: float, points: PixelVectors, test: PixelVectors) -> None:
+        self.gamma = gamma
+        self.points = points
+        self.test = test
+        self.strips = self._strips(points)
+        self.test_weights = [self._weights(test, points)]
+
+    def preceded_by(self, points: PixelVectors) -> "RBFKernel":
+        """Return the kernel of these points and then those of this one, whose memory it shares."""
+        extended = copy.copy(self)
+        extended.strips = self._strips(points, self.points) + self.strips
+        extended.test_weights = [self._weights(self.test, points), *self.test_weights]
+        return extended
+
+    @property
+    def n_points(self) -> int:
+        """Number of points."""
+        return sum(map(len, self.strips))
+
+    def product(self, values: np.ndarray) -> np.ndarray:
+        """Return the matrix times `(n_points, columns)`, in float64."""
+        total = np.zeros(values.shape)
+        values = values.astype(np.float32)
+        start = 0
+        for strip in self.strips:
+            stop = start + len(strip)
+            total[start:stop] += strip @ values[start:]
+            total[stop:] += strip[:, stop - start :].T @ values[start:stop]
+            start = stop
+        return total
+
+    def test_product(self, values: np.ndarray) -> np.ndarray:
+        """Return the test points' affinities times `(n_points, columns)`, in float64."""
+        stops = np.cumsum([weights.shape[1] for weights in self.test_weights])
+        parts = np.split(values.astype(np.float32), stops[:-1])
+        pairs = zip(self.test_weights, parts, strict=True)
+        return np.sum([(weights @ part).astype(np.float64) for weights, part in pairs], axis=0)
+
+    def _strips(self, points: PixelVectors, after: PixelVectors | None = None) -> list[np.ndarray]:
+        cuts = block_slices(len(points))
+        n_after = 0 if after is None else len(after)
+        strips = [
+            np.empty((cut.stop - cut.start, len(points) - cut.start + n_after), np.float32)
+            for cut in cuts
+        ]
+        pairs = [(i, columns) for i in range(len(cuts)) for columns in cuts[i:]]
+        blocks = distance_blocks(points, points, [(cuts[i], columns) for i, columns in pairs])
+        for (i, columns), block in zip(pairs, blocks, strict=True):
+            first = columns.start - cuts[i].start
+            self._affinities(block, strips[i][:, first : first + block.shape[1]])
+        for strip in strips:
+            np.fill_diagonal(strip, 0)
+        if after is not None:
+            for i, strip in enumerate(strips):
+                self._fill(points, [cuts[i]], after, strip[:, len(points) - cuts[i].start :])
+        return strips
+
+    def _weights(self, rows: PixelVectors, columns: PixelVectors) -> np.ndarray:
+        weights = np.empty((len(rows), len(columns)), np.float32)
+        self._fill(rows, block_slices(len(rows)), columns, weights)
+        return weights
+
+    def _fill(
+        self, a: PixelVectors, rows: list[slice], b: PixelVectors, weights: np.ndarray
+    ) -> None:
+        pairs = list(itertools.product(rows, block_slices(len(b))))
+        for (row, column), block in zip(pairs, distance_blocks(a, b, pairs), strict=True):
+            own = slice(row.start - rows[0].start, row.stop - rows[0].start)
+            self._affinities(block, weights[own, column])
+
+    def _affinities(self, squared_distances: np.ndarray, weights: np.ndarray) -> None:
+        exponents = squared_distances * (-self.gamma * self.points.unit**2)
+        exponents += _SHIFT
+        np.exp(exponents, out=exponents)
+        # The CPU is many times slower on smaller numbers, and float32 holds few digits of them.
+        exponents[exponents < _SMALLEST] = 0
+        weights[:] = exponents
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The labels of one cell.
+
+    Attributes:
+        members: Which of the kernel's points the cell has, bool `(n_points,)`.
+        labelled: Its labelled ones, as indices into the kernel's points.
+        classes: Their classes.
+        alpha: As in `spread_labels`.
+    """
+
+    members: np.ndarray
+    labelled: np.ndarray
+    classes: np.ndarray
+    alpha: float
+
+
+def spread_labels_rbf(
+    kernel: RBFKernel, cells: list[Labels], max_iter: int, tol: float
+) -> list[Spread]:
+    """Spread labels as scikit-learn's `LabelSpreading(kernel="rbf")` does, in all cells at once.
+
+    Args:
+        kernel: The affinities.
+        cells: The cells, whose labels are spread independently of each other.
+        max_iter: As in `spread_labels`.
+        tol: Likewise.
+
+    Returns:
+        What is said of the kernel's test points, for each cell.
+
+    Raises:
+        ValueError: If most of the test points are so far from all others that their affinities
+            underflow: gamma is too large for this data.
+    """
+    classes = np.unique(np.concatenate([cell.classes for cell in cells]))
+    distributions, iterations = _iterate(kernel, cells, classes, max_iter, tol)
+    totals = distributions.sum(axis=2, keepdims=True)
+    np.divide(distributions, totals, out=distributions, where=totals > 0)
+    shape = (len(kernel.test), len(cells), len(classes))
+    scores = kernel.test_product(_columns(distributions)).reshape(shape)
+    unreached = ~(scores.sum(axis=2) > 0)
+    worst = int(unreached.sum(axis=0).max())
+    if 2 * worst > len(unreached):
+        raise ValueError(
+            f"`gamma` is too large for these images: the affinities of {worst:,} of "
+            f"{len(unreached):,} test images to all others underflow to zero. "
+            f"Received: gamma={kernel.gamma!r}"
+        )
+    predicted = classes[np.argmax(scores, axis=2)]
+    for column, cell in enumerate(cells):
+        predicted[unreached[:, column], column] = cell.classes.min()
+    return [
+        Spread(predicted[:, i], unreached[:, i], iterations[i], iterations[i] < max_iter)
+        for i in range(len(cells))
+    ]
+
+
+def _columns(values: np.ndarray) -> np.ndarray:
+    return values.reshape(len(values), -1)
+
+
+def _iterate(
+    kernel: RBFKernel, cells: list[Labels], classes: np.ndarray, max_iter: int, tol: float
+) -> tuple[np.ndarray, list[int]]:
+    """Return the label distributions, `(n_points, cells, classes)`, and each cell's iterations."""
+    members = np.stack([cell.members for cell in cells], axis=1)
+    degrees = np.where(members, kernel.product(members), 0)
+    _tell_underflow(degrees[members], kernel.gamma)
+    scale = np.zeros(degrees.shape)
+    np.divide(1, np.sqrt(degrees), out=scale, where=degrees > 0)
+    given = np.zeros((*members.shape, len(classes)))
+    for column, cell in enumerate(cells):
+        given[cell.labelled, column, np.searchsorted(classes, cell.classes)] = 1
+    alphas = np.array([cell.alpha for cell in cells])[:, np.newaxis]
+
+    values, change = given, given
+    iterations = [max_iter] * len(cells)
+    active = np.arange(len(cells))
+    for iteration in range(max_iter):
+        moved = np.abs(change).sum(axis=(0, 2)) >= tol
+        for column in active[~moved]:
+            iterations[column] = iteration
+        active = active[moved]
+        if not len(active):
+            break
+        # A cell that has converged stays as it is, as scikit-learn stops for each cell alone.
+        own_scale, own_values = scale[:, active, np.newaxis], values[:, active]
+        spread = kernel.product(_columns(own_scale * own_values)).reshape(own_values.shape)
+        new = alphas[active] * own_scale * spread + (1 - alphas[active]) * given[:, active]
+        change = new - own_values
+        values = values.copy() if values is given else values
+        values[:, active] = new
+    return values, iterations
+
+
+def _tell_underflow(degrees: np.ndarray, gamma: float) -> None:
+    few = int(np.sum(degrees < _RELIABLE_DEGREE))
+    if few:
+        warnings.warn(
+            f"`gamma`={gamma:g} is large for these images: {few:,} of {degrees.size:,} points are "
+            "so far from all others that their affinities underflow, wholly or in part. Labels "
+            "hardly reach them",
+            stacklevel=2,
+        )

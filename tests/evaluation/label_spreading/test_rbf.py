@@ -1,0 +1,192 @@
+"""The RBF kernel against scikit-learn's own label spreading with it."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.semi_supervised import LabelSpreading
+
+from capsgan_keras.evaluation import choose_settings, draw_labelled, semi_supervised_error
+from capsgan_keras.evaluation.label_spreading import rbf, training_sets
+from capsgan_keras.evaluation.label_spreading.rbf import (
+    Labels,
+    RBFKernel,
+    kernel_bytes,
+    spread_labels_rbf,
+)
+from capsgan_keras.evaluation.neighbours import distances
+from capsgan_keras.evaluation.neighbours.distances import pixel_vectors
+
+SHAPE = (6, 5, 1)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Cut matrices into many blocks, the last one smaller than the others."""
+    monkeypatch.setattr(distances, "BLOCK", 64)
+
+
+def blobs(n, seed, dtype="float64"):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 4, n)
+    centres = np.random.default_rng(99).uniform(0.3, 0.7, (4, *SHAPE))
+    images = np.clip(centres[y] + rng.normal(0, 0.2, (n, *SHAPE)), 0, 1)
+    return np.rint(images * 255).astype("uint8") if dtype == "uint8" else images.astype(dtype), y
+
+
+def scikit_learn(images, labels, test, **options):
+    """Return scikit-learn's model, and its predictions of the test images."""
+    images, test = (x / 255 if x.dtype == np.uint8 else x.astype("float64") for x in (images, test))
+    marked = np.concatenate([labels, np.full(len(images) - len(labels), -1)])
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.simplefilter("ignore")
+        model = LabelSpreading(kernel="rbf", **options).fit(images.reshape(len(images), -1), marked)
+        return model, model.predict(test.reshape(len(test), -1))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize(
+    ("gamma", "alpha", "max_iter"), [(0.05, 0.2, 30), (1, 0.8, 5), (2.0, 0.5, 30), (8.0, 0.9, 500)]
+)
+def test_distributions_are_scikit_learns(dtype, gamma, alpha, max_iter):
+    labelled, classes = blobs(40, 0, dtype)
+    unlabelled, test = blobs(210, 1, dtype)[0], blobs(100, 2, dtype)[0]
+    first, rest, asked = pixel_vectors(labelled, unlabelled, test)
+    kernel = RBFKernel(gamma, rest, asked).preceded_by(first)
+    numbers, everyone = (12, 40), np.arange(250)
+    cells = [
+        Labels((everyone < n) | (everyone >= 40), np.arange(n), classes[:n], alpha) for n in numbers
+    ]
+    spreads = spread_labels_rbf(kernel, cells, max_iter, tol=1e-3)
+    values, _ = rbf._iterate(kernel, cells, np.arange(4), max_iter, tol=1e-3)
+    for n, cell, spread, found in zip(numbers, cells, spreads, values.swapaxes(0, 1), strict=True):
+        images = np.concatenate([labelled[:n], unlabelled])
+        model, predicted = scikit_learn(
+            images, classes[:n], test, gamma=gamma, alpha=alpha, max_iter=max_iter
+        )
+        found = found[cell.members]
+        found /= found.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(found, model.label_distributions_, atol=1e-5)
+        np.testing.assert_array_equal(spread.predicted, predicted)
+        assert spread.iterations == model.n_iter_
+        assert spread.converged == (model.n_iter_ < max_iter)
+        assert not spread.unreached.any()
+    if gamma == 8.0:
+        assert spreads[0].iterations != spreads[1].iterations  # one stops, the other goes on
+        assert len(np.unique(spreads[0].predicted)) == 4
+
+
+@pytest.mark.parametrize("source", ["given", "pool", "none"])
+def test_each_cell_is_scikit_learns(source):
+    pool, test, unlabelled = blobs(200, 1), blobs(150, 2), blobs(300, 0)[0]
+    given = {"given": unlabelled, "pool": "pool", "none": None}[source]
+    options = {"n_labelled": (30, 8), "gamma": (0.5, 3.0), "alpha": (0.2, 0.6), "draws": 2}
+    result = semi_supervised_error(given, pool, test, kernel="rbf", n_unlabelled=500, **options)
+    for row, (n, gamma, alpha) in enumerate(zip((30, 8), (0.5, 3.0), (0.2, 0.6), strict=True)):
+        for draw in range(2):
+            labelled = draw_labelled(pool[1], n, draw)
+            others = {
+                "given": unlabelled,
+                "pool": np.delete(pool[0], labelled, axis=0),
+                "none": pool[0][:0],
+            }[source]
+            images = np.concatenate([pool[0][labelled], others])
+            _, predicted = scikit_learn(
+                images, pool[1][labelled], test[0], gamma=gamma, alpha=alpha
+            )
+            assert result.errors[row, draw] == np.mean(predicted != test[1])
+            assert result.n_unlabelled[row, draw] == len(others)
+    assert result.to_dict()["settings"]["gamma"] == [0.5, 3.0]
+
+
+def test_some_of_the_pool_are_unlabelled():
+    pool, test = blobs(200, 1), blobs(150, 2)
+    options = {"kernel": "rbf", "gamma": 2.0, "n_labelled": (8,), "draws": 1}
+    all_left = semi_supervised_error("pool", pool, test, n_unlabelled=192, **options)
+    few = semi_supervised_error("pool", pool, test, n_unlabelled=20, **options)
+    none = semi_supervised_error(None, pool, test, **options)
+    assert few.n_unlabelled.item() == 20
+    assert len({all_left.errors.item(), few.errors.item(), none.errors.item()}) == 3
+
+
+def test_finished_cells_are_not_computed_again(monkeypatch):
+    data = blobs(300, 0)[0], blobs(200, 1), blobs(150, 2)
+    options = {"kernel": "rbf", "n_labelled": (8, 30), "draws": 3}
+    whole = semi_supervised_error(*data, **options)
+    told = []
+    semi_supervised_error(*data, **options, on_cell=told.append)
+    assert [(cell.n_labelled, cell.draw) for cell in told] == [
+        (n, draw) for draw in range(3) for n in (8, 30)
+    ]
+    spread, rest = training_sets.spread_labels_rbf, []
+
+    def count(kernel, cells, *limits):
+        rest.append(len(cells))
+        return spread(kernel, cells, *limits)
+
+    monkeypatch.setattr(training_sets, "spread_labels_rbf", count)
+    resumed = semi_supervised_error(*data, **options, finished=told[:3])
+    assert rest == [1, 2]
+    np.testing.assert_array_equal(resumed.errors, whole.errors)
+    assert resumed.cells == whole.cells
+
+
+def test_too_large_a_gamma_is_refused():
+    data = blobs(300, 0)[0], blobs(200, 1), blobs(150, 2)
+    with (
+        pytest.warns(UserWarning, match=r"`gamma`=2000 is large .* points are so far"),
+        pytest.raises(ValueError, match=r"of 150 test images to all others underflow.*gamma=2000"),
+    ):
+        semi_supervised_error(*data, kernel="rbf", gamma=2000, n_labelled=(8,), draws=1)
+
+
+def test_points_out_of_reach_are_told():
+    """One unlabelled and one test image are far from the others, and from each other."""
+    images, classes = blobs(60, 0)
+    test = blobs(20, 1)[0]
+    images[-1], test[3] = 0, 1
+    points, asked = pixel_vectors(images, test)
+    cell = Labels(np.full(60, True), np.arange(10), classes[:10] + 5, 0.2)
+    with pytest.warns(UserWarning, match=r"`gamma`=40 is large .*: 1 of 60 points"):
+        (spread,) = spread_labels_rbf(RBFKernel(40.0, points, asked), [cell], 30, 1e-3)
+    assert np.flatnonzero(spread.unreached).tolist() == [3]
+    assert spread.predicted[3] == cell.classes.min()
+
+
+def test_gamma_is_chosen_by_the_error_of_scikit_learn():
+    pool = blobs(250, 1)
+    gammas, alphas = (8.0, 0.02, 1.0), (0.9, 0.2)
+    choices = choose_settings(
+        "pool", pool, (8, 20), alpha=alphas, draws=2, max_iter=30, kernel="rbf", gamma=gammas
+    )
+    split = draw_labelled(pool[1], 250, draw=2)
+    (x_rest, y_rest), (x, y) = ((pool[0][part], pool[1][part]) for part in (split[50:], split[:50]))
+    for choice in choices:
+        errors = np.zeros((3, 2))
+        for draw in range(2):
+            labelled = draw_labelled(y_rest, choice.n_labelled, draw)
+            others = np.delete(x_rest, labelled, axis=0)
+            images = np.concatenate([x_rest[labelled], others])
+            for i, gamma in enumerate(sorted(gammas)):
+                for j, alpha in enumerate(sorted(alphas)):
+                    _, predicted = scikit_learn(
+                        images, y_rest[labelled], x, gamma=gamma, alpha=alpha
+                    )
+                    errors[i, j] += np.mean(predicted != y) / 2
+        np.testing.assert_allclose(choice.errors, errors)
+        assert choice.candidates_gamma == tuple(sorted(gammas))
+        assert (choice.kernel, choice.n_neighbors, choice.candidates_n_neighbors) == (
+            "rbf",
+            None,
+            (),
+        )
+        i, j = np.unravel_index(np.argmin(errors), errors.shape)
+        assert (choice.gamma, choice.alpha) == (sorted(gammas)[i], sorted(alphas)[j])
+
+
+def test_the_memory_is_what_the_matrices_take():
+    first, points, test = pixel_vectors(blobs(30, 0)[0], blobs(200, 1)[0], blobs(90, 2)[0])
+    kernel = RBFKernel(1.0, points, test).preceded_by(first)
+    taken = sum(each.nbytes for each in kernel.strips + kernel.test_weights)
+    # The estimate leaves out what the blocks on the diagonal hold twice.
+    assert kernel_bytes(230, 90) <= taken <= kernel_bytes(230, 90) + 4 * 230 * 64 / 2
