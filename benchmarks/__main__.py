@@ -16,10 +16,11 @@ backend jax, training runs alone, without the textbook step.
 
 import argparse
 import sys
-from pathlib import Path
 
 from benchmarks import report
+from experiments.command_line.arguments import path
 from experiments.command_line.logs import quiet_tensorflow
+from experiments.settings.fields import run_package_file
 
 
 def main(argv=None):
@@ -44,7 +45,7 @@ def main(argv=None):
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=path,
         help=f"the JSON file to write (default: {report.RESULTS} for a whole run, else none)",
     )
     options = parser.parse_args(argv)
@@ -54,6 +55,10 @@ def main(argv=None):
     output = options.output
     if output is None and not options.names and not options.quick:
         output = report.RESULTS
+    try:
+        run_package_file("keras_backend.py")  # before Keras is imported
+    except ImportError as error:
+        parser.error(str(error))
     quiet_tensorflow()
     # Only here: Keras and NumPy come with it, for which --help need not wait.
     from benchmarks import running

@@ -15,6 +15,8 @@ import sklearn
 from capsgan_keras.runs.provenance import git_commit, versions
 from experiments.training.precision import cpu_flags
 
+_RESOLUTION = time.get_clock_info("perf_counter").resolution
+
 
 class DisagreementError(ArithmeticError):
     """Two ways to compute the same give different values, so their times mean nothing."""
@@ -41,7 +43,8 @@ def time_in_turn(functions, calls, rounds, warm_up=1):
             start = time.perf_counter()
             for _ in range(calls):
                 function()
-            seconds[key].append((time.perf_counter() - start) / calls)
+            elapsed = max(time.perf_counter() - start, _RESOLUTION)  # it may stand still
+            seconds[key].append(elapsed / calls)
     return seconds
 
 
@@ -119,7 +122,7 @@ def peak_memory(function):
     status, clear = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     if not (status.exists() and clear.exists()):
         return None
-    clear.write_text("5")  # Linux forgets the peak so far
+    clear.write_text("5", encoding="ascii")  # Linux forgets the peak so far
     before = _kibibytes(status, "VmRSS")
     function()
     return 1024 * max(0, _kibibytes(status, "VmHWM") - before)

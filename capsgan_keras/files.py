@@ -1,9 +1,11 @@
 """Writing files so that a kill, or a full disk, leaves the complete old or new file."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,15 +70,61 @@ def is_temporary(path: Path) -> bool:
     return path.name.startswith((PARTIAL, LOCK, BEFORE))
 
 
+def usable_path(path: str | os.PathLike, name: str = "path") -> Path:
+    """Return a path with `~` expanded, once it is known that it may be a file or a folder.
+
+    Args:
+        path: What a person gave. There need be nothing at that place.
+        name: The argument's name, for the message.
+
+    Raises:
+        ValueError: Where it is empty, no path, below the home of a person that the system does not
+            know, a symbolic link that leads to itself, or neither a file nor a folder (a pipe, a
+            device).
+    """
+    try:
+        expanded = Path(path).expanduser()
+        reason = "" if os.fspath(path) else "it is empty"
+        mode = expanded.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            reason = "it is a pipe or a device"
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass  # who reads or writes there says more of it
+    except OSError as error:
+        reason = str(error.strerror)
+    except (RuntimeError, TypeError, ValueError) as error:  # no such home; no text; a null in it
+        reason = str(error)
+    if reason:
+        raise ValueError(
+            f"`{name}` must lead to a file or a folder: {reason}. Received: {name}={path!r}"
+        )
+    return expanded
+
+
+def readable(name: str) -> str:
+    """Return a file's name with escapes for its bytes that are no UTF-8, to be drawn."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a text file (UTF-8)."""
+    """Write a text file (UTF-8), with escapes for the bytes of file names that are no UTF-8."""
     with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """Write a JSON file; numbers must be finite."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def refuse_pipe(path: str | os.PathLike) -> None:
+    """Raise an `OSError` where a path leads to a pipe or a device, whose reader may never end."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise OSError(
+                errno.EINVAL, "Must be a file, and is a pipe or a device", os.fspath(path)
+            )
 
 
 def read_json(path: str | os.PathLike) -> Any:
@@ -86,6 +134,7 @@ def read_json(path: str | os.PathLike) -> Any:
         ValueError: Where it holds something else, or lists within lists without end.
         OSError: Where it cannot be read.
     """
+    refuse_pipe(path)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except RecursionError:

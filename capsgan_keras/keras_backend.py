@@ -1,25 +1,37 @@
 """A look at the wished Keras backend when this module is imported, before Keras fails."""
 
 import importlib.util
+import json
 import os
 import sys
+from pathlib import Path
 
 _BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")
 
 
 def check_keras_backend() -> None:
-    """Raise an `ImportError` where `KERAS_BACKEND` names no backend that is installed.
+    """Raise an `ImportError` where the wished backend of Keras is not installed.
 
-    Once Keras is imported, its backend is chosen and nothing is checked.
+    It is wished by `KERAS_BACKEND`, else by Keras's `keras.json`. Once Keras is imported, its
+    backend is chosen and nothing is checked.
     """
-    name = os.environ.get("KERAS_BACKEND")
-    if not name or "keras" in sys.modules:
+    if "keras" in sys.modules:
         return
+    name, where = os.environ.get("KERAS_BACKEND"), "The environment variable KERAS_BACKEND"
+    received = "KERAS_BACKEND"
+    if not name:
+        folder = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+        file = Path(folder, "keras.json")
+        try:
+            name = json.loads(file.read_text(encoding="utf-8"))["backend"]
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return  # as Keras does, where it is missing or damaged
+        where, received = f"The backend in {file}", "backend"
     installed = list(filter(_is_installed, _BACKENDS))
     if name not in installed:
         raise ImportError(
-            "The environment variable KERAS_BACKEND must name an installed backend of Keras: "
-            f"{', '.join(installed)}. Received: KERAS_BACKEND={name!r}"
+            f"{where} must name an installed backend of Keras: "
+            f"{', '.join(installed)}. Received: {received}={name!r}"
         )
 
 

@@ -3,6 +3,8 @@
 import sys
 
 from experiments.command_line.interrupts import INTERRUPTS
+from experiments.command_line.surroundings import prepare
 
 if sys.argv[0] == "-m":  # so Python calls it while it looks for the module of a command
     INTERRUPTS.listen()
+    prepare()

@@ -13,9 +13,8 @@ Time: half a minute for a run on MNIST and 2 CPU cores.
 """
 
 import sys
-from pathlib import Path
 
-from experiments.command_line.arguments import new_parser
+from experiments.command_line.arguments import new_parser, path
 from experiments.command_line.running import parse_and_run
 
 COMPARED_IMAGES = 10_000
@@ -24,10 +23,10 @@ COMPARED_IMAGES = 10_000
 def main(argv=None):
     """Run the command line and return the exit status."""
     parser = new_parser("publish", __doc__)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a finished run's folder")
-    parser.add_argument("--results", type=Path, help="folder with the results of their evaluation")
+    parser.add_argument("runs", nargs="+", type=path, metavar="RUN", help="a finished run's folder")
+    parser.add_argument("--results", type=path, help="folder with the results of their evaluation")
     parser.add_argument(
-        "--output", type=Path, help="folder to store in (default: the package's own)"
+        "--output", type=path, help="folder to store in (default: the package's own)"
     )
     parser.add_argument(
         "--images",

@@ -22,18 +22,17 @@ by its short table. Time: seconds.
 """
 
 import sys
-from pathlib import Path
 
-from experiments.command_line.arguments import new_parser
+from experiments.command_line.arguments import new_parser, path
 from experiments.command_line.running import parse_and_run
 
 
 def main(argv=None):
     """Run the command line and return the exit status."""
     parser = new_parser("report", __doc__)
-    parser.add_argument("folder", type=Path, help="folder with result files, at any depth")
+    parser.add_argument("folder", type=path, help="folder with result files, at any depth")
     parser.add_argument(
-        "--readme", type=Path, nargs="+", default=(), help="Markdown files whose parts are replaced"
+        "--readme", type=path, nargs="+", default=(), help="Markdown files whose parts are replaced"
     )
 
     parser.add_argument(
@@ -47,8 +46,7 @@ def main(argv=None):
         # Here and not above: --help must not wait for Keras.
         from experiments.reports.pages import write_reports
 
-        pages = [path.expanduser() for path in arguments.readme]
-        print(write_reports(arguments.folder.expanduser(), pages, arguments.figure_format))
+        print(write_reports(arguments.folder, arguments.readme, arguments.figure_format))
 
     return parse_and_run(parser, argv, work, "Reports that were written are whole.")
 

@@ -13,9 +13,8 @@ minutes for MNIST's classifier and about as long for two runs; half an hour for 
 """
 
 import sys
-from pathlib import Path
 
-from experiments.command_line.arguments import settings_from
+from experiments.command_line.arguments import path, settings_from
 from experiments.command_line.evaluation import evaluate_runs, evaluation_parser
 from experiments.settings.evaluations import CLASSIFIERS, SAMPLE_QUALITY, QualitySettings
 
@@ -26,7 +25,7 @@ def main(argv=None):
     parser = evaluation_parser(SAMPLE_QUALITY, __doc__, defaults)
     parser.add_argument(
         "--cache-dir",
-        type=Path,
+        type=path,
         default=CLASSIFIERS,
         help=f"keeps the classifier (default: {CLASSIFIERS})",
     )

@@ -7,7 +7,8 @@ import numpy as np
 
 from capsgan_keras.datasets.dataset import DatasetError
 from capsgan_keras.datasets.files import reading
-from capsgan_keras.datasets.pixels import image_to_array
+from capsgan_keras.datasets.pixels import check_size, image_to_array
+from capsgan_keras.files import readable
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 # Pillow otherwise tries all its decoders, some of which start other programs (EPS).
@@ -41,7 +42,7 @@ def read_folder(
     files = [path for class_files in files_by_class for path in class_files]
     labels = np.repeat(np.arange(len(class_folders)), [len(paths) for paths in files_by_class])
     images = _read_images(files, image_size, channels)
-    return images, labels.astype(np.int64), tuple(path.name for path in class_folders)
+    return images, labels.astype(np.int64), tuple(readable(path.name) for path in class_folders)
 
 
 def _list_folder(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -72,6 +73,8 @@ def _at_least_one(folder: Path, images: list[Path]) -> list[Path]:
 def _read_images(
     files: list[Path], image_size: tuple[int, int] | None, channels: int | None
 ) -> np.ndarray:
+    if image_size is not None:
+        check_size(len(files), (*image_size, channels or 3))
     first = read_image(files[0], image_size, channels or 3)
     images = np.empty((len(files), *first.shape), np.uint8)
     for index, path in enumerate(files):

@@ -10,6 +10,7 @@ from capsgan_keras.datasets.definition import NPZ_NAMES, DatasetDefinition, Sour
 from capsgan_keras.datasets.files import reading
 from capsgan_keras.datasets.pixels import MODES, convert_images
 from capsgan_keras.datasets.registry import REGISTERED, find_dataset
+from capsgan_keras.files import readable, usable_path
 
 DATA_DIR_VARIABLE = "CAPSGAN_DATA_DIR"
 
@@ -83,20 +84,24 @@ def _checked_image_size(image_size: int | tuple[int, int] | None) -> tuple[int, 
 def _load_path(
     path: str | os.PathLike, image_size: tuple[int, int] | None, channels: int | None
 ) -> Dataset:
-    expanded = os.path.expanduser(path) if isinstance(path, str | os.PathLike) else ""
-    if not os.path.exists(expanded):
-        raise DatasetError(
-            f"The data set must be one of {tuple(REGISTERED)}, the module:name of one that a "
-            "module registers, or the path of an .npz file or a folder of images that exists. "
-            f"Received: name_or_path={path!r}"
+    expected = (
+        f"The data set must be one of {tuple(REGISTERED)}, the module:name of one that a "
+        "module registers, or the path of an .npz file or a folder of images that exists. "
+    )
+    try:
+        place = usable_path(path, "name_or_path")
+    except ValueError as error:
+        raise DatasetError(f"{expected}{error}") from error
+    if not os.path.exists(place):
+        raise DatasetError(f"{expected}Received: name_or_path={path!r}")
+    if place.is_dir():
+        images, labels, class_names = folder.read_folder(place, image_size, channels)
+        return Dataset(
+            readable(place.resolve().name), images, labels, images[:0], None, class_names
         )
-    path = Path(expanded)
-    if path.is_dir():
-        images, labels, class_names = folder.read_folder(path, image_size, channels)
-        return Dataset(path.resolve().name, images, labels, images[:0], None, class_names)
-    (x_train, y_train), (x_test, y_test) = npz.read_splits(path)
+    (x_train, y_train), (x_test, y_test) = npz.read_splits(place)
     x_train, x_test = (convert_images(x, image_size, channels) for x in (x_train, x_test))
-    return Dataset(path.stem, x_train, y_train, x_test, y_test)
+    return Dataset(readable(place.stem), x_train, y_train, x_test, y_test)
 
 
 def _load_named(
@@ -131,7 +136,10 @@ def _search_data_dir(
         if data_dir is not None:
             raise DatasetError("`data_dir` must name a folder. Received: data_dir=''")
         return None
-    searched = Path(os.path.expanduser(searched))
+    try:
+        searched = usable_path(searched, "data_dir")
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
     if not searched.is_dir():
         setting = f"environment variable {DATA_DIR_VARIABLE}" if data_dir is None else "data_dir"
         raise DatasetError(f"{searched}: is not a folder that exists ({setting})")

@@ -1,8 +1,11 @@
 """Pixel values, sizes and channels of images."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from capsgan_keras.machine import check_memory
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -93,6 +96,11 @@ def image_to_array(
     return np.asarray(image).reshape(image.height, image.width, channels)
 
 
+def check_size(count: int, shape: tuple[int, ...]) -> None:
+    """Raise a `ValueError` where as many uint8 images take more memory than there is."""
+    check_memory(f"`image_size`={shape[:2]} for {count:,} images", count * math.prod(shape))
+
+
 def convert_images(
     images: np.ndarray, image_size: tuple[int, int] | None, channels: int | None
 ) -> np.ndarray:
@@ -106,6 +114,7 @@ def convert_images(
     shape = (*(image_size or images.shape[1:3]), channels or images.shape[3])
     if shape == images.shape[1:]:
         return images
+    check_size(len(images), shape)
     converted = np.empty((len(images), *shape), np.uint8)
     for index, pixels in enumerate(images):
         image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

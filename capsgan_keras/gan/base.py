@@ -28,7 +28,7 @@ from capsgan_keras.gan.input_checks import (
 from capsgan_keras.gan.optimizers import OptimizerPair, check_update, dcgan_adam, join_optimizers
 from capsgan_keras.gan.outputs import check_probabilities, resolve_outputs
 from capsgan_keras.gan.players import Players
-from capsgan_keras.gan.prediction import predict_in_chunks
+from capsgan_keras.gan.prediction import check_many, predict_in_chunks
 from capsgan_keras.gan.saving import SavedGAN
 from capsgan_keras.training.callbacks import check_finite_weights, with_checks_and_averages
 from capsgan_keras.types import Shape, Tensor
@@ -359,6 +359,7 @@ class GAN(Players, SavedGAN):
             uint8 array `(n, height, width, channels)`.
         """
         check_positive(n=n, batch_size=batch_size)
+        check_many("n", n, self.latent_dim, self.image_shape)
         check_finite_weights("generate", self.generator)
         draws = np.random.default_rng(check_seed(seed))
         latents = draws.standard_normal((n, self.latent_dim), "float32")

@@ -1,14 +1,29 @@
 """Outputs of a network for many inputs, with as little memory as a few thousand need."""
 
+import math
 from collections.abc import Callable
 
 import keras
 import numpy as np
 
+from capsgan_keras.machine import check_memory
 from capsgan_keras.training import devices_per_batch
 
+_FLOAT32 = 4
 CHUNK = 4096
 """Images held as floats at a time while many are generated or scored."""
+
+
+def check_many(name: str, n: int, latent_dim: int, image_shape: tuple[int, ...]) -> None:
+    """Raise a `ValueError` where as many latents and uint8 images take more memory than there is.
+
+    Args:
+        name: The argument that says how many.
+        n: How many.
+        latent_dim: Components of a latent vector, float32.
+        image_shape: `(height, width, channels)`.
+    """
+    check_memory(f"`{name}`={n}", n * (_FLOAT32 * latent_dim + math.prod(image_shape)))
 
 
 def predict_in_chunks(

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from capsgan_keras.files import usable_path
 from capsgan_keras.gan.outputs import outputs_of_old_files
 from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
 from capsgan_keras.training.callbacks import check_finite_weights
@@ -37,6 +38,7 @@ class SavedGAN(keras.Model):
         Raises:
             ValueError: Where `filepath` ends with `.h5` or `.hdf5`, formats that cannot hold a
                 class of one's own with its optimizers and seeds.
+            ValueError: Also where `filepath` can be neither a file nor a folder.
             NonFiniteError: Where a weight is not finite, as after training that has diverged.
         """
         if str(filepath).endswith((".h5", ".hdf5")):
@@ -44,6 +46,7 @@ class SavedGAN(keras.Model):
                 "`filepath` must end with .keras, since HDF5 cannot hold a GAN. "
                 f"Received: filepath={filepath}"
             )
+        usable_path(filepath, "filepath")
         check_finite_weights("save", self)
         super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 

@@ -1,5 +1,6 @@
 """The capsule classifier of Sabour et al."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from keras import layers, ops
 from capsgan_keras.checks import check_filters, check_positive, is_whole
 from capsgan_keras.layers import CapsuleLayer, Length, Mask, PrimaryCap
 from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
+from capsgan_keras.models.sizes import Size, convolved
 from capsgan_keras.routing.graph import as_floating
 from capsgan_keras.types import Shape, Tensor
 
@@ -98,6 +100,7 @@ class CapsNet(keras.Model):
         self.kernel_size = kernel_size
         self.decoder_units = check_filters(decoder_units, name="decoder_units")
         policy = self.dtype_policy
+        self._check_size()
 
         images = keras.Input(self.image_shape, name="images")
         features = layers.Conv2D(
@@ -130,6 +133,28 @@ class CapsNet(keras.Model):
         self.build((None, *self.image_shape))
         if not self.trainable:  # Keras hands it on only where it changes
             self.encoder.trainable = self.decoder.trainable = False
+
+    def _check_size(self) -> None:
+        size, kernel_size = Size(), self.kernel_size
+        sides = convolved(self.image_shape[:2], kernel_size, 1, "valid")
+        channels = size.convolution(sides, self.image_shape[2], self.filters, kernel_size)
+        sides = convolved(sides, kernel_size, 2, "valid")
+        size.convolution(sides, channels, self.n_channels * self.primary_dim_capsule, kernel_size)
+        count = math.prod(sides) * self.n_channels
+        size.capsules(count, self.primary_dim_capsule, self.num_classes, self.dim_capsule)
+        units = self.num_classes * self.dim_capsule
+        for more in (*self.decoder_units, math.prod(self.image_shape)):
+            units = size.dense(units, more)
+        size.check(
+            "CapsNet",
+            image_shape=self.image_shape,
+            num_classes=self.num_classes,
+            filters=self.filters,
+            n_channels=self.n_channels,
+            primary_dim_capsule=self.primary_dim_capsule,
+            dim_capsule=self.dim_capsule,
+            decoder_units=self.decoder_units,
+        )
 
     def build(self, input_shape: Shape) -> None:
         """Build the two layers without weights; encoder and decoder are built already."""

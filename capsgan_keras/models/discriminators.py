@@ -1,5 +1,6 @@
 """The two discriminators: capsules, and convolutions only."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from capsgan_keras.checks import (
 )
 from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap
 from capsgan_keras.models.initial_weights import NormalWeights
+from capsgan_keras.models.sizes import Size, convolved
 from capsgan_keras.types import DType, Tensor
 
 _NINES_FIT = 24
@@ -86,7 +88,8 @@ def build_capsule_discriminator(
         probability of being real.
 
     Raises:
-        ValueError: On arguments out of range, or where the kernels do not fit the image.
+        ValueError: On arguments out of range, where the kernels do not fit the image, or where
+            training takes more memory than there is.
 
     Example:
 
@@ -131,8 +134,27 @@ def build_capsule_discriminator(
     layout |= {key: value for key, value in given.items() if value is not None}
     check_bool(batch_norm=layout["batch_norm"])
     check_choice("padding", layout["padding"], ("valid", "same"))
-    check_positive(strides=layout["strides"])
+    check_positive(
+        strides=layout["strides"],
+        n_channels=layout["n_channels"],
+        primary_dim_capsule=primary_dim_capsule,
+        dim_capsule=dim_capsule,
+    )
     _check_kernels_fit(shape, layout)
+    size, sides, channels = _convolutions_size(shape, layout)
+    sides = convolved(sides, layout["kernel_size"], 2, layout["padding"])
+    types = layout["n_channels"]
+    size.convolution(sides, channels, types * primary_dim_capsule, layout["kernel_size"])
+    size.capsules(math.prod(sides) * types, primary_dim_capsule, num_capsule, dim_capsule)
+    size.check(
+        "capsule discriminator",
+        image_shape=image_shape,
+        filters=layout["filters"],
+        kernel_size=layout["kernel_size"],
+        n_channels=types,
+        primary_dim_capsule=primary_dim_capsule,
+        dim_capsule=dim_capsule,
+    )
     weights = NormalWeights(seed)
 
     images = keras.Input(shape, name="images")
@@ -203,7 +225,7 @@ def build_convolutional_discriminator(
         with the sigmoid the probability of being real.
 
     Raises:
-        ValueError: On arguments out of range.
+        ValueError: On arguments out of range, or where training takes more memory than there is.
 
     Example:
 
@@ -222,6 +244,14 @@ def build_convolutional_discriminator(
     check_bool(batch_norm=batch_norm)
     filters = check_filters(filters)
     layout = {"filters": filters, "kernel_size": kernel_size, "strides": 2, "padding": "same"}
+    size, sides, channels = _convolutions_size(shape, layout)
+    size.dense(math.prod(sides) * channels, 1)
+    size.check(
+        "convolutional discriminator",
+        image_shape=image_shape,
+        filters=filters,
+        kernel_size=kernel_size,
+    )
     weights = NormalWeights(seed)
     images = keras.Input(shape, name="images")
     normalized = range(1, len(filters)) if batch_norm else range(0)
@@ -247,6 +277,17 @@ def _check_kernels_fit(image_shape: tuple[int, ...], layout: dict[str, Any]) -> 
             "`kernel_size` must be smaller, or `padding` 'same': valid kernels leave nothing of "
             f"images of shape {tuple(image_shape)}. Received: kernel_size={kernel_size}"
         )
+
+
+def _convolutions_size(
+    image_shape: tuple[int, ...], layout: dict[str, Any]
+) -> tuple[Size, list[int], int]:
+    """Return the size of the convolutions, and the sides and channels of their last output."""
+    size, sides, channels = Size(), list(image_shape[:2]), image_shape[2]
+    for filters in layout["filters"]:
+        sides = convolved(sides, layout["kernel_size"], layout["strides"], layout["padding"])
+        channels = size.convolution(sides, channels, filters, layout["kernel_size"])
+    return size, sides, channels
 
 
 def _convolutions(images, layout, normalized, momentum, dtype, next_initializer):

@@ -17,6 +17,7 @@ from capsgan_keras.checks import (
     check_share,
 )
 from capsgan_keras.models.initial_weights import NormalWeights
+from capsgan_keras.models.sizes import Size
 from capsgan_keras.types import DType, Tensor
 
 
@@ -67,7 +68,7 @@ def build_generator(
         float32 in [-1, 1].
 
     Raises:
-        ValueError: On arguments out of range.
+        ValueError: On arguments out of range, or where training takes more memory than there is.
 
     Example:
 
@@ -92,6 +93,18 @@ def build_generator(
     check_bool(batch_norm=batch_norm)
     check_share(momentum=momentum)
     check_latent_categories(latent_categories, latent_dim)
+    grid = (height // 4, width // 4, first)
+    size = Size()
+    size.dense(latent_dim, math.prod(grid))
+    size.convolution((height // 2, width // 2), first, second, kernel_size)
+    size.convolution((height, width), second, channels, kernel_size)
+    size.check(
+        "generator",
+        image_shape=image_shape,
+        latent_dim=latent_dim,
+        filters=filters,
+        kernel_size=kernel_size,
+    )
     weights = NormalWeights(seed)
 
     def normalize(features: Tensor) -> Tensor:
@@ -115,9 +128,8 @@ def build_generator(
     inputs = latents = keras.Input((latent_dim,), name="latents")
     if latent_categories:
         latents = _choose_categories(inputs, latent_categories)
-    grid = (height // 4, width // 4, first)
     features = layers.Dense(
-        grid[0] * grid[1] * grid[2],
+        math.prod(grid),
         use_bias=not batch_norm,
         kernel_initializer=weights(),
         dtype=dtype,

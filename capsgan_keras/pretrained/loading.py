@@ -9,7 +9,7 @@ evaluations of `experiments` take its path as that of a run.
 import os
 from pathlib import Path
 
-from capsgan_keras.files import BEFORE, is_temporary, standing
+from capsgan_keras.files import BEFORE, is_temporary, standing, usable_path
 from capsgan_keras.gan.base import GAN
 from capsgan_keras.runs.reading import load_run
 
@@ -51,7 +51,8 @@ def load_pretrained(model: str, dataset: str, folder: str | os.PathLike = FOLDER
         A `CapsuleGAN` or a `ConvolutionalGAN`, not compiled.
 
     Raises:
-        ValueError: Where there is none of that name; the message lists what there is.
+        ValueError: Where there is none of that name; the message lists what there is. Also where
+            `folder` can be no folder.
         RunError: (a `ValueError`) where a file of it is damaged.
 
     Example:
@@ -63,6 +64,7 @@ def load_pretrained(model: str, dataset: str, folder: str | os.PathLike = FOLDER
     scores = gan.discriminate(images)  # (64,) probabilities of being real
     ```
     """
+    folder = usable_path(folder, "folder")
     available = pretrained_models(folder)
     if (model, dataset) not in available:
         listed = ", ".join(f"load_pretrained({pair[0]!r}, {pair[1]!r})" for pair in available)

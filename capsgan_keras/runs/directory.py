@@ -31,6 +31,7 @@ from capsgan_keras.files import (
     LOCK,
     file_in_the_way,
     is_temporary,
+    refuse_pipe,
     remove_partial,
     replacing,
     write_json,
@@ -140,6 +141,15 @@ class RunDirectory:
             )
         return False
 
+    def check_place(self) -> None:
+        """Raise a `RunError` where the folder lies in that of a run that has ended."""
+        for folder in Path(os.path.abspath(self.path)).parents:
+            if (folder / "config.json").is_file() and (folder / "metrics.json").is_file():
+                raise RunError(
+                    f"{self.path}: lies in {folder}, the folder of a run that has ended. Choose "
+                    "another"
+                )
+
     @property
     def lock(self) -> Path:
         """The file that a process holds while it writes the run."""
@@ -187,6 +197,7 @@ class RunDirectory:
         """
         path = self.path / "history.csv"
         try:
+            refuse_pipe(path)
             with path.open(newline="", encoding="utf-8") as stream:
                 lines = list(csv.reader(stream))
             if not lines:
@@ -260,8 +271,10 @@ class RunDirectory:
             config: Dictionary of what JSON can hold.
 
         Raises:
+            RunError: Where it would lie in the folder of a run that has ended.
             OSError: Where the folder cannot be made.
         """
+        self.check_place()
         self.path.mkdir(parents=True, exist_ok=True)
         remove_partial(self.path)
         write_json(self.path / "config.json", {"format": FORMAT} | config)

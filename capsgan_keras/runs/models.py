@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from capsgan_keras.files import refuse_pipe
 from capsgan_keras.gan import GAN
 from capsgan_keras.runs.records import RunError
 
@@ -19,6 +20,7 @@ def load_model(path: Path) -> GAN:
         RunError: Where the file is damaged, cannot be read, or holds weights that are not finite.
     """
     try:
+        refuse_pipe(path)
         with path.open("rb") as stream:
             is_archive = zipfile.is_zipfile(stream)
     except OSError as error:

@@ -40,7 +40,8 @@ def git_commit(file: str | os.PathLike = __file__) -> str | None:
         return subprocess.run(
             ["git", "-C", folder, *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=True,
             timeout=30,
         ).stdout.strip()

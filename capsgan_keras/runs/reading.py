@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from capsgan_keras.files import standing
+from capsgan_keras.files import standing, usable_path
 from capsgan_keras.gan import GAN
 from capsgan_keras.runs.directory import RunDirectory
 from capsgan_keras.runs.models import check_gan, load_model
@@ -82,7 +82,10 @@ def load_run(path: str | os.PathLike) -> Run:
     images = run.gan.generate(4, seed=0)  # uint8 (4, 28, 28, 1)
     ```
     """
-    directory = RunDirectory(standing(Path(path).expanduser()))
+    try:
+        directory = RunDirectory(standing(usable_path(path)))
+    except ValueError as error:
+        raise RunError(str(error)) from error
     if not directory.exists:
         state = "is empty" if directory.path.exists() else "does not exist"
         raise RunError(f"{directory.path}: is no run: the folder {state}")

@@ -7,6 +7,7 @@ import argparse
 import dataclasses
 import re
 
+from experiments.settings.fields import usable_path
 from experiments.settings.training import Settings
 
 
@@ -25,6 +26,18 @@ def new_parser(command, description, **options):
         allow_abbrev=False,
         **options,
     )
+
+
+def path(word):
+    """Return a path of the command line, with `~` expanded.
+
+    Raises:
+        argparse.ArgumentTypeError: Where it can be neither a file nor a folder.
+    """
+    try:
+        return usable_path(word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_settings(parser, defaults, leave_out=()):

@@ -1,8 +1,6 @@
 """The command line that the evaluations of finished runs share."""
 
-from pathlib import Path
-
-from experiments.command_line.arguments import add_settings, new_parser
+from experiments.command_line.arguments import add_settings, new_parser, path
 from experiments.command_line.running import parse_and_run
 
 
@@ -16,12 +14,14 @@ def evaluation_parser(name, description, settings, leave_out=()):
         leave_out: Names of fields of the settings without an option.
     """
     parser = new_parser(name, description)
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a finished run")
+    parser.add_argument(
+        "runs", nargs="+", type=path, metavar="RUN", help="folder of a finished run"
+    )
     add_settings(parser, settings, leave_out)
-    parser.add_argument("--data-dir", help="as in the experiment that made the runs")
+    parser.add_argument("--data-dir", type=path, help="as in the experiment that made the runs")
     parser.add_argument(
         "--output",
-        type=Path,
+        type=path,
         help=f"folder that gets {name}.json (default: evaluation/ beside the first run, and in it "
         "a folder named after the seeds of the runs, such as seed0/ or seeds0-2/)",
     )
@@ -56,8 +56,9 @@ def evaluate_runs(name, parser, argv, evaluate):
         from experiments.evaluations.finished_runs import load_finished_runs
 
         runs = load_finished_runs(arguments.runs, arguments.data_dir)
-        path = (arguments.output or runs.evaluation_folder).expanduser() / f"{name}.json"
-        print(evaluate(arguments, runs, path))
-        print(f"In {path}")
+        folder = arguments.output or runs.evaluation_folder
+        file = folder / f"{name}.json"
+        print(evaluate(arguments, runs, file))
+        print(f"In {file}")
 
     return parse_and_run(parser, argv, work, "What is finished is kept; the same command goes on.")

@@ -4,7 +4,9 @@ import sys
 
 from experiments.command_line.interrupts import INTERRUPTS
 from experiments.command_line.logs import quiet_tensorflow
+from experiments.command_line.surroundings import escape_what_cannot_be_printed
 from experiments.errors import DIVERGED, INTERRUPTED, OK, REFUSED, DivergedError
+from experiments.settings.fields import run_package_file
 
 
 def parse_and_run(parser, argv, work, if_interrupted):
@@ -41,15 +43,18 @@ def run(program, work, if_interrupted, if_blocked=None):
     """
     message = f"Interrupted. {if_interrupted}"
     quiet_tensorflow()
+    escape_what_cannot_be_printed()
     try:
         with INTERRUPTS.while_working(message):
+            run_package_file("keras_backend.py")  # before a module imports Keras
             work()
     except (KeyboardInterrupt, Exception) as error:
         # Libraries in C turn an interrupt into errors of their own.
         if INTERRUPTS.received or isinstance(error, KeyboardInterrupt):
             print(f"\n{message}", file=sys.stderr)
             return INTERRUPTED
-        if not isinstance(error, (DivergedError, ValueError, OSError)):
+        # An import fails where Keras's backend, or another library, is not installed.
+        if not isinstance(error, (DivergedError, ValueError, OSError, ImportError)):
             raise
         print(f"{program}: error: {error}", file=sys.stderr)
         if isinstance(error, OSError) and if_blocked:

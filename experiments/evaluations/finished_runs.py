@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections import Counter
-from pathlib import Path
 
 from capsgan_keras import load_run
 from capsgan_keras.datasets import Dataset
+from capsgan_keras.files import readable, usable_path
+from capsgan_keras.gan.prediction import check_many
 from capsgan_keras.runs.models import file_checksum
 from experiments.errors import EvaluationError
 from experiments.training.images import load_images
@@ -44,6 +45,19 @@ class FinishedRuns:
         """How many training images the runs held out, to be evaluated on; None or 0 for none."""
         return next(iter(self.runs.values())).config["settings"].get("validation")
 
+    def check_samples(self, name, n):
+        """Refuse, before hours of work, more images of each run than fit the memory.
+
+        Args:
+            name: The setting that says how many.
+            n: How many.
+
+        Raises:
+            ValueError: Where they are too many.
+        """
+        latent_dim = max(run.config["settings"]["latent_dim"] for run in self.runs.values())
+        check_many(name, n, latent_dim, self.dataset.image_shape)
+
     def describe(self):
         """Return what tells these runs from others, as JSON can hold it."""
         dataset = {"name": self.dataset.name, "checksum": self.dataset.checksum}
@@ -73,7 +87,7 @@ def load_finished_runs(paths, data_dir=None, retrained=()):
         EvaluationError: Where a run has not ended or is without its networks, or the runs or the
             images do not fit.
     """
-    paths = [Path(path).expanduser() for path in paths]
+    paths = [usable_path(path) for path in paths]
     repeated = [str(p) for p, count in Counter(p.resolve() for p in paths).items() if count > 1]
     if repeated:
         raise EvaluationError(f"Each run must be given once. Received twice: {', '.join(repeated)}")
@@ -98,7 +112,8 @@ def load_finished_runs(paths, data_dir=None, retrained=()):
 
 
 def _name(path, names):
-    return path.name if names[path.name] == 1 else f"{path.parent.name}/{path.name}"
+    name = path.name if names[path.name] == 1 else f"{path.parent.name}/{path.name}"
+    return readable(name)
 
 
 def _load_common_dataset(runs, data_dir):

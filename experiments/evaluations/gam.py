@@ -32,7 +32,7 @@ def evaluate_metric(finished_runs, settings, path, overwrite=False, verbose=1):
 
     Raises:
         EvaluationError: Where there is a single run, or no test image, or `path` holds others.
-        ValueError: Where the metric refuses a setting.
+        ValueError: Where the metric refuses a setting, or the images do not fit the memory.
         OSError: Where the file cannot be written.
     """
     runs, x_test = finished_runs.runs, finished_runs.dataset.x_test
@@ -42,6 +42,7 @@ def evaluate_metric(finished_runs, settings, path, overwrite=False, verbose=1):
         raise EvaluationError(
             f"{finished_runs.dataset.name}: the metric needs test images, and there are none"
         )
+    finished_runs.check_samples("n_samples", settings.n_samples)
     identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
     file = ResultFile(path, GAM, identity, overwrite, finished_runs.retrained)
     if not file.finished:

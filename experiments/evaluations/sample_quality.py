@@ -34,6 +34,7 @@ def evaluate_quality(
             number is refused.
         OSError: Where a file cannot be written.
     """
+    finished_runs.check_samples("n_samples", settings.n_samples)
     identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
     file = ResultFile(path, SAMPLE_QUALITY, identity, overwrite, finished_runs.retrained)
     if not file.finished:

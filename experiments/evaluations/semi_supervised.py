@@ -52,6 +52,7 @@ def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
         raise EvaluationError(
             f"{dataset.name}: the table needs labelled training and test images, and lacks them"
         )
+    finished_runs.check_samples("n_unlabelled", settings.n_unlabelled)
     _check_sizes(settings, len(dataset.y_train), len(dataset.y_test))
     known = {field.name for field in dataclasses.fields(SemiSupervisedSettings)}
     given = dataclasses.asdict(settings)

@@ -7,6 +7,7 @@ from capsgan_keras import load_run
 from capsgan_keras.checks import check_positive
 from capsgan_keras.datasets import DATASET_NAMES
 from capsgan_keras.files import LOCK, replacing, standing, write_json, write_text
+from capsgan_keras.gan.prediction import check_many
 from capsgan_keras.plotting import image_grid, save_image
 from capsgan_keras.pretrained.half_precision import in_float32, save_half_precision
 from capsgan_keras.pretrained.loading import FOLDER, pretrained_path
@@ -17,6 +18,7 @@ from experiments.errors import EvaluationError
 from experiments.evaluations.finished_runs import gan_checksum
 from experiments.reports.card_texts import run_summary
 from experiments.reports.folders import read_folders
+from experiments.training.surroundings import check_surroundings
 
 MAXIMUM_BYTES = 4_000_000
 """Of a file with both networks of a GAN."""
@@ -37,19 +39,23 @@ def publish(runs, results=None, output=None, images=10_000, overwrite=False):
         For each run, once it is stored, a line that says where and how exactly.
 
     Raises:
+        ValueError: Where as many images do not fit the memory.
         EvaluationError: Where a run has not ended or cannot be published, networks of its name are
             stored already, its file is too large, or the results are of other runs.
         RunError: Where a folder holds no run, or a damaged one.
         OSError: Where a file cannot be written.
     """
     check_positive(images=images)
+    check_surroundings()
     evaluations = None if results is None else _evaluations_in(results.expanduser())
     output = FOLDER if output is None else output.expanduser()
     plans = {}
     # All are looked at before the first is stored.
     for run in map(load_run, runs):
         check_run(run)
-        model, dataset = run.config["settings"]["model"], run.config["dataset"]["source"]
+        settings, dataset = run.config["settings"], run.config["dataset"]
+        check_many("images", images, settings["latent_dim"], tuple(dataset["image_shape"]))
+        model, dataset = settings["model"], dataset["source"]
         path = pretrained_path(model, dataset, output)
         if path in plans:
             raise EvaluationError(

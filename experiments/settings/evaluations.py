@@ -10,11 +10,12 @@ from pathlib import Path
 from experiments.settings.fields import (
     check_fields,
     not_negative,
+    run_package_file,
     setting,
     truth,
     whole_number,
 )
-from experiments.settings.package import fields_of, from_package, run_package_file
+from experiments.settings.package import fields_of, from_package
 
 GAM, SEMI_SUPERVISED, SAMPLE_QUALITY = "gam", "semi_supervised", "sample_quality"
 EVALUATIONS = (GAM, SEMI_SUPERVISED, SAMPLE_QUALITY)

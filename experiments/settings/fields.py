@@ -4,9 +4,30 @@ Only the standard library is imported here, so that `--help` need not wait for K
 """
 
 import dataclasses
+import importlib.util
 import math
+import runpy
+from pathlib import Path
 
 SMALLEST_FLOAT32, LARGEST_FLOAT32 = 2.0**-126, (2.0 - 2.0**-23) * 2.0**127
+
+MOST_SEEDS = 10_000
+"""More trainings end in no lifetime, and a list of billions fills the memory before the first."""
+
+
+def run_package_file(*parts):
+    """Run one of the package's files alone and return its names.
+
+    Importing the package would import Keras.
+
+    Args:
+        *parts: Its path below the package's folder.
+    """
+    package = Path(importlib.util.find_spec("capsgan_keras").origin).parent
+    return runpy.run_path(str(package.joinpath(*parts)))
+
+
+usable_path = run_package_file("files.py")["usable_path"]
 
 
 def setting(
@@ -82,6 +103,12 @@ def text(name, value):
         _fail(name, "must be a text that is not empty", value)
 
 
+def place(name, value):
+    """Check that a value is a path that can be a file or a folder."""
+    text(name, value)
+    usable_path(value, name)
+
+
 def whole_number(low, high=math.inf):
     """Return a check that a value is a whole number in a range."""
 
@@ -91,6 +118,12 @@ def whole_number(low, high=math.inf):
             _fail(name, f"must be a whole number {limit}", value)
 
     return check
+
+
+def seed_count(name, value):
+    """Check that a value is a number of trainings that a person can wait for."""
+    whole_number(1)(name, value)
+    whole_number(1, MOST_SEEDS)(name, value)
 
 
 def whole_numbers(count=None):

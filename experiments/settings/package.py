@@ -1,21 +1,8 @@
 """Settings that the package has, read without importing it: that would import Keras."""
 
 import dataclasses
-import importlib.util
-import runpy
-from pathlib import Path
 
 from experiments.settings.fields import anything, setting
-
-
-def run_package_file(*parts):
-    """Run one of the package's files alone and return its names.
-
-    Args:
-        *parts: Its path below the package's folder.
-    """
-    package = Path(importlib.util.find_spec("capsgan_keras").origin).parent
-    return runpy.run_path(str(package.joinpath(*parts)))
 
 
 def fields_of(settings):

@@ -9,7 +9,10 @@ from pathlib import Path
 from experiments.settings.fields import (
     anything,
     check_fields,
+    place,
     rate,
+    run_package_file,
+    seed_count,
     setting,
     share,
     text,
@@ -17,7 +20,7 @@ from experiments.settings.fields import (
     whole_number,
     whole_numbers,
 )
-from experiments.settings.package import fields_of, from_package, run_package_file
+from experiments.settings.package import fields_of, from_package
 
 MODELS = ("capsule", "convolutional")
 PUBLISHED = ("tuned", "paper")
@@ -71,7 +74,7 @@ class Settings:
     seeds: int = setting(
         1,
         "runs of each model, with the seeds from --seed on; they are evaluated together",
-        whole_number(1),
+        seed_count,
         int,
         identity=False,
     )
@@ -79,14 +82,14 @@ class Settings:
         None,
         "folder that gets a folder for each run (default: runs/ and the data set's name, and in it "
         "paper/ for the settings of that name, and validation/ for runs with --validation)",
-        text,
+        place,
         identity=False,
     )
     data_dir: str | None = setting(
         None,
         "folder with the files of mnist, cifar10 and their like (default: the environment variable "
         "CAPSGAN_DATA_DIR, else a download)",
-        text,
+        place,
         identity=False,
     )
     image_size: int | None = setting(

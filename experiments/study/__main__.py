@@ -20,11 +20,11 @@ minutes for MNIST's classifier and half an hour for CIFAR-10's, which `--only` m
 import sys
 from pathlib import Path
 
-from experiments.command_line.arguments import add_settings, new_parser, settings_from
+from experiments.command_line.arguments import add_settings, new_parser, path, settings_from
 from experiments.command_line.running import parse_and_run
 from experiments.errors import EvaluationError
 from experiments.settings.evaluations import CLASSIFIERS
-from experiments.settings.fields import whole_number
+from experiments.settings.fields import seed_count
 from experiments.settings.training import PRECISIONS
 from experiments.study.cases import CASES, PROOF, StudySizes
 
@@ -39,14 +39,16 @@ def main(argv=None):
     only = f"of {', '.join(NAMES)} (default: all)"
     add("--only", nargs="+", metavar="NAME", choices=NAMES, default=NAMES, help=only)
     add_settings(parser, StudySizes(), leave_out=("seed",))
-    add("--output", type=Path, default="results/study", help="folder (default: results/study)")
+    add(
+        "--output", type=path, default=Path("results/study"), help="folder (default: results/study)"
+    )
     add("--resume", action="store_true", help="keep the runs that ended and make the others")
     add("--overwrite", action="store_true", help="as --resume; replace runs of other settings")
     add("--report", action="store_true", help="only make study.md and study.png from the files")
-    add("--readme", type=Path, nargs="+", default=(), help="Markdown files that get the table")
-    add("--data-dir", help="as in experiments.mnist")
+    add("--readme", type=path, nargs="+", default=(), help="Markdown files that get the table")
+    add("--data-dir", type=path, help="as in experiments.mnist")
     cache = f"keeps the classifiers (default: {CLASSIFIERS})"
-    add("--cache-dir", type=Path, default=CLASSIFIERS, help=cache)
+    add("--cache-dir", type=path, default=CLASSIFIERS, help=cache)
     precision = "as in experiments.mnist; auto goes on as runs that are there (default: auto)"
     add("--precision", choices=PRECISIONS, default="auto", help=precision)
     add("--verbose", type=int, choices=(0, 1), default=1, help="0: no progress (default: 1)")
@@ -56,21 +58,21 @@ def main(argv=None):
 
 def _work(arguments):
     sizes = settings_from(arguments, StudySizes())
-    whole_number(1)("seeds", arguments.seeds)
-    folder = arguments.output.expanduser()
+    seed_count("seeds", arguments.seeds)
+    folder = arguments.output
     # Here and not above: --help must not wait for Keras.
     from experiments.study.report import write_report
     from experiments.study.runner import run_study
 
     if not arguments.report:
-        if any(folder.glob("*.json")) and not (arguments.resume or arguments.overwrite):
+        if any(folder.glob("[!.]*.json")) and not (arguments.resume or arguments.overwrite):
             raise EvaluationError(
                 f"{folder}: holds results already. Go on with them by --resume, or choose another "
                 "--output"
             )
         rest = "only", "seeds", "overwrite", "precision", "data_dir", "cache_dir", "verbose"
         run_study(folder, sizes, *(getattr(arguments, name) for name in rest))
-    print(write_report(folder, [path.expanduser() for path in arguments.readme]))
+    print(write_report(folder, arguments.readme))
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def read_study(folder):
     Raises:
         EvaluationError: Where there is nothing of it, or files are damaged or of different sizes.
     """
-    runs = [read_record(StudyRun, RUN, path) for path in sorted(folder.glob("*-seed*.json"))]
+    runs = [read_record(StudyRun, RUN, path) for path in sorted(folder.glob("[!.]*-seed*.json"))]
     paths = sorted(folder.glob("controls-*.json"))
     controls = [read_record(Controls, CONTROLS, path) for path in paths]
     routings = {}

@@ -9,7 +9,9 @@ import keras
 import numpy as np
 
 from capsgan_keras import load_dataset
+from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.evaluation import calibrated_cut, load_or_train_classifier
+from capsgan_keras.gan.prediction import check_many
 from capsgan_keras.layers import CapsuleLayer
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import NonFiniteError
@@ -21,6 +23,7 @@ from experiments.study.measures import life, measure, measure_controls
 from experiments.study.records import CONTROLS, ROUTINGS, RUN, StudyRun, read_record
 from experiments.training.networks import build_gan
 from experiments.training.precision import resolve_precision
+from experiments.training.surroundings import check_surroundings
 from experiments.training.train import fit
 
 
@@ -31,9 +34,12 @@ def run_study(folder, sizes, names, seeds, overwrite, precision, data_dir, cache
         ValueError: Where files, data or a classifier do not fit.
         DivergedError: Where a training of the comparison of routings is not finite.
     """
+    check_surroundings()
     policy = choose_precision(precision, folder)
     cases = [case for case in CASES if case.name in names]
     wanted = dict.fromkeys(case.settings.dataset for case in cases)
+    for name, size in itertools.product(wanted, ("n_samples", "n_unlabelled")):
+        check_many(size, getattr(sizes, size), BASE.latent_dim, find_dataset(name).image_shape)
     # What is missing or too poor shows before the first training.
     datasets = {name: load_dataset(name, data_dir) for name in {**wanted, BASE.dataset: None}}
     callbacks = [keras.callbacks.ProgbarLogger()] if verbose else []
@@ -50,8 +56,9 @@ def run_study(folder, sizes, names, seeds, overwrite, precision, data_dir, cache
         file = ResultFile(folder / f"{name}.json", kind, identity, overwrite)
         if not file.finished:
             print(f"{name} ...", flush=True)
-            file.results = make()
-            file.write(finished=True)
+            with file.filling():
+                file.results = make()
+                file.write(finished=True)
             print(f"  in {file.path}", flush=True)
 
     if PROOF in names:
@@ -73,7 +80,7 @@ def run_study(folder, sizes, names, seeds, overwrite, precision, data_dir, cache
 
 def choose_precision(requested, folder):
     """Return a dtype policy: with `"auto"` that of runs that are there, else the machine's."""
-    for path in sorted(folder.glob("*-seed*.json")) if requested == "auto" else ():
+    for path in sorted(folder.glob("[!.]*-seed*.json")) if requested == "auto" else ():
         return read_record(StudyRun, RUN, path).precision
     return resolve_precision(requested)[0]
 

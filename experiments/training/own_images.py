@@ -1,6 +1,7 @@
 """What is chosen for images of which nothing is known: size, epochs, evaluation; and the time."""
 
 import dataclasses
+import os
 import time
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def choose_size(source):
     Args:
         source: What `load_dataset` takes.
     """
-    sizes = _sizes_in(Path(source).expanduser()) or {load_dataset(source).image_shape[1::-1]}
+    sizes = _sizes_in(Path(os.path.expanduser(source))) or {load_dataset(source).image_shape[1::-1]}
     sides = {side for size in sizes for side in size}
     fits = all(LEAST_SIDE <= side <= SIDE and side % 4 == 0 for side in sides)
     return None if len(sizes) == 1 and fits else SIDE
@@ -93,7 +94,7 @@ def _sizes_in(folder):
     from PIL import Image
 
     sizes = set()
-    for path in folder.rglob("*") if folder.is_dir() else ():
+    for path in folder.rglob("*") if os.path.isdir(folder) else ():
         if path.suffix.lower() in EXTENSIONS and path.is_file():
             try:
                 with Image.open(path) as image:

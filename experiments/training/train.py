@@ -83,6 +83,7 @@ def train(settings, dataset, check=None):
     # All are planned before the first is trained, so that what is wrong shows at once.
     count = len(devices) or 1
     plans = [[plan_run(each, model, dataset, count) for model in each.models] for each in by_seed]
+    _try_networks(settings, plans, dataset)
     trained = []
     for each, its_batches, its_plans in zip(by_seed, batches, plans, strict=True):
         for plan in its_plans:
@@ -95,6 +96,18 @@ def train(settings, dataset, check=None):
                     train_model(each, plan, dataset, its_batches)
                 trained.append(plan.directory.path)
     return trained
+
+
+def _try_networks(settings, plans, dataset):
+    """Build each of several models once and throw it away: what cannot be built shows at once.
+
+    Raises:
+        SettingsError: Where the settings fit no network, or one takes more memory than there is.
+    """
+    new = {p.model: p for each in plans for p in each if p is not None and p.checkpoint is None}
+    for plan in new.values() if len(new) > 1 else ():
+        keras.config.set_dtype_policy(plan.policy)
+        build_gan(settings, plan.model, dataset.image_shape)
 
 
 def _steps(settings, n_images):
@@ -173,7 +186,7 @@ def finish(settings, gan, directory, writer, batches):
         "epochs": settings.epochs,
         "final": {name: values[-1] for name, values in writer.history.items()},
         "seconds": writer.seconds,
-        "images_per_second": seen / writer.seconds,
+        "images_per_second": seen / writer.seconds if writer.seconds else 0.0,  # a timer may stand
         "parameters": {
             "generator": gan.generator.count_params(),
             "discriminator": gan.discriminator.count_params(),

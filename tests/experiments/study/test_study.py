@@ -13,6 +13,7 @@ from matplotlib.image import imread
 from capsgan_keras import load_dataset
 from capsgan_keras.evaluation import ClassifierSettings, semi_supervised_error
 from capsgan_keras.layers import capsule_layer
+from capsgan_keras.runs.lock import working
 from capsgan_keras.training.batches import EpochBatches
 from experiments.mnist import TUNED
 from experiments.study import __main__ as study
@@ -358,3 +359,18 @@ def test_wrong_arguments_and_results_are_one_line(results, tmp_path, capsys):
     message = error(*report)
     assert "could not be read" in message
     assert message.count("\n") == 1
+
+
+def test_a_file_that_another_process_writes_is_left_alone(run_study, tmp_path, capsys):
+    with working(tmp_path / f".lock-{runner.PROOF}.json"):
+        assert run_study(tmp_path, only=[runner.PROOF]) == 2
+    assert "is being written by process" in capsys.readouterr().err
+    assert not list(tmp_path.glob("[!.]*.json"))
+
+
+def test_what_a_kill_leaves_of_a_writer_is_no_record(tmp_path):
+    shutil.copytree(PUBLISHED, tmp_path / "study")
+    for name in (".lock-capsule-margin-seed0.json", ".writing-capsule-margin-seed0.json"):
+        (tmp_path / "study" / name).write_text("", encoding="utf-8")
+    assert read_study(tmp_path / "study") == read_study(PUBLISHED)
+    assert runner.choose_precision("auto", tmp_path / "study") == "mixed_bfloat16"
