@@ -127,7 +127,6 @@ class RunDirectory:
         if blocked is not None:
             raise RunError(f"{self.path}: is not the folder of a run: {blocked} is a file")
         if not self.path.exists():
-            self._check_place()
             return False
         if (self.path / "config.json").is_file():
             return True
@@ -140,11 +139,10 @@ class RunDirectory:
                 f"{self.path}: is no run: it holds {', '.join(sorted(others)[:3])}, "
                 "and no config.json"
             )
-        self._check_place()
         return False
 
-    def _check_place(self) -> None:
-        """Raise a `RunError` where the folder lies in that of another run."""
+    def check_place(self) -> None:
+        """Raise a `RunError` where the folder lies in that of a run that has ended."""
         for folder in Path(os.path.abspath(self.path)).parents:
             if (folder / "config.json").is_file() and (folder / "metrics.json").is_file():
                 raise RunError(
@@ -273,8 +271,10 @@ class RunDirectory:
             config: Dictionary of what JSON can hold.
 
         Raises:
+            RunError: Where it would lie in the folder of a run that has ended.
             OSError: Where the folder cannot be made.
         """
+        self.check_place()
         self.path.mkdir(parents=True, exist_ok=True)
         remove_partial(self.path)
         write_json(self.path / "config.json", {"format": FORMAT} | config)

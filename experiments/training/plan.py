@@ -51,6 +51,7 @@ def plan_run(settings, model, dataset, devices):
     exists = directory.exists
     check_free(directory.lock)
     if not exists:
+        directory.check_place()
         if settings.resume:
             warn(f"{directory.path}: there is no run to resume: it starts from the beginning")
         policy, reason = resolve_precision(settings.precision)
