@@ -11,7 +11,7 @@ from capsgan_keras.datasets import Dataset
 from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.gan.base import GAN
 from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam, falling_rate, learning_rate
-from capsgan_keras.gan.settings import NEUTRAL, TUNED, NetworkSettings
+from capsgan_keras.gan.settings import NEUTRAL, TUNED, NetworkSettings, widened
 from capsgan_keras.losses import MarginLoss
 from capsgan_keras.models import (
     build_capsule_discriminator,

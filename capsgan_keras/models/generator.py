@@ -25,7 +25,7 @@ from capsgan_keras.types import DType, Tensor
 def build_generator(
     image_shape: tuple[int, int, int],
     latent_dim: int = 100,
-    filters: int | Sequence[int] = (128, 64),
+    filters: Sequence[int] = (128, 64),
     kernel_size: int | None = None,
     upsampling: str | None = None,
     batch_norm: bool = True,
@@ -51,7 +51,8 @@ def build_generator(
         image_shape: `(height, width, channels)`: sides multiples of 4 and at least 16, 1 to 4
             channels.
         latent_dim: Positive integer: the components of a latent vector.
-        filters: Positive integers: channels of the grid and of each convolution but the last.
+        filters: Two positive integers, or as many as `scales`: channels of the grid and of each
+            convolution but the last.
         kernel_size: Positive integer: the side of the kernels. By default 5 after
             nearest-neighbour upsampling, and 4 for transposed convolutions: a multiple of the
             stride makes no checkerboard pattern.
@@ -67,7 +68,7 @@ def build_generator(
             1806.00880). These are the categories of InfoGAN (Chen et al., arXiv 1606.03657)
             without its loss, so that training decides what they stand for.
         scales: For each convolution, as many as `filters`: 2 where it doubles height and width, 1
-            where it keeps them. By default all double.
+            where it keeps them. By default there are two, and both double.
         activation: `"relu"`, or `"leaky_relu"` with slope 0.2.
         output: `"tanh"`, or `"sigmoid"`, whose values in (0, 1) are mapped to (-1, 1).
         batch_statistics: Whether batch normalization takes each batch's own statistics when images
@@ -100,9 +101,9 @@ def build_generator(
     """
     height, width, channels = check_image_shape(image_shape)
     grey = channels == 1
-    first, *others = check_filters(filters)
+    first, *others = check_filters(filters, count=2 if scales is None else None)
     widths = (*others, channels)
-    scales = (2,) * len(widths) if scales is None else scales
+    scales = (2, 2) if scales is None else scales
     check_each("scales", scales, (1, 2), len(widths))
     upsampling = upsampling or ("transposed" if grey else "nearest")
     check_choice("upsampling", upsampling, ("transposed", "nearest"))
@@ -141,9 +142,7 @@ def build_generator(
 
     def normalize(features: Tensor) -> Tensor:
         if batch_norm and batch_statistics:
-            # The moving averages, which nobody reads, stay as they are: generating changes nothing.
-            layer = layers.BatchNormalization(momentum=1.0, dtype=dtype)
-            features = layer(features, training=True)
+            features = _normalize_by_batch(features, dtype)
         elif batch_norm:
             features = layers.BatchNormalization(momentum=momentum, dtype=dtype)(features)
         if activation == "relu":
@@ -184,6 +183,23 @@ def build_generator(
     else:
         images = layers.Activation("tanh", dtype="float32", name="images")(features)
     return keras.Model(inputs, images, name=name)
+
+
+def _normalize_by_batch(features: Tensor, dtype: DType) -> Tensor:
+    """Normalize each channel by the mean and variance of its batch, then scale and shift it.
+
+    Batch normalization would take moving averages when images are generated. Keras's own
+    operations do this, so that the model loads without this package; in float32, as batch
+    normalization does.
+    """
+    shape = features.shape[1:]
+    features = ops.cast(features, "float32")
+    mean, variance = ops.moments(features, axes=(0, 1, 2), keepdims=True)
+    features = (features - mean) / ops.sqrt(variance + 1e-3)  # the epsilon of Keras's layer
+    scaled = layers.EinsumDense(
+        "bhwc,c->bhwc", shape, bias_axes="c", kernel_initializer="ones", dtype=dtype
+    )
+    return scaled(features)
 
 
 def _choose_categories(latents: Tensor, count: int) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 from experiments.settings.fields import (
     anything,
     check_fields,
+    not_negative,
     place,
     rate,
     run_package_file,
@@ -164,10 +165,8 @@ class Settings:
     generator_ema: float = _network("generator_ema", share, float)
     latent_dim: int = _network("latent_dim", whole_number(1), int)
     latent_categories: int = _network("latent_categories", whole_number(0), int)
-    width: float = _network("width", positive, float)
-    generator_filters: tuple[int, ...] = _network(
-        "generator_filters", whole_numbers(), int, many=True
-    )
+    width: float = _network("width", rate, float)
+    generator_filters: tuple[int, ...] = _network("generator_filters", parse=int, many=True)
     generator_scales: tuple[int, ...] | None = _network(
         "generator_scales", whole_numbers(), int, many=True
     )
@@ -221,6 +220,15 @@ class Settings:
     def __post_init__(self):
         """Check every field."""
         check_fields(self)
+        scales = self.generator_scales
+        whole_numbers(2 if scales is None else len(scales))(
+            "generator_filters", self.generator_filters
+        )
+        if self.time_decay and self.decay:
+            raise ValueError(
+                "`decay` and `time_decay` exclude each other. "
+                f"Received: decay={self.decay}, time_decay={self.time_decay}"
+            )
         if self.update == "alternating" and self.precision == "mixed_float16":
             raise ValueError(
                 "Alternating updates cannot be had with `precision` mixed_float16, where both "
