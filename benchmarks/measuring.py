@@ -74,6 +74,28 @@ def exponent(sizes, rounds):
     return spread(np.polyfit(np.log(sizes), costs, deg=1)[0].tolist())
 
 
+def draw_on(sizes, rounds, fitted, size):
+    """Draw costs on from the largest of several sizes to one that was not measured.
+
+    Where a cost is a sum of a fixed part, one in proportion to the size and one to its square, it
+    lies between the two results: small sizes make the fitted power too low.
+
+    Args:
+        sizes: As for `exponent`, ascending.
+        rounds: Likewise.
+        fitted: What `exponent` returned for them.
+        size: The size to draw on to.
+
+    Returns:
+        Dictionary of two costs at this size: `by_power`, by the median of the fitted powers, and
+        `by_square`. Both are None where no power was fitted.
+    """
+    if fitted is None:
+        return {"by_power": None, "by_square": None}
+    largest, factor = statistics.median(rounds[-1]), size / sizes[-1]
+    return {"by_power": largest * factor ** fitted["median"], "by_square": largest * factor**2}
+
+
 def difference(ours, reference):
     """Return the largest difference of two arrays, as a share of the largest reference value."""
     reference = np.asarray(reference, dtype="float64")

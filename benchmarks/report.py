@@ -74,6 +74,17 @@ neighbours anew for each of the 15 cells. The package computes those of the unla
 One cell of scikit-learn is timed for each number of labels, and counts five times. Memory is that
 of the package's whole table, and of scikit-learn's cell with the most labels.
 """
+RBF = """\
+### The RBF kernel
+
+With this kernel all images are neighbours of each other. So both ways need a matrix, whose size
+grows with the square of the images. scikit-learn makes several of them, in each of the 15 cells.
+The package makes one half of one, for all cells. Times are seconds of a table.
+
+The rows "drawn on" were not measured. They start from the largest size that was measured. One
+follows the power that was fitted to all sizes, the other the square. Small tables have costs that
+grow less, so that the fitted power is too low. The true cost lies between the two rows.
+"""
 GROWTH = """\
 ## Growth
 
@@ -210,14 +221,55 @@ def label_spreading(result):
         ],
     ]
     heads = ["way", "seconds of a table", "times the package's", "memory"]
-    predicted = len(result["n_labelled"]) * result["n_test"]
-    differing = round(sum(result["differing"]) * result["n_test"])
     note = (
         f"{result['data']}, {result['points']:,} unlabelled images, n = "
         f"{', '.join(f'{n:,}' for n in result['n_labelled'])}, {result['n_test']:,} test images, "
-        f"{result['rounds']} rounds; {differing} of {predicted:,} predicted labels differ.\n"
+        f"{result['rounds']} rounds; {differing([result])}.\n"
     )
-    return [LABEL_SPREADING, table(heads, rows), note]
+    # Files of older versions have no RBF kernel.
+    return [
+        LABEL_SPREADING,
+        table(heads, rows),
+        note,
+        *(rbf(result["rbf"]) if "rbf" in result else []),
+    ]
+
+
+def differing(tables):
+    """Say how many predicted labels differ from scikit-learn's in some tables."""
+    predicted = sum(len(table["n_labelled"]) * table["n_test"] for table in tables)
+    other = sum(round(sum(table["differing"]) * table["n_test"]) for table in tables)
+    return f"{other} of {predicted:,} predicted labels differ"
+
+
+def rbf(result):
+    """Return the part on the RBF kernel, a list of texts."""
+    tables, growth, drawn = result["tables"], result["growth"], f"{result['drawn_on']:,}"
+    seconds, memory = (
+        ("table_seconds", "scikit_learn_seconds"),
+        ("table_memory", "scikit_learn_memory"),
+    )
+    rows = [
+        [f"{measured['points']:,}"]
+        + [cell(measured[way], ",.1f") for way in seconds]
+        + [cell(measured["times_table"], ".1f")]
+        + [mebibytes(measured[way]) for way in memory]
+        for measured in tables
+    ]
+    exponents = [cell(growth[way]["exponent"], ".2f") for way in (*seconds, *memory)]
+    rows.append(["exponent", *exponents[:2], "", *exponents[2:]])
+    for way in ("power", "square"):
+        ours, theirs = (growth[name][f"by_{way}"] for name in seconds)
+        needed = [mebibytes(growth[name][f"by_{way}"]) for name in memory]
+        times = [f"{ours:,.0f}", f"{theirs:,.0f}", f"{theirs / ours:.1f}"]
+        rows.append([f"{drawn}, drawn on by the {way}", *times, *needed])
+    heads = ["unlabelled images", "package", "scikit-learn", "times the package's"]
+    heads += ["package, memory", "scikit-learn, memory"]
+    note = (
+        f"{tables[0]['data']}, gamma = {result['gamma']}, {tables[0]['rounds']} rounds; "
+        f"{differing(tables)}.\n"
+    )
+    return [RBF, table(heads, rows), note]
 
 
 def growth(result):
