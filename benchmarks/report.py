@@ -223,16 +223,12 @@ def label_spreading(result):
     heads = ["way", "seconds of a table", "times the package's", "memory"]
     note = (
         f"{result['data']}, {result['points']:,} unlabelled images, n = "
-        f"{', '.join(f'{n:,}' for n in result['n_labelled'])}, {result['n_test']:,} test images, "
+        f"{numbers(result['n_labelled'])}, {result['n_test']:,} test images, "
         f"{result['rounds']} rounds; {differing([result])}.\n"
     )
-    # Files of older versions have no RBF kernel.
-    return [
-        LABEL_SPREADING,
-        table(heads, rows),
-        note,
-        *(rbf(result["rbf"]) if "rbf" in result else []),
-    ]
+    parts = [LABEL_SPREADING, table(heads, rows), note]
+    # Older files have no RBF kernel.
+    return parts + rbf(result["rbf"]) if "rbf" in result else parts
 
 
 def differing(tables):
@@ -244,26 +240,24 @@ def differing(tables):
 
 def rbf(result):
     """Return the part on the RBF kernel, a list of texts."""
-    tables, growth, drawn = result["tables"], result["growth"], f"{result['drawn_on']:,}"
-    seconds, memory = (
-        ("table_seconds", "scikit_learn_seconds"),
-        ("table_memory", "scikit_learn_memory"),
-    )
+    tables, growth = result["tables"], result["growth"]
+    seconds = "table_seconds", "scikit_learn_seconds"
+    memory = "table_memory", "scikit_learn_memory"
     rows = [
-        [f"{measured['points']:,}"]
+        [f"{measured['points']:,}", numbers(measured["n_labelled"])]
         + [cell(measured[way], ",.1f") for way in seconds]
         + [cell(measured["times_table"], ".1f")]
         + [mebibytes(measured[way]) for way in memory]
         for measured in tables
     ]
     exponents = [cell(growth[way]["exponent"], ".2f") for way in (*seconds, *memory)]
-    rows.append(["exponent", *exponents[:2], "", *exponents[2:]])
+    rows.append(["exponent", "", *exponents[:2], "", *exponents[2:]])
     for way in ("power", "square"):
         ours, theirs = (growth[name][f"by_{way}"] for name in seconds)
         needed = [mebibytes(growth[name][f"by_{way}"]) for name in memory]
         times = [f"{ours:,.0f}", f"{theirs:,.0f}", f"{theirs / ours:.1f}"]
-        rows.append([f"{drawn}, drawn on by the {way}", *times, *needed])
-    heads = ["unlabelled images", "package", "scikit-learn", "times the package's"]
+        rows.append([f"{result['drawn_on']:,}, drawn on by the {way}", "", *times, *needed])
+    heads = ["unlabelled images", "n", "package", "scikit-learn", "times the package's"]
     heads += ["package, memory", "scikit-learn, memory"]
     note = (
         f"{tables[0]['data']}, gamma = {result['gamma']}, {tables[0]['rounds']} rounds; "
@@ -311,6 +305,11 @@ def table(heads, rows):
     """Return a table in Markdown."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def numbers(values):
+    """Return whole numbers as a list in words."""
+    return ", ".join(f"{value:,}" for value in values)
 
 
 def cell(values, digits):

@@ -20,6 +20,7 @@ def test_it_runs_quickly(monkeypatch):
         return dict(times)
 
     monkeypatch.setattr(label_spreading, "time_in_turn", time_in_turn)
+    monkeypatch.setattr(label_spreading, "measure_rbf", lambda *asked: asked)
     result = label_spreading.run(quick=True)
     assert result["differing"] == [0.0, 0.0, 0.0]
     assert result["n_labelled"] == [2, 20, 200]
@@ -27,9 +28,38 @@ def test_it_runs_quickly(monkeypatch):
     # Five draws of each cell.
     assert result["scikit_learn_seconds"] == {"median": 35.0, "min": 30.0, "max": 40.0}
     assert result["times_table"] == {"median": 12.5, "min": 10.0, "max": 15.0}
+    assert result["rbf"] == ("synthetic", (1_000, 1_500), 2, True)
 
 
-def test_other_labels_are_found(images, monkeypatch):
+def test_the_rbf_kernel_is_drawn_on(monkeypatch):
+    def time_in_turn(functions, calls, rounds, warm_up):
+        points = len(functions["table"].args[0])
+        return {name: [1.0, 1.0] for name in functions} | {"table": [points, points**2]}
+
+    def memory(way, data, points):
+        assert way.keywords == {"kernel": "rbf"}
+        return points ** (1 if way.func is label_spreading.make_table else 2)
+
+    monkeypatch.setattr(label_spreading, "time_in_turn", time_in_turn)
+    monkeypatch.setattr(label_spreading, "memory", memory)
+    result = label_spreading.measure_rbf("synthetic", (1_000, 1_500), 2, quick=True)
+    assert (result["gamma"], result["drawn_on"]) == (0.25, 60_000)
+    assert [table["points"] for table in result["tables"]] == [1_000, 1_500]
+    assert [table["differing"] for table in result["tables"]] == [[0.0, 0.0, 0.0]] * 2
+    growth = result["growth"]
+    assert list(growth) == [name for name in result["tables"][0] if name in growth]
+    exponents = {"median": 1.5, "min": 1.0, "max": 2.0}
+    assert growth["table_seconds"]["exponent"] == pytest.approx(exponents)
+    # From the median of 1,500 and its square, to 40 times as many images.
+    assert growth["table_seconds"]["by_power"] == pytest.approx(1_125_750 * 40**1.5)
+    assert growth["table_seconds"]["by_square"] == pytest.approx(1_125_750 * 1_600)
+    assert growth["scikit_learn_seconds"]["by_power"] == pytest.approx(15)
+    assert growth["table_memory"]["by_power"] == pytest.approx(60_000)
+    assert growth["scikit_learn_memory"]["by_power"] == pytest.approx(60_000**2)
+
+
+@pytest.mark.parametrize("kernel", label_spreading.KERNELS)
+def test_other_labels_are_found(kernel, images, monkeypatch):
     right = label_spreading.scikit_learn_cell
 
     def wrong(*arguments):
@@ -38,18 +68,20 @@ def test_other_labels_are_found(images, monkeypatch):
         return labels
 
     monkeypatch.setattr(label_spreading, "scikit_learn_cell", wrong)
-    differing = label_spreading.compare(*images)
+    differing = label_spreading.compare(*images, kernel)
     assert differing == pytest.approx({2: 1 / 200, 20: 1 / 200, 200: 1 / 200})
     monkeypatch.setattr(label_spreading, "time_in_turn", lambda *a, **k: pytest.fail("timed"))
     with pytest.raises(measuring.DisagreementError, match="The labels must agree"):
-        label_spreading.run(quick=True)
+        label_spreading.measure(kernel, "synthetic", 1_000, 2, quick=True)
 
 
-def test_the_timed_table_is_the_compared_one(images):
-    table = label_spreading.make_table(*images)
+@pytest.mark.parametrize("kernel", label_spreading.KERNELS)
+def test_the_timed_table_is_the_compared_one(kernel, images):
+    table = label_spreading.make_table(*images, kernel)
     assert table.errors.shape == (3, 5)
+    assert table.settings.kernel == kernel
     for n, error in zip(table.n_labelled, table.errors[:, 0], strict=True):
-        expected = label_spreading.scikit_learn_cell(*images, n)
+        expected = label_spreading.scikit_learn_cell(*images, n, kernel)
         assert error == pytest.approx(np.mean(expected != images[2][1]))
 
 

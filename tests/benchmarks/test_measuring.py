@@ -48,6 +48,18 @@ def test_exponents_are_fitted_within_rounds():
         assert measuring.exponent([1, 2], [[1], [missing]]) is None
 
 
+def test_costs_are_drawn_on_from_the_largest_size():
+    rounds = [[5.0, 5.0], [2.0, 4.0]]
+    drawn = measuring.draw_on([1, 10], rounds, {"median": 1.5, "min": 0, "max": 9}, 1_000)
+    assert drawn == pytest.approx({"by_power": 3e3, "by_square": 3e4})
+    nothing = {"by_power": None, "by_square": None}
+    assert measuring.draw_on([1, 10], [[None], [1]], None, 1_000) == nothing
+    # A cost with a fixed part lies between both.
+    sizes, costs = [1, 2, 4], [[50 + size + size**2] for size in (1, 2, 4)]
+    drawn = measuring.draw_on(sizes, costs, measuring.exponent(sizes, costs), 16)
+    assert drawn["by_power"] < 50 + 16 + 256 < drawn["by_square"]
+
+
 def test_differences_are_shares_of_the_largest_value():
     assert measuring.difference([1.0, 4.5], [1.0, -5.0]) == pytest.approx(9.5 / 5)
     assert measuring.difference([1.0, 2.0], [1.0, 2.0]) == 0.0
