@@ -49,11 +49,10 @@ def test_exponents_are_fitted_within_rounds():
 
 
 def test_costs_are_drawn_on_from_the_largest_size():
-    rounds = [[5.0, 5.0], [2.0, 4.0]]
-    drawn = measuring.draw_on([1, 10], rounds, {"median": 1.5, "min": 0, "max": 9}, 1_000)
+    drawn = measuring.draw_on([1, 10], [[5.0, 5.0], [2.0, 4.0]], {"median": 1.5}, 1_000)
     assert drawn == pytest.approx({"by_power": 3e3, "by_square": 3e4})
-    nothing = {"by_power": None, "by_square": None}
-    assert measuring.draw_on([1, 10], [[None], [1]], None, 1_000) == nothing
+    nothing = measuring.draw_on([1, 10], [[None], [1]], None, 1_000)
+    assert nothing == {"by_power": None, "by_square": None}
     # A cost with a fixed part lies between both.
     sizes, costs = [1, 2, 4], [[50 + size + size**2] for size in (1, 2, 4)]
     drawn = measuring.draw_on(sizes, costs, measuring.exponent(sizes, costs), 16)
