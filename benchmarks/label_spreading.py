@@ -18,7 +18,6 @@ from sklearn.semi_supervised import LabelSpreading
 from benchmarks.measuring import (
     check_values,
     draw_on,
-    exponent,
     in_own_process,
     peak_memory,
     ratios,
@@ -31,7 +30,9 @@ from capsgan_keras.evaluation import draw_labelled, semi_supervised_error
 KERNELS = {"knn": {"n_neighbors": 7}, "rbf": {"gamma": 0.25}}
 """Each kernel's settings, which have the same names in scikit-learn."""
 POINTS, QUICK_POINTS = 20_000, 1_000
-RBF_POINTS, QUICK_RBF_POINTS = (2_000, 4_000, 8_000, 12_000), (1_000, 1_500)
+RBF_ROUNDS = {2_000: 3, 4_000: 3, 8_000: 2, 12_000: 1}
+"""How often tables of so many unlabelled images are timed: scikit-learn takes minutes for one."""
+QUICK_RBF_ROUNDS = {1_000: 2, 1_500: 1}
 DRAWN_ON = 60_000
 DRAWS = 5
 PARTS = 500, 50, 5
@@ -55,10 +56,10 @@ def run(quick=False):
         DisagreementError: Where more labels differ than equal distances explain.
         DatasetError: Where MNIST cannot be had.
     """
-    data, rounds = ("synthetic", 2) if quick else ("mnist", 3)
-    points, rbf_points = (QUICK_POINTS, QUICK_RBF_POINTS) if quick else (POINTS, RBF_POINTS)
-    result, _, _ = measure("knn", data, points, rounds, quick)
-    return result | {"rbf": measure_rbf(data, rbf_points, 2, quick)}
+    data, points = ("synthetic", QUICK_POINTS) if quick else ("mnist", POINTS)
+    result = measure("knn", data, points, 2, quick)
+    rounds = QUICK_RBF_ROUNDS if quick else RBF_ROUNDS
+    return result | {"rbf": measure_rbf(data, rounds, quick)}
 
 
 def measure(kernel, data, points, rounds, quick):
@@ -72,12 +73,11 @@ def measure(kernel, data, points, rounds, quick):
         quick: Whether memory is measured in this process.
 
     Returns:
-        A dictionary, and the seconds of the package's and of scikit-learn's table in each round.
-        The dictionary has `data`, `points`, `n_labelled`, `n_test`, `draws`, `rounds`;
-        `differing`, the share of labels that differ from scikit-learn's for each of `n_labelled`;
-        `table_seconds` and `scikit_learn_seconds`, of a whole table, and `times_table`, their
-        ratio, as spreads over the rounds; `table_memory` and `scikit_learn_memory` in bytes, the
-        latter of its cell with the most labels, None where they can't be measured.
+        Dictionary: `data`, `points`, `n_labelled`, `n_test`, `draws`, `rounds`; `differing`, the
+        share of labels that differ from scikit-learn's for each of `n_labelled`; `table_seconds`
+        and `scikit_learn_seconds`, of a whole table, and `times_table`, their ratio, as spreads
+        over the rounds; `table_memory` and `scikit_learn_memory` in bytes, the latter of its cell
+        with the most labels, None where they can't be measured.
 
     Raises:
         DisagreementError: Where more labels differ than equal distances explain.
@@ -98,7 +98,7 @@ def measure(kernel, data, points, rounds, quick):
         in_own_process(memory, partial(way, kernel=kernel), data, points, quick=quick)
         for way in (make_table, scikit_learn_cell)
     ]
-    result = {
+    return {
         "data": data,
         "points": points,
         "n_labelled": list(n_labelled),
@@ -112,35 +112,31 @@ def measure(kernel, data, points, rounds, quick):
         "table_memory": needed[0],
         "scikit_learn_memory": needed[1],
     }
-    return result, table, cells
 
 
-def measure_rbf(data, points, rounds, quick):
+def measure_rbf(data, rounds, quick):
     """Measure tables of the RBF kernel of several sizes, and draw their costs on.
 
     Args:
         data: As for `measure`.
-        points: Ascending numbers of unlabelled images.
-        rounds: As for `measure`.
-        quick: Likewise.
+        rounds: Dictionary of how often both ways are timed, for ascending numbers of unlabelled
+            images.
+        quick: As for `measure`.
 
     Returns:
         Dictionary: `gamma`; `tables`, what `measure` returns for each number; `drawn_on`, the
         larger number of unlabelled images for which costs are drawn on; and `growth`. The latter
-        has for each of `table_seconds`, `scikit_learn_seconds`, `table_memory` and
-        `scikit_learn_memory` the `exponent`, a spread over the rounds, and what `draw_on` gives:
-        the costs `by_power` and `by_square`.
+        has for each of `table_seconds`, `scikit_learn_seconds` (their medians), `table_memory`
+        and `scikit_learn_memory` what `draw_on` returns.
     """
-    measured = [measure("rbf", data, count, rounds, quick) for count in points]
-    tables, ours, theirs = zip(*measured, strict=True)
-    costs = {"table_seconds": ours, "scikit_learn_seconds": theirs} | {
-        way: [[table[way]] for table in tables] for way in ("table_memory", "scikit_learn_memory")
-    }
+    tables = [measure("rbf", data, points, count, quick) for points, count in rounds.items()]
     growth = {}
-    for name, rounds_of_sizes in costs.items():
-        fitted = exponent(points, rounds_of_sizes)
-        growth[name] = {"exponent": fitted} | draw_on(points, rounds_of_sizes, fitted, DRAWN_ON)
-    return KERNELS["rbf"] | {"tables": list(tables), "drawn_on": DRAWN_ON, "growth": growth}
+    for way in ("table", "scikit_learn"):
+        seconds = [table[f"{way}_seconds"]["median"] for table in tables]
+        needed = [table[f"{way}_memory"] for table in tables]
+        growth[f"{way}_seconds"] = draw_on(list(rounds), seconds, DRAWN_ON)
+        growth[f"{way}_memory"] = draw_on(list(rounds), needed, DRAWN_ON)
+    return KERNELS["rbf"] | {"tables": tables, "drawn_on": DRAWN_ON, "growth": growth}
 
 
 def labelled_numbers(points):

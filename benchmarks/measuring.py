@@ -74,26 +74,29 @@ def exponent(sizes, rounds):
     return spread(np.polyfit(np.log(sizes), costs, deg=1)[0].tolist())
 
 
-def draw_on(sizes, rounds, fitted, size):
+def draw_on(sizes, costs, size):
     """Draw costs on from the largest of several sizes to one that was not measured.
 
-    Where a cost is a sum of a fixed part, one in proportion to the size and one to its square, it
-    lies between the two results: small sizes make the fitted power too low.
+    It is for work that grows with the square of the size. Fixed costs of small sizes make the
+    fitted power too low, and a processor's cache, which small sizes fit in, makes it too high. In
+    both cases the true cost lies between the two results.
 
     Args:
-        sizes: As for `exponent`, ascending.
-        rounds: Likewise.
-        fitted: What `exponent` returned for them.
+        sizes: Two or more positive numbers, ascending.
+        costs: A positive cost for each.
         size: The size to draw on to.
 
     Returns:
-        Dictionary of two costs at this size: `by_power`, by the median of the fitted powers, and
-        `by_square`. Both are None where no power was fitted.
+        Dictionary: the fitted `exponent`, as the function of this name returns it, and two costs:
+        `by_power`, which follows this exponent, and `by_square`. All are None where a cost is None
+        or 0.
     """
+    fitted = exponent(sizes, [[cost] for cost in costs])
     if fitted is None:
-        return {"by_power": None, "by_square": None}
-    largest, factor = statistics.median(rounds[-1]), size / sizes[-1]
-    return {"by_power": largest * factor ** fitted["median"], "by_square": largest * factor**2}
+        return {"exponent": None, "by_power": None, "by_square": None}
+    powers = {"by_power": fitted["median"], "by_square": 2}
+    factor = size / sizes[-1]
+    return {"exponent": fitted} | {way: costs[-1] * factor**n for way, n in powers.items()}
 
 
 def difference(ours, reference):

@@ -14,7 +14,7 @@ HEAD = """\
 # Speed
 
 How fast the package is and how much memory it needs. Each number stands beside that of the plain
-way, from the same run. Two commands measure and write this page. They take about 15 minutes on two
+way, from the same run. Two commands measure and write this page. They take about 20 minutes on two
 cores that do nothing else.
 
 ```
@@ -82,8 +82,9 @@ grows with the square of the images. scikit-learn makes several of them, in each
 The package makes one half of one, for all cells. Times are seconds of a table.
 
 The rows "drawn on" were not measured. They start from the largest size that was measured. One
-follows the power that was fitted to all sizes, the other the square. Small tables have costs that
-grow less, so that the fitted power is too low. The true cost lies between the two rows.
+follows the power that was fitted to all sizes, the other the square. The work grows with the
+square. Fixed costs of small tables make the fitted power too low. The processor's cache, which
+small tables fit in, makes it too high. So the true cost should lie between the two rows.
 """
 GROWTH = """\
 ## Growth
@@ -260,8 +261,8 @@ def rbf(result):
     heads = ["unlabelled images", "n", "package", "scikit-learn", "times the package's"]
     heads += ["package, memory", "scikit-learn, memory"]
     note = (
-        f"{tables[0]['data']}, gamma = {result['gamma']}, {tables[0]['rounds']} rounds; "
-        f"{differing(tables)}.\n"
+        f"{tables[0]['data']}, gamma = {result['gamma']}, rounds: "
+        f"{numbers(table['rounds'] for table in tables)}; {differing(tables)}.\n"
     )
     return [RBF, table(heads, rows), note]
 

@@ -49,13 +49,12 @@ def test_exponents_are_fitted_within_rounds():
 
 
 def test_costs_are_drawn_on_from_the_largest_size():
-    drawn = measuring.draw_on([1, 10], [[5.0, 5.0], [2.0, 4.0]], {"median": 1.5}, 1_000)
-    assert drawn == pytest.approx({"by_power": 3e3, "by_square": 3e4})
-    nothing = measuring.draw_on([1, 10], [[None], [1]], None, 1_000)
-    assert nothing == {"by_power": None, "by_square": None}
+    drawn = measuring.draw_on([1, 4], [2.0, 16.0], 400)
+    assert drawn.pop("exponent")["median"] == pytest.approx(1.5)
+    assert drawn == pytest.approx({"by_power": 16e3, "by_square": 16e4})
+    assert set(measuring.draw_on([1, 4], [None, 16.0], 400).values()) == {None}
     # A cost with a fixed part lies between both.
-    sizes, costs = [1, 2, 4], [[50 + size + size**2] for size in (1, 2, 4)]
-    drawn = measuring.draw_on(sizes, costs, measuring.exponent(sizes, costs), 16)
+    drawn = measuring.draw_on([1, 2, 4], [50 + size + size**2 for size in (1, 2, 4)], 16)
     assert drawn["by_power"] < 50 + 16 + 256 < drawn["by_square"]
 
 

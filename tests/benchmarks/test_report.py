@@ -30,8 +30,7 @@ PAGES = {
     | {"steps": {"capsule": {"batch": GROWTH | {"milliseconds": [S]}}}}
     | {"memory": {"capsule": GROWTH | {"bytes": [2**21]}}},
 }
-SAMPLE = {"machine": RESULTS["machine"], **PAGES}
-"""Made-up results of each benchmark, with all figures that its section shows."""
+SAMPLE = {"machine": RESULTS["machine"], **PAGES}  # made up, with all figures that a page shows
 
 
 def figures(value):
@@ -62,8 +61,7 @@ def test_changed_figures_change_the_page(name):
     for text in texts:
         assert len({row.count("|") for row in text.splitlines() if row.startswith("|")}) <= 1
     for holder, key in figures(result):
-        kept = holder[key]
-        holder[key] = 9 * kept
+        kept, holder[key] = holder[key], 9 * holder[key]
         assert report.SECTIONS[name](result) != texts, (holder, key)
         holder[key] = kept
     assert report.SECTIONS[name](result) == texts
