@@ -78,8 +78,9 @@ RBF = """\
 ### The RBF kernel
 
 With this kernel all images are neighbours of each other. So both ways need a matrix, whose size
-grows with the square of the images. scikit-learn makes several of them, in each of the 15 cells.
-The package makes one half of one, for all cells. Times are seconds of a table.
+grows with the square of their number. scikit-learn makes several, anew for each of the 15 cells.
+The package keeps half of one, for all cells. Times are seconds of a table. With an exponent of 2,
+twice as many images cost four times as much.
 
 The rows "drawn on" were not measured. They start from the largest size that was measured. One
 follows the power that was fitted to all sizes, the other the square. The work grows with the
