@@ -4,15 +4,20 @@ A table has three numbers of labelled images, 5 draws of each, and the paper's p
 50,000 unlabelled images 100, 1,000 and 10,000 labelled ones and 10,000 test images. The package's
 table is timed whole. Of scikit-learn one cell is timed for each number of labels, since all draws
 of a number cost it the same. Predicted labels are compared before anything is timed.
+
+The neighbour kernel is measured with one number of unlabelled images. The RBF kernel is measured
+with several numbers, at which scikit-learn still has the memory. Both ways are then drawn on.
 """
 
 import warnings
+from functools import partial
 
 import numpy as np
 from sklearn.semi_supervised import LabelSpreading
 
 from benchmarks.measuring import (
     check_values,
+    draw_on,
     in_own_process,
     peak_memory,
     ratios,
@@ -22,6 +27,13 @@ from benchmarks.measuring import (
 from capsgan_keras import load_dataset
 from capsgan_keras.evaluation import draw_labelled, semi_supervised_error
 
+KERNELS = {"knn": {"n_neighbors": 7}, "rbf": {"gamma": 0.25}}
+"""Each kernel's settings, which have the same names in scikit-learn."""
+POINTS, QUICK_POINTS = 20_000, 1_000
+RBF_ROUNDS = {2_000: 3, 4_000: 3, 8_000: 2, 12_000: 1}
+"""How often tables of so many unlabelled images are timed: scikit-learn takes minutes for one."""
+QUICK_RBF_ROUNDS = {1_000: 2, 1_500: 1}
+DRAWN_ON = 60_000
 DRAWS = 5
 PARTS = 500, 50, 5
 """The unlabelled images are so many times as many as the labelled ones."""
@@ -31,34 +43,61 @@ SEED = 0
 
 
 def run(quick=False):
-    """Check and time a table, and measure its memory.
+    """Check and time tables, and measure their memory.
 
     Args:
         quick: Whether few synthetic images take the place of MNIST, for tests.
 
     Returns:
-        Dictionary for the JSON file: `data`, `points`, `n_labelled`, `n_test`, `draws`, `rounds`;
-        `differing`, the share of labels that differ from scikit-learn's for each of `n_labelled`;
-        `table_seconds` and `scikit_learn_seconds`, of a whole table, and `times_table`, their
-        ratio, as spreads over the rounds; `table_memory` and `scikit_learn_memory` in bytes, the
-        latter of its cell with the most labels, None where they can't be measured.
+        Dictionary for the JSON file: of the neighbour kernel what `measure` returns; and `rbf`,
+        what `measure_rbf` returns.
 
     Raises:
         DisagreementError: Where more labels differ than equal distances explain.
         DatasetError: Where MNIST cannot be had.
     """
-    data, points, rounds = ("synthetic", 1_000, 2) if quick else ("mnist", 20_000, 3)
-    print(f"label_spreading: {points:,} unlabelled images", flush=True)
+    data, points = ("synthetic", QUICK_POINTS) if quick else ("mnist", POINTS)
+    result = measure("knn", data, points, 2, quick)
+    rounds = QUICK_RBF_ROUNDS if quick else RBF_ROUNDS
+    return result | {"rbf": measure_rbf(data, rounds, quick)}
+
+
+def measure(kernel, data, points, rounds, quick):
+    """Check and time one table, and measure its memory.
+
+    Args:
+        kernel: `"knn"` or `"rbf"`.
+        data: As for `load`.
+        points: Likewise.
+        rounds: How often both ways are timed.
+        quick: Whether memory is measured in this process.
+
+    Returns:
+        Dictionary: `data`, `points`, `n_labelled`, `n_test`, `draws`, `rounds`; `differing`, the
+        share of labels that differ from scikit-learn's for each of `n_labelled`; `table_seconds`
+        and `scikit_learn_seconds`, of a whole table, and `times_table`, their ratio, as spreads
+        over the rounds; `table_memory` and `scikit_learn_memory` in bytes, the latter of its cell
+        with the most labels, None where they can't be measured.
+
+    Raises:
+        DisagreementError: Where more labels differ than equal distances explain.
+        DatasetError: Where the data set cannot be had.
+    """
+    print(f"label_spreading: {kernel}, {points:,} unlabelled images", flush=True)
     images = load(data, points)
     n_labelled = labelled_numbers(points)
-    differing = compare(*images)
+    differing = compare(*images, kernel)
     check_values("The labels", differing, TOLERANCE)
-    functions = {n: lambda n=n: scikit_learn_cell(*images, n) for n in n_labelled}
-    functions["table"] = lambda: make_table(*images)
+    functions = {n: partial(scikit_learn_cell, *images, n, kernel) for n in n_labelled}
+    functions["table"] = partial(make_table, *images, kernel)
     # Nothing is compiled here, and comparing has been through all of it.
     seconds = time_in_turn(functions, 1, rounds, warm_up=0)
     table = seconds.pop("table")
     cells = [DRAWS * sum(each) for each in zip(*seconds.values(), strict=True)]
+    needed = [
+        in_own_process(memory, partial(way, kernel=kernel), data, points, quick=quick)
+        for way in (make_table, scikit_learn_cell)
+    ]
     return {
         "data": data,
         "points": points,
@@ -70,9 +109,34 @@ def run(quick=False):
         "table_seconds": spread(table),
         "scikit_learn_seconds": spread(cells),
         "times_table": ratios(cells, table),
-        "table_memory": in_own_process(memory, make_table, data, points, quick=quick),
-        "scikit_learn_memory": in_own_process(memory, scikit_learn_cell, data, points, quick=quick),
+        "table_memory": needed[0],
+        "scikit_learn_memory": needed[1],
     }
+
+
+def measure_rbf(data, rounds, quick):
+    """Measure tables of the RBF kernel of several sizes, and draw their costs on.
+
+    Args:
+        data: As for `measure`.
+        rounds: Dictionary of how often both ways are timed, for ascending numbers of unlabelled
+            images.
+        quick: As for `measure`.
+
+    Returns:
+        Dictionary: `gamma`; `tables`, what `measure` returns for each number; `drawn_on`, the
+        larger number of unlabelled images for which costs are drawn on; and `growth`. The latter
+        has for each of `table_seconds`, `scikit_learn_seconds` (their medians), `table_memory`
+        and `scikit_learn_memory` what `draw_on` returns.
+    """
+    tables = [measure("rbf", data, points, count, quick) for points, count in rounds.items()]
+    growth = {}
+    for way in ("table", "scikit_learn"):
+        seconds = [table[f"{way}_seconds"]["median"] for table in tables]
+        needed = [table[f"{way}_memory"] for table in tables]
+        growth[f"{way}_seconds"] = draw_on(list(rounds), seconds, DRAWN_ON)
+        growth[f"{way}_memory"] = draw_on(list(rounds), needed, DRAWN_ON)
+    return KERNELS["rbf"] | {"tables": tables, "drawn_on": DRAWN_ON, "growth": growth}
 
 
 def labelled_numbers(points):
@@ -115,32 +179,45 @@ def synthetic_images(count):
     return np.clip(prototypes[classes] + noise, 0, 255).astype("uint8"), classes
 
 
-def make_table(unlabelled, pool, test):
+def make_table(unlabelled, pool, test, kernel="knn"):
     """Return the package's table, a `SemiSupervisedResult`."""
     n_labelled = labelled_numbers(len(unlabelled))
+    return spread_labels(unlabelled, pool, test, kernel, n_labelled, DRAWS)
+
+
+def spread_labels(unlabelled, pool, test, kernel, n_labelled, draws):
+    """Return what the package's `semi_supervised_error` gives for a kernel of `KERNELS`."""
     return semi_supervised_error(
-        unlabelled, pool, test, n_labelled=n_labelled, draws=DRAWS, seed=SEED
+        unlabelled,
+        pool,
+        test,
+        n_labelled=n_labelled,
+        draws=draws,
+        seed=SEED,
+        kernel=kernel,
+        **KERNELS[kernel],
     )
 
 
-def scikit_learn_cell(unlabelled, pool, test, n=None):
+def scikit_learn_cell(unlabelled, pool, test, n=None, kernel="knn"):
     """Return the test images' labels as scikit-learn predicts them, in the first draw.
 
     Args:
         unlabelled, pool, test: As `load` returns them.
         n: Number of labelled images; by default the largest of the table.
+        kernel: `"knn"` or `"rbf"`.
     """
     drawn = draw_labelled(pool[1], n or max(labelled_numbers(len(unlabelled))), seed=SEED)
     x = np.concatenate([pool[0][drawn], unlabelled])
     y = np.concatenate([pool[1][drawn], np.full(len(unlabelled), -1)])
-    model = LabelSpreading(kernel="knn", n_neighbors=7, alpha=0.2)
+    model = LabelSpreading(kernel=kernel, alpha=0.2, **KERNELS[kernel])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # 0 / 0 where no label reaches a test image
         model.fit(x.reshape(len(x), -1) / 255, y)
         return model.predict(test[0].reshape(len(test[0]), -1) / 255)
 
 
-def compare(unlabelled, pool, test):
+def compare(unlabelled, pool, test, kernel="knn"):
     """Return the share of labels that the package predicts otherwise than scikit-learn.
 
     The package reports errors, not labels. So it is given scikit-learn's labels as the truth: its
@@ -151,8 +228,8 @@ def compare(unlabelled, pool, test):
     """
     differing = {}
     for n in labelled_numbers(len(unlabelled)):
-        truth = test[0], scikit_learn_cell(unlabelled, pool, test, n)
-        result = semi_supervised_error(unlabelled, pool, truth, n_labelled=(n,), draws=1, seed=SEED)
+        truth = test[0], scikit_learn_cell(unlabelled, pool, test, n, kernel)
+        result = spread_labels(unlabelled, pool, truth, kernel, (n,), draws=1)
         differing[n] = float(result.errors[0, 0])
     return differing
 

@@ -77,6 +77,31 @@ def exponent(sizes, rounds):
     return spread(np.polyfit(np.log(sizes), costs, deg=1)[0].tolist())
 
 
+def draw_on(sizes, costs, size):
+    """Draw costs on from the largest of several sizes to one that was not measured.
+
+    It is for work that grows with the square of the size. Fixed costs of small sizes make the
+    fitted power too low, and a processor's cache, which small sizes fit in, makes it too high. In
+    both cases the true cost lies between the two results.
+
+    Args:
+        sizes: Two or more positive numbers, ascending.
+        costs: A positive cost for each.
+        size: The size to draw on to.
+
+    Returns:
+        Dictionary: the fitted `exponent`, as the function of this name returns it, and two costs:
+        `by_power`, which follows this exponent, and `by_square`. All are None where a cost is None
+        or 0.
+    """
+    fitted = exponent(sizes, [[cost] for cost in costs])
+    if fitted is None:
+        return {"exponent": None, "by_power": None, "by_square": None}
+    powers = {"by_power": fitted["median"], "by_square": 2}
+    factor = size / sizes[-1]
+    return {"exponent": fitted} | {way: costs[-1] * factor**n for way, n in powers.items()}
+
+
 def difference(ours, reference):
     """Return the largest difference of two arrays, as a share of the largest reference value."""
     reference = np.asarray(reference, dtype="float64")

@@ -14,7 +14,7 @@ HEAD = """\
 # Speed
 
 How fast the package is and how much memory it needs. Each number stands beside that of the plain
-way, from the same run. Two commands measure and write this page. They take about 15 minutes on two
+way, from the same run. Two commands measure and write this page. They take about 20 minutes on two
 cores that do nothing else.
 
 ```
@@ -73,6 +73,19 @@ A table has three numbers of labelled images and five draws of each. scikit-lear
 neighbours anew for each of the 15 cells. The package computes those of the unlabelled images once.
 One cell of scikit-learn is timed for each number of labels, and counts five times. Memory is that
 of the package's whole table, and of scikit-learn's cell with the most labels.
+"""
+RBF = """\
+### The RBF kernel
+
+With this kernel all images are neighbours of each other. So both ways need a matrix, whose size
+grows with the square of their number. scikit-learn makes several, anew for each of the 15 cells.
+The package keeps half of one, for all cells. Times are seconds of a table. With an exponent of 2,
+twice as many images cost four times as much.
+
+The rows "drawn on" were not measured. They start from the largest size that was measured. One
+follows the power that was fitted to all sizes, the other the square. The work grows with the
+square. Fixed costs of small tables make the fitted power too low. The processor's cache, which
+small tables fit in, makes it too high. So the true cost should lie between the two rows.
 """
 GROWTH = """\
 ## Growth
@@ -210,14 +223,49 @@ def label_spreading(result):
         ],
     ]
     heads = ["way", "seconds of a table", "times the package's", "memory"]
-    predicted = len(result["n_labelled"]) * result["n_test"]
-    differing = round(sum(result["differing"]) * result["n_test"])
     note = (
         f"{result['data']}, {result['points']:,} unlabelled images, n = "
-        f"{', '.join(f'{n:,}' for n in result['n_labelled'])}, {result['n_test']:,} test images, "
-        f"{result['rounds']} rounds; {differing} of {predicted:,} predicted labels differ.\n"
+        f"{numbers(result['n_labelled'])}, {result['n_test']:,} test images, "
+        f"{result['rounds']} rounds; {differing([result])}.\n"
     )
-    return [LABEL_SPREADING, table(heads, rows), note]
+    parts = [LABEL_SPREADING, table(heads, rows), note]
+    # Older files have no RBF kernel.
+    return parts + rbf(result["rbf"]) if "rbf" in result else parts
+
+
+def differing(tables):
+    """Say how many predicted labels differ from scikit-learn's in some tables."""
+    predicted = sum(len(table["n_labelled"]) * table["n_test"] for table in tables)
+    other = sum(round(sum(table["differing"]) * table["n_test"]) for table in tables)
+    return f"{other} of {predicted:,} predicted labels differ"
+
+
+def rbf(result):
+    """Return the part on the RBF kernel, a list of texts."""
+    tables, growth = result["tables"], result["growth"]
+    seconds = "table_seconds", "scikit_learn_seconds"
+    memory = "table_memory", "scikit_learn_memory"
+    rows = [
+        [f"{measured['points']:,}", numbers(measured["n_labelled"])]
+        + [cell(measured[way], ",.1f") for way in seconds]
+        + [cell(measured["times_table"], ".1f")]
+        + [mebibytes(measured[way]) for way in memory]
+        for measured in tables
+    ]
+    exponents = [cell(growth[way]["exponent"], ".2f") for way in (*seconds, *memory)]
+    rows.append(["exponent", "", *exponents[:2], "", *exponents[2:]])
+    for way in ("power", "square"):
+        ours, theirs = (growth[name][f"by_{way}"] for name in seconds)
+        needed = [mebibytes(growth[name][f"by_{way}"]) for name in memory]
+        times = [f"{ours:,.0f}", f"{theirs:,.0f}", f"{theirs / ours:.1f}"]
+        rows.append([f"{result['drawn_on']:,}, drawn on by the {way}", "", *times, *needed])
+    heads = ["unlabelled images", "n", "package", "scikit-learn", "times the package's"]
+    heads += ["package, memory", "scikit-learn, memory"]
+    note = (
+        f"{tables[0]['data']}, gamma = {result['gamma']}, rounds: "
+        f"{numbers(table['rounds'] for table in tables)}; {differing(tables)}.\n"
+    )
+    return [RBF, table(heads, rows), note]
 
 
 def growth(result):
@@ -259,6 +307,11 @@ def table(heads, rows):
     """Return a table in Markdown."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def numbers(values):
+    """Return whole numbers as a list in words."""
+    return ", ".join(f"{value:,}" for value in values)
 
 
 def cell(values, digits):

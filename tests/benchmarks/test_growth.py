@@ -4,6 +4,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from benchmarks import growth
 from benchmarks.training.networks import MODELS, TINY, TUNED
@@ -113,7 +114,9 @@ def test_tables_are_fitted_by_their_points(monkeypatch):
     assert result["exponent"]["min"] == pytest.approx(np.log2(16 / 3))
 
 
-def test_it_runs_quickly():
+def test_it_runs_quickly(request):
+    tf.config.run_functions_eagerly(True)  # nothing is worth tracing for a few calls
+    request.addfinalizer(lambda: tf.config.run_functions_eagerly(False))
     result = growth.run(quick=True)
     for model in MODELS:
         assert list(result["steps"][model]) == ["batch", "width", "side"]

@@ -20,6 +20,7 @@ def test_it_runs_quickly(monkeypatch):
         return dict(times)
 
     monkeypatch.setattr(label_spreading, "time_in_turn", time_in_turn)
+    monkeypatch.setattr(label_spreading, "measure_rbf", lambda *asked: asked)
     result = label_spreading.run(quick=True)
     assert result["differing"] == [0.0, 0.0, 0.0]
     assert result["n_labelled"] == [2, 20, 200]
@@ -27,9 +28,33 @@ def test_it_runs_quickly(monkeypatch):
     # Five draws of each cell.
     assert result["scikit_learn_seconds"] == {"median": 35.0, "min": 30.0, "max": 40.0}
     assert result["times_table"] == {"median": 12.5, "min": 10.0, "max": 15.0}
+    assert result["rbf"] == ("synthetic", label_spreading.QUICK_RBF_ROUNDS, True)
 
 
-def test_other_labels_are_found(images, monkeypatch):
+def test_the_rbf_kernel_is_drawn_on(monkeypatch):
+    def time_in_turn(functions, calls, rounds, warm_up):
+        points = len(functions["table"].args[0])
+        assert rounds == {1_000: 3, 1_500: 1}[points]
+        return {name: [1.0] * rounds for name in functions} | {"table": [points] * rounds}
+
+    def memory(way, data, points):
+        assert way.keywords == {"kernel": "rbf"}
+        return points ** (1.5 if way.func is label_spreading.make_table else 2)
+
+    monkeypatch.setattr(label_spreading, "time_in_turn", time_in_turn)
+    monkeypatch.setattr(label_spreading, "memory", memory)
+    result = label_spreading.measure_rbf("synthetic", {1_000: 3, 1_500: 1}, quick=True)
+    assert (result["gamma"], result["drawn_on"]) == (0.25, 60_000)
+    assert [table["points"] for table in result["tables"]] == [1_000, 1_500]
+    assert [table["differing"] for table in result["tables"]] == [[0.0, 0.0, 0.0]] * 2
+    powers = {name: costs["by_power"] for name, costs in result["growth"].items()}
+    expected = {"table_memory": 60_000**1.5, "scikit_learn_memory": 60_000**2}
+    expected |= {"table_seconds": 60_000, "scikit_learn_seconds": 5 * 3}
+    assert powers == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kernel", label_spreading.KERNELS)
+def test_other_labels_are_found(kernel, images, monkeypatch):
     right = label_spreading.scikit_learn_cell
 
     def wrong(*arguments):
@@ -38,18 +63,20 @@ def test_other_labels_are_found(images, monkeypatch):
         return labels
 
     monkeypatch.setattr(label_spreading, "scikit_learn_cell", wrong)
-    differing = label_spreading.compare(*images)
+    differing = label_spreading.compare(*images, kernel)
     assert differing == pytest.approx({2: 1 / 200, 20: 1 / 200, 200: 1 / 200})
     monkeypatch.setattr(label_spreading, "time_in_turn", lambda *a, **k: pytest.fail("timed"))
     with pytest.raises(measuring.DisagreementError, match="The labels must agree"):
-        label_spreading.run(quick=True)
+        label_spreading.measure(kernel, "synthetic", 1_000, 2, quick=True)
 
 
-def test_the_timed_table_is_the_compared_one(images):
-    table = label_spreading.make_table(*images)
+@pytest.mark.parametrize("kernel", label_spreading.KERNELS)
+def test_the_timed_table_is_the_compared_one(kernel, images):
+    table = label_spreading.make_table(*images, kernel)
     assert table.errors.shape == (3, 5)
+    assert table.settings.kernel == kernel
     for n, error in zip(table.n_labelled, table.errors[:, 0], strict=True):
-        expected = label_spreading.scikit_learn_cell(*images, n)
+        expected = label_spreading.scikit_learn_cell(*images, n, kernel)
         assert error == pytest.approx(np.mean(expected != images[2][1]))
 
 

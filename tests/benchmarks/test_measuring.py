@@ -48,6 +48,16 @@ def test_exponents_are_fitted_within_rounds():
         assert measuring.exponent([1, 2], [[1], [missing]]) is None
 
 
+def test_costs_are_drawn_on_from_the_largest_size():
+    drawn = measuring.draw_on([1, 4], [2.0, 16.0], 400)
+    assert drawn.pop("exponent")["median"] == pytest.approx(1.5)
+    assert drawn == pytest.approx({"by_power": 16e3, "by_square": 16e4})
+    assert set(measuring.draw_on([1, 4], [None, 16.0], 400).values()) == {None}
+    # A cost with a fixed part lies between both.
+    drawn = measuring.draw_on([1, 2, 4], [50 + size + size**2 for size in (1, 2, 4)], 16)
+    assert drawn["by_power"] < 50 + 16 + 256 < drawn["by_square"]
+
+
 def test_differences_are_shares_of_the_largest_value():
     assert measuring.difference([1.0, 4.5], [1.0, -5.0]) == pytest.approx(9.5 / 5)
     assert measuring.difference([1.0, 2.0], [1.0, 2.0]) == 0.0

@@ -11,6 +11,7 @@ from benchmarks.reference import capsules
 from benchmarks.training import limit, steps
 from benchmarks.training.networks import IMAGE_SHAPES, MODELS, TINY, TUNED, new_gan
 
+SMALL = replace(TUNED["mnist"], **TINY)
 CONVOLUTIONS = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter")
 
 
@@ -100,14 +101,9 @@ def test_bfloat16_is_timed_where_the_hardware_has_it(monkeypatch):
         assert list(asked[-1]) == list(dict.fromkeys(["float32", policy]))
 
 
-@pytest.fixture
-def tiny():
-    return replace(TUNED["mnist"], **TINY)
-
-
-def test_a_step_is_checked_and_timed(tiny):
+def test_a_step_is_checked_and_timed():
     precisions = ("float32", "mixed_bfloat16")
-    result = steps.measure(tiny, "capsule", precisions, steps=2, rounds=3)
+    result = steps.measure(SMALL, "capsule", precisions, steps=2, rounds=3)
     assert result["batch_size"] == TINY["batch_size"]
     assert list(result["differences"]) == [
         f"{update} {precision}"
@@ -123,8 +119,8 @@ def test_a_step_is_checked_and_timed(tiny):
     assert result["steps"][0]["times_textbook"] == {"median": 1.0, "min": 1.0, "max": 1.0}
 
 
-def test_nothing_is_timed_where_values_differ(tiny, monkeypatch):
+def test_nothing_is_timed_where_values_differ(monkeypatch):
     monkeypatch.setattr(capsules, "_squash", lambda vectors: vectors)
     monkeypatch.setattr(steps, "time_in_turn", lambda *arguments: pytest.fail("timed"))
     with pytest.raises(DisagreementError, match="The alternating step in float32"):
-        steps.measure(tiny, "capsule", ("float32",), steps=1, rounds=1)
+        steps.measure(SMALL, "capsule", ("float32",), steps=1, rounds=1)

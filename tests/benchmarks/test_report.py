@@ -1,0 +1,74 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+
+ROOT = Path(__file__).parents[2]
+RESULTS = json.loads((ROOT / report.RESULTS).read_text(encoding="utf-8"))
+S = {"median": 1.5, "min": 1.25, "max": 2.0}
+WAY = {"milliseconds": S, "memory": 2**21}
+WAYS = {"layer": WAY, "einsum": WAY | {"times_layer": S}, "map_fn": WAY | {"times_layer": S}}
+LAYER = {"num_input": 5, "num_capsule": 6, "dim_capsule": 7, "ways": WAYS}
+STEP = {"images_per_second": S, "times_textbook": S, "convolutions_share": S}
+STEPS = [{"step": "textbook", "precision": "float32"} | STEP]
+TABLE = {"data": "mnist", "points": 20, "n_labelled": [4], "n_test": 100, "rounds": 3}
+TABLE |= {"differing": [0.25], "times_table": S, "table_seconds": S, "scikit_learn_seconds": S}
+TABLE |= {"table_memory": 2**21, "scikit_learn_memory": 2**22}
+DRAWN = {"exponent": S, "by_power": 3e7, "by_square": 4e7}
+COSTS = {name: DRAWN for name in TABLE if name.endswith(("seconds", "memory"))}
+RBF = {"gamma": 0.25, "tables": [TABLE], "drawn_on": 60_000, "growth": COSTS}
+GROWTH = {"sizes": [2], "exponent": S}
+POINTS = {"rounds": 3, "seconds": [S], "bytes": [2**21], "bytes_exponent": S}
+PAGES = {
+    "capsules": {"batch_size": 3, "rounds": 4, "layers": {"CapsNet": LAYER}},
+    "training": {"steps": 5, "rounds": 4}
+    | {"datasets": {"mnist": {"capsule": {"batch_size": 3, "steps": STEPS}}}},
+    "label_spreading": TABLE | {"rbf": RBF},
+    "growth": {"rounds": 5, "points": GROWTH | POINTS}
+    | {"steps": {"capsule": {"batch": GROWTH | {"milliseconds": [S]}}}}
+    | {"memory": {"capsule": GROWTH | {"bytes": [2**21]}}},
+}
+SAMPLE = {"machine": RESULTS["machine"], **PAGES}  # made up, with all figures that a page shows
+
+
+def figures(value):
+    """Yield the container and the key of each number in nested dictionaries and lists."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)):
+        if isinstance(value[key], dict | list):
+            yield from figures(value[key])
+        elif not isinstance(value[key], str):
+            yield value, key
+
+
+@pytest.mark.skipif(not set(report.SECTIONS) <= set(RESULTS), reason="not all are published yet")
+def test_the_page_and_the_results_agree():
+    assert (ROOT / report.PAGE).read_text(encoding="utf-8") == report.page(RESULTS)
+    assert not RESULTS["quick"]
+
+
+def test_the_page_depends_on_nothing_else(tmp_path, monkeypatch):
+    given, before = json.loads(json.dumps(SAMPLE)), report.page(SAMPLE)
+    monkeypatch.chdir(tmp_path)
+    assert (report.page(given), given) == (before, SAMPLE)
+
+
+@pytest.mark.parametrize("name", report.SECTIONS)
+def test_changed_figures_change_the_page(name):
+    result = json.loads(json.dumps(PAGES[name]))  # no part is in two places
+    texts = report.SECTIONS[name](result)
+    for text in texts:
+        assert len({row.count("|") for row in text.splitlines() if row.startswith("|")}) <= 1
+    for holder, key in figures(result):
+        kept, holder[key] = holder[key], 9 * holder[key]
+        assert report.SECTIONS[name](result) != texts, (holder, key)
+        holder[key] = kept
+    assert report.SECTIONS[name](result) == texts
+
+
+def test_what_was_not_measured_has_no_section():
+    shown = {name: PAGES["label_spreading"][name] for name in TABLE}  # as in older files
+    page = report.page({"machine": SAMPLE["machine"], "label_spreading": shown})
+    assert "## The label-spreading table" in page
+    assert all(word in report.page(SAMPLE) and word not in page for word in ("## Growth", "RBF"))
