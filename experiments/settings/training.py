@@ -62,6 +62,14 @@ class Settings:
     epochs: int = setting(
         10, "each ends with a checkpoint and a picture; see --passes", whole_number(1), int
     )
+    keep_every: int | None = setting(
+        None,
+        "keep the networks of every so many epochs, in kept/, to be compared by "
+        "`python -m experiments.gam --over-epochs` (default: of none)",
+        whole_number(1),
+        int,
+        identity=False,
+    )
     passes: int | None = setting(
         None, "how often an epoch goes through the images (default: once)", whole_number(1), int
     )
