@@ -81,13 +81,15 @@ def check_bool(**arguments: Any) -> None:
             raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
 
 
-def check_kernel_size(kernel_size: Any, image_shape: tuple[int, ...]) -> None:
+def check_kernel_size(
+    kernel_size: Any, image_shape: tuple[int, ...], name: str = "kernel_size"
+) -> None:
     """Raise a `ValueError` unless a kernel's side is positive, and no larger than the image."""
     largest = min(side for side in image_shape[:2] if side is not None)
     if not is_whole(kernel_size) or not 1 <= kernel_size <= largest:
         raise ValueError(
-            f"`kernel_size` must be an integer from 1 to the image's smaller side, {largest}. "
-            f"Received: kernel_size={kernel_size!r}"
+            f"`{name}` must be an integer from 1 to the image's smaller side, {largest}. "
+            f"Received: {name}={kernel_size!r}"
         )
 
 
@@ -106,6 +108,16 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
     if value not in choices:
         allowed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"`{name}` must be one of {allowed}. Received: {name}={value!r}")
+
+
+def check_each(name: str, values: Any, choices: Iterable[Any], count: int) -> None:
+    """Raise a `ValueError` unless `values` are `count` of the `choices`, in a tuple or list."""
+    good = isinstance(values, (tuple, list)) and len(values) == count
+    if not good or any(value not in choices for value in values):
+        allowed = " or ".join(map(repr, choices))
+        raise ValueError(
+            f"`{name}` must be {count} numbers, each {allowed}. Received: {name}={values!r}"
+        )
 
 
 def check_image_shape(image_shape: Any) -> tuple[int, int, int]:

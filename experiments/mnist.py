@@ -16,6 +16,7 @@ sample quality. Time of the paper's settings: 67 s an epoch for CapsuleGAN and 4
 convolutional GAN, two hours for three seeds, and the same for the evaluation.
 """
 
+import dataclasses
 import sys
 
 from experiments.command_line import training
@@ -75,12 +76,55 @@ PAPER = Settings(
 """What the paper says; where it is silent, what DCGAN and its software did, but for the capsule
 discriminator's width, the rates and the epochs, of which the comments speak."""
 
+STACK = dataclasses.replace(
+    PAPER,
+    settings="stack",
+    # The examples of the paper's two packages, keras-adversarial and CapsNet-Keras, in the last
+    # versions of their authors. Nobody knows whether the paper ran these settings.
+    #
+    # keras-adversarial: batches of 32, Adam with Keras's defaults, D's rate ten times G's, both
+    # divided by 1 + 1e-4 times the updates; Glorot weights.
+    batch_size=32,
+    beta_1=0.9,
+    beta_2=0.999,
+    generator_learning_rate=1e-4,
+    capsule_learning_rate=1e-3,
+    convolutional_learning_rate=1e-3,
+    time_decay=1e-4,
+    initializer="glorot",
+    # A quarter of the packages' widths, which two cores can train; --width 1 for all of them. The
+    # paper says that the number of parameters has to be low.
+    width=0.25,
+    generator_filters=(256, 128, 64),
+    generator_scales=(2, 1, 1),
+    generator_kernel_size=3,
+    generator_last_kernel_size=1,
+    upsampling="nearest",
+    generator_output="sigmoid",
+    generator_batch_statistics=True,
+    # In its code a ReLU comes before each LeakyReLU of these convolutions.
+    convolutional_filters=(256, 512),
+    convolutional_activation="relu",
+    convolutional_batch_norm=False,
+    convolutional_layer_dropout=0.5,
+    convolutional_units=256,
+    dropout=0.0,
+    convolutional_dropout=0.5,
+    # CapsNet-Keras: a 9x9 convolution, 32 types of 8, one final capsule of 16, 3 routings.
+    capsule_filters=(256,),
+    capsule_activation="relu",
+    n_channels=32,
+    # keras-adversarial has 100.
+    epochs=20,
+)
+"""What the examples of the paper's own packages did, at a quarter of their width."""
+
 EVALUATION = Evaluation(quality=QualitySettings())
 
 
 def main(argv=None):
     """Run the command line and return the exit status."""
-    return training.main("mnist", (TUNED, PAPER), EVALUATION, __doc__, argv)
+    return training.main("mnist", (TUNED, PAPER, STACK), EVALUATION, __doc__, argv)
 
 
 if __name__ == "__main__":

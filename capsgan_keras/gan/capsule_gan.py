@@ -11,7 +11,7 @@ from capsgan_keras.datasets import Dataset
 from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.gan.base import GAN
 from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam, falling_rate, learning_rate
-from capsgan_keras.gan.settings import NEUTRAL, TUNED, NetworkSettings
+from capsgan_keras.gan.settings import NEUTRAL, TUNED, NetworkSettings, widened
 from capsgan_keras.losses import MarginLoss
 from capsgan_keras.models import (
     build_capsule_discriminator,
@@ -150,10 +150,16 @@ class _GANWithDefaults(GAN):
             generator=build_generator(
                 image_shape,
                 settings.latent_dim,
-                filters=settings.generator_filters,
+                filters=widened(settings, "generator_filters"),
                 kernel_size=settings.generator_kernel_size,
                 upsampling=settings.upsampling,
                 latent_categories=settings.latent_categories,
+                scales=settings.generator_scales,
+                activation=settings.generator_activation,
+                output=settings.generator_output,
+                batch_statistics=settings.generator_batch_statistics,
+                last_kernel_size=settings.generator_last_kernel_size,
+                initializer=settings.initializer or "normal",
                 dtype=dtype,
                 seed=seed,
             ),
@@ -170,7 +176,10 @@ class _GANWithDefaults(GAN):
         generator_optimizer, discriminator_optimizer = (
             keras.optimizers.Adam(
                 falling_rate(
-                    learning_rate(default) if rate is None else rate, settings.decay, steps
+                    learning_rate(default) if rate is None else rate,
+                    settings.decay,
+                    steps,
+                    settings.time_decay,
                 ),
                 settings.beta_1,
                 settings.beta_2,
@@ -258,18 +267,20 @@ class CapsuleGAN(_GANWithDefaults):
     def options_of_discriminator(settings: NetworkSettings) -> dict[str, Any]:
         """Return the arguments of `build_capsule_discriminator` that settings stand for."""
         return {
-            "filters": settings.capsule_filters,
+            "filters": widened(settings, "capsule_filters"),
             "kernel_size": settings.capsule_kernel_size,
             "strides": settings.capsule_strides,
             "padding": settings.capsule_padding,
             "batch_norm": settings.capsule_batch_norm,
-            "n_channels": settings.n_channels,
+            "n_channels": widened(settings, "n_channels"),
             "primary_dim_capsule": settings.primary_dim_capsule,
             "num_capsule": settings.num_capsule,
             "dim_capsule": settings.dim_capsule,
             "routing": settings.routing,
             "routings": settings.routings,
             "dropout": settings.dropout,
+            "hidden_activation": settings.capsule_activation,
+            "initializer": settings.initializer,
         }
 
     def default_optimizers(self) -> OptimizerPair:
@@ -313,7 +324,13 @@ class ConvolutionalGAN(_GANWithDefaults):
         """Return the arguments of `build_convolutional_discriminator` that settings stand for."""
         dropout = settings.convolutional_dropout
         return {
-            "filters": settings.convolutional_filters,
+            "filters": widened(settings, "convolutional_filters"),
             "batch_norm": settings.convolutional_batch_norm,
             "dropout": settings.dropout if dropout is None else dropout,
+            "downsampling": settings.convolutional_downsampling,
+            "hidden_activation": settings.convolutional_activation,
+            "convolution_dropout": settings.convolutional_layer_dropout,
+            "units": widened(settings, "convolutional_units"),
+            "head": settings.convolutional_head,
+            "initializer": settings.initializer,
         }

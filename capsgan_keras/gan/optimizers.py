@@ -20,9 +20,24 @@ def dcgan_adam(learning_rate: float) -> keras.optimizers.Adam:
 
 
 def falling_rate(
-    rate: float, decay: float, steps: int | None
+    rate: float, decay: float, steps: int | None, time_decay: float = 0.0
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Return a rate that stays, and falls along a cosine in the last `decay` of the steps."""
+    """Return a rate that stays, or a schedule by which it falls.
+
+    Args:
+        rate: The first rate.
+        decay: Share of the steps, at the end, in which it falls along a cosine.
+        steps: Of the whole run.
+        time_decay: It is divided by 1 plus this times the steps done (Keras 1 and 2 called it
+            `decay`); not together with `decay`.
+    """
+    if time_decay and decay:
+        raise ValueError(
+            f"`decay` and `time_decay` exclude each other. Received: decay={decay}, "
+            f"time_decay={time_decay}"
+        )
+    if time_decay:
+        return keras.optimizers.schedules.InverseTimeDecay(rate, 1, time_decay)
     falling = round(decay * (steps or 0))
     if not steps or not falling:
         return rate

@@ -113,3 +113,15 @@ class SavedGAN(keras.Model):
             "discriminator_outputs", outputs_of_old_files(keras.losses.get(parts["loss"]))
         )
         return from_config_with_sublayers(cls, config | parts)
+
+
+def copy_of(gan: Any, config: dict[str, Any] | None = None) -> Any:
+    """Return a GAN with the weights of another, not compiled.
+
+    Args:
+        gan: The other `GAN`.
+        config: Its config, by default the same as that of `gan`.
+    """
+    copy = type(gan).from_config(gan.get_config() if config is None else config)
+    copy.set_weights(gan.get_weights())
+    return copy

@@ -55,6 +55,9 @@ class NetworkSettings:
         "share of the steps, at the end, in which both learning rates fall to a twentieth along a "
         "cosine",
     )
+    time_decay: float = _setting(
+        0.0, "learning rates are divided by 1 + this times the steps done; 0: they are not"
+    )
     generator_ema: float = _setting(
         0.0,
         "momentum of the moving average of the generator's weights that is saved, shown and "
@@ -64,16 +67,40 @@ class NetworkSettings:
     latent_categories: int = _setting(
         0, "components of a latent vector, the last ones, that choose a category; 0: none"
     )
-    generator_filters: tuple[int, int] = _setting(
-        (128, 64), "two numbers: channels at a quarter and at half of the image's size"
+    width: float = _setting(
+        1.0, "factor of all numbers of filters, units and types of capsules; 1: as they are"
+    )
+    generator_filters: tuple[int, ...] = _setting(
+        (128, 64), "channels of the generator's first grid, and of each convolution but the last"
+    )
+    generator_scales: tuple[int, ...] | None = _setting(
+        None,
+        "for each convolution of the generator, as many as --generator-filters: 2 where it doubles "
+        "the image's sides, 1 where not (default: 2 each)",
     )
     generator_kernel_size: int | None = _setting(
         None, "side of the generator's kernels (default: 4 transposed, 5 nearest)"
+    )
+    generator_last_kernel_size: int | None = _setting(
+        None, "side of the kernels of the generator's last convolution (default: as the others)"
+    )
+    generator_activation: str = _setting(
+        "relu", "after the generator's layers but the last", ("relu", "leaky_relu")
+    )
+    generator_output: str = _setting("tanh", "at the generator's end", ("tanh", "sigmoid"))
+    generator_batch_statistics: bool = _setting(
+        False, "normalize by each batch's own statistics when generating, too, as in training"
     )
     upsampling: str | None = _setting(
         None,
         "how the generator upsamples (default: transposed for grey images, nearest for others)",
         ("transposed", "nearest"),
+    )
+    initializer: str | None = _setting(
+        None,
+        "of the weights of dense layers and convolutions (default: normal with deviation 0.02, or "
+        "he in a discriminator without batch normalization)",
+        ("normal", "he", "glorot"),
     )
     dropout: float = _setting(0.0, "rate of dropout in the discriminator")
     capsule_filters: tuple[int, ...] | None = _setting(
@@ -100,6 +127,11 @@ class NetworkSettings:
         "normalize the last convolution before the primary capsules (default: yes for grey "
         "images, no for others)",
     )
+    capsule_activation: str = _setting(
+        "leaky_relu",
+        "after the convolutions of the capsule discriminator",
+        ("leaky_relu", "relu"),
+    )
     n_channels: int | None = _setting(
         None, "types of primary capsules (default: 4 for grey images, 16 for others)"
     )
@@ -125,6 +157,45 @@ class NetworkSettings:
     convolutional_dropout: float | None = _setting(
         None, "rate of dropout in the convolutional discriminator (default: that of --dropout)"
     )
+    convolutional_downsampling: str = _setting(
+        "strides",
+        "what halves the image's sides in the convolutional discriminator",
+        ("strides", "max_pooling"),
+    )
+    convolutional_activation: str = _setting(
+        "leaky_relu",
+        "after the convolutions of the convolutional discriminator",
+        ("leaky_relu", "relu"),
+    )
+    convolutional_layer_dropout: float = _setting(
+        0.0, "rate of dropout after each convolution of the convolutional discriminator"
+    )
+    convolutional_units: int | None = _setting(
+        None,
+        "units of a dense layer before the convolutional discriminator's output (default: no such "
+        "layer)",
+    )
+    convolutional_head: str = _setting(
+        "dense",
+        "what makes the convolutional discriminator's output: a dense layer, or the average of one "
+        "more convolution",
+        ("dense", "average"),
+    )
+
+
+def widened(settings: Any, name: str) -> Any:
+    """Return a field of settings, one number or several, times their `width`; None stays.
+
+    Args:
+        settings: `NetworkSettings`, or any object with its fields.
+        name: The field's name.
+    """
+    value = getattr(settings, name)
+    if value is None or settings.width == 1.0:
+        return value
+    several = isinstance(value, tuple)
+    counts = tuple(max(1, round(settings.width * n)) for n in (value if several else (value,)))
+    return counts if several else counts[0]
 
 
 MNIST = NetworkSettings(

@@ -17,10 +17,11 @@ from capsgan_keras.checks import (
     check_share,
 )
 from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap
-from capsgan_keras.models.initial_weights import NormalWeights
+from capsgan_keras.models.initial_weights import InitialWeights
 from capsgan_keras.models.sizes import Size, convolved
 from capsgan_keras.types import DType, Tensor
 
+_ACTIVATIONS = ("leaky_relu", "relu")
 _NINES_FIT = 24
 """Smallest side at which two valid 9x9 convolutions leave primary capsules to choose from."""
 
@@ -40,6 +41,8 @@ def build_capsule_discriminator(
     routing: str = "dynamic",
     routings: int = 3,
     dropout: float = 0.0,
+    hidden_activation: str = "leaky_relu",
+    initializer: str | None = None,
     dtype: DType = None,
     seed: int | None = None,
     name: str = "capsule_discriminator",
@@ -77,6 +80,9 @@ def build_capsule_discriminator(
         routing: As in `CapsuleLayer`.
         routings: As in `CapsuleLayer`.
         dropout: Rate of dropout before the primary capsules, in [0, 1).
+        hidden_activation: After the convolutions: `"leaky_relu"` with slope 0.2, or `"relu"`.
+        initializer: Of the convolutions' weights: `"normal"` with standard deviation 0.02,
+            `"he"` or `"glorot"`. By default normal where one is normalized, and else He's.
         dtype: Dtype policy of all layers but the last two, which stay in float32; by default
             Keras's global policy.
         seed: Integer that sets the initial weights and the dropout.
@@ -130,6 +136,8 @@ def build_capsule_discriminator(
         "batch_norm": batch_norm,
         "n_channels": n_channels,
     }
+    layout |= {"activation": hidden_activation, "downsampling": "strides", "dropout": 0.0}
+    check_choice("hidden_activation", hidden_activation, _ACTIVATIONS)
     check_share(momentum=momentum, dropout=dropout)
     layout |= {key: value for key, value in given.items() if value is not None}
     check_bool(batch_norm=layout["batch_norm"])
@@ -155,14 +163,16 @@ def build_capsule_discriminator(
         primary_dim_capsule=primary_dim_capsule,
         dim_capsule=dim_capsule,
     )
-    weights = NormalWeights(seed)
+    weights = InitialWeights(seed)
 
     images = keras.Input(shape, name="images")
     normalized = (len(layout["filters"]) - 1,) if layout["batch_norm"] else ()
     # Squash is flat for short vectors. Without normalization, weights that keep the scale of the
     # features start the lengths where squash has a slope. With it, larger weights learn less.
-    initializer = weights if layout["batch_norm"] else weights.he
-    features = _convolutions(images, layout, normalized, momentum, dtype, initializer)
+    kind = initializer or ("normal" if layout["batch_norm"] else "he")
+    features = _convolutions(
+        images, layout, normalized, momentum, dtype, weights.of_kind(kind), weights
+    )
     features = _dropout(features, dropout, dtype, weights)
     capsules = PrimaryCap(
         dim_capsule=primary_dim_capsule,
@@ -194,6 +204,12 @@ def build_convolutional_discriminator(
     momentum: float = 0.9,
     activation: str = "sigmoid",
     dropout: float = 0.0,
+    downsampling: str = "strides",
+    hidden_activation: str = "leaky_relu",
+    convolution_dropout: float = 0.0,
+    units: int | None = None,
+    head: str = "dense",
+    initializer: str | None = None,
     dtype: DType = None,
     seed: int | None = None,
     name: str = "convolutional_discriminator",
@@ -215,6 +231,15 @@ def build_convolutional_discriminator(
         momentum: Of the moving averages in batch normalization, in [0, 1).
         activation: Of the output: `"sigmoid"`, or `"linear"` for losses on logits.
         dropout: Rate of dropout before the output, in [0, 1).
+        downsampling: What halves the image's sides at each convolution: `"strides"`, or
+            `"max_pooling"` after it.
+        hidden_activation: After the convolutions: `"leaky_relu"` with slope 0.2, or `"relu"`.
+        convolution_dropout: Rate of dropout after each convolution, in [0, 1).
+        units: Positive integer: units of a dense layer with LeakyReLU(0.2) before the output; None
+            for no such layer.
+        head: What makes the output: a `"dense"` layer, or the `"average"` over all places of one
+            more convolution.
+        initializer: As in `build_capsule_discriminator`, for all weights.
         dtype: Dtype policy of all layers but the last activation, which stays in float32; by
             default Keras's global policy.
         seed: Integer that sets the initial weights and the dropout.
@@ -243,23 +268,62 @@ def build_convolutional_discriminator(
     check_share(momentum=momentum, dropout=dropout)
     check_bool(batch_norm=batch_norm)
     filters = check_filters(filters)
-    layout = {"filters": filters, "kernel_size": kernel_size, "strides": 2, "padding": "same"}
+    check_share(convolution_dropout=convolution_dropout)
+    check_choice("downsampling", downsampling, ("strides", "max_pooling"))
+    check_choice("hidden_activation", hidden_activation, _ACTIVATIONS)
+    check_choice("head", head, ("dense", "average"))
+    if units is not None:
+        check_positive(units=units)
+        if head == "average":
+            raise ValueError(
+                f"`units` is for the head 'dense'. Received: units={units}, head='average'"
+            )
+    layout = {
+        "filters": filters,
+        "kernel_size": kernel_size,
+        "strides": 2,
+        "padding": "same",
+        "downsampling": downsampling,
+        "activation": hidden_activation,
+        "dropout": convolution_dropout,
+    }
     size, sides, channels = _convolutions_size(shape, layout)
-    size.dense(math.prod(sides) * channels, 1)
+    size.dense(math.prod(sides) * channels, units or 1)
     size.check(
         "convolutional discriminator",
         image_shape=image_shape,
         filters=filters,
         kernel_size=kernel_size,
     )
-    weights = NormalWeights(seed)
+    weights = InitialWeights(seed)
     images = keras.Input(shape, name="images")
     normalized = range(1, len(filters)) if batch_norm else range(0)
     # As in the capsule discriminator: without normalization, weights have to keep the scale.
-    initializer = weights if batch_norm else weights.he
-    features = _convolutions(images, layout, normalized, momentum, dtype, initializer)
-    features = _dropout(layers.Flatten(dtype=dtype)(features), dropout, dtype, weights)
-    logits = layers.Dense(1, kernel_initializer=weights(), dtype=dtype, name="logits")(features)
+    kind = initializer or ("normal" if batch_norm else "he")
+    features = _convolutions(
+        images, layout, normalized, momentum, dtype, weights.of_kind(kind), weights
+    )
+    last = weights.of_kind(initializer or "normal")
+    if head == "average":
+        features = _dropout(features, dropout, dtype, weights)
+        places = layers.Conv2D(
+            1,
+            min(kernel_size, *sides),
+            padding="same",
+            data_format="channels_last",
+            kernel_initializer=last(),
+            dtype=dtype,
+        )(features)
+        logits = layers.GlobalAveragePooling2D(
+            data_format="channels_last", dtype=dtype, name="logits"
+        )(places)
+    else:
+        features = layers.Flatten(dtype=dtype)(features)
+        if units is not None:
+            features = layers.Dense(units, kernel_initializer=last(), dtype=dtype)(features)
+            features = layers.LeakyReLU(0.2, dtype=dtype)(features)
+        features = _dropout(features, dropout, dtype, weights)
+        logits = layers.Dense(1, kernel_initializer=last(), dtype=dtype, name="logits")(features)
     output = layers.Activation(activation, dtype="float32", name="output")(logits)
     return keras.Model(images, output, name=name)
 
@@ -290,27 +354,35 @@ def _convolutions_size(
     return size, sides, channels
 
 
-def _convolutions(images, layout, normalized, momentum, dtype, next_initializer):
-    """Convolve with LeakyReLU(0.2); normalize the convolutions whose indices are given."""
+def _convolutions(images, layout, normalized, momentum, dtype, next_initializer, weights):
+    """Convolve and downsample; normalize the convolutions whose indices are given."""
     features = images
+    pooled = layout["downsampling"] == "max_pooling"
     for index, filters in enumerate(layout["filters"]):
         features = layers.Conv2D(
             filters,
             layout["kernel_size"],
-            strides=layout["strides"],
+            strides=1 if pooled else layout["strides"],
             padding=layout["padding"],
             data_format="channels_last",
             kernel_initializer=next_initializer(),
             use_bias=index not in normalized,
             dtype=dtype,
         )(features)
+        if pooled:
+            pool = layers.MaxPooling2D(2, padding="same", data_format="channels_last", dtype=dtype)
+            features = pool(features)
         if index in normalized:
             features = layers.BatchNormalization(momentum=momentum, dtype=dtype)(features)
-        features = layers.LeakyReLU(0.2, dtype=dtype)(features)
+        if layout["activation"] == "relu":
+            features = layers.ReLU(dtype=dtype)(features)
+        else:
+            features = layers.LeakyReLU(0.2, dtype=dtype)(features)
+        features = _dropout(features, layout["dropout"], dtype, weights)
     return features
 
 
-def _dropout(features: Tensor, rate: float, dtype: DType, weights: NormalWeights) -> Tensor:
+def _dropout(features: Tensor, rate: float, dtype: DType, weights: InitialWeights) -> Tensor:
     if rate == 0.0:
         return features
     return layers.Dropout(rate, seed=weights.next_seed(), dtype=dtype)(features)

@@ -9,6 +9,7 @@ from keras import layers, ops
 from capsgan_keras.checks import (
     check_bool,
     check_choice,
+    check_each,
     check_filters,
     check_image_shape,
     check_kernel_size,
@@ -16,7 +17,7 @@ from capsgan_keras.checks import (
     check_positive,
     check_share,
 )
-from capsgan_keras.models.initial_weights import NormalWeights
+from capsgan_keras.models.initial_weights import InitialWeights
 from capsgan_keras.models.sizes import Size
 from capsgan_keras.types import DType, Tensor
 
@@ -30,21 +31,28 @@ def build_generator(
     batch_norm: bool = True,
     momentum: float = 0.9,
     latent_categories: int = 0,
+    scales: Sequence[int] | None = None,
+    activation: str = "relu",
+    output: str = "tanh",
+    batch_statistics: bool = False,
+    last_kernel_size: int | None = None,
+    initializer: str = "normal",
     dtype: DType = None,
     seed: int | None = None,
     name: str = "generator",
 ) -> keras.Model:
     """Build a generator after the DCGAN guidelines (Radford et al., arXiv 1511.06434).
 
-    A dense layer makes a grid of a quarter of the image's height and width, and two upsampling
-    steps double it. Batch normalization and ReLU follow all of them but the last, which ends in
-    tanh.
+    A dense layer makes a small grid, and convolutions follow, which may double its height and
+    width. Batch normalization and ReLU follow all of them but the last, which ends in tanh. By
+    default the grid has a quarter of the image's sides, and two convolutions double it.
 
     Args:
         image_shape: `(height, width, channels)`: sides multiples of 4 and at least 16, 1 to 4
             channels.
         latent_dim: Positive integer: the components of a latent vector.
-        filters: Two positive integers: channels at a quarter and at half of the image's size.
+        filters: Two positive integers, or as many as `scales`: channels of the grid and of each
+            convolution but the last.
         kernel_size: Positive integer: the side of the kernels. By default 5 after
             nearest-neighbour upsampling, and 4 for transposed convolutions: a multiple of the
             stride makes no checkerboard pattern.
@@ -59,6 +67,16 @@ def build_generator(
             latents must then lead to images between two groups (Khayatkhoei et al., arXiv
             1806.00880). These are the categories of InfoGAN (Chen et al., arXiv 1606.03657)
             without its loss, so that training decides what they stand for.
+        scales: For each convolution, as many as `filters`: 2 where it doubles height and width, 1
+            where it keeps them. By default there are two, and both double.
+        activation: `"relu"`, or `"leaky_relu"` with slope 0.2.
+        output: `"tanh"`, or `"sigmoid"`, whose values in (0, 1) are mapped to (-1, 1).
+        batch_statistics: Whether batch normalization takes each batch's own statistics when images
+            are generated, too, as in training. An image then depends on the others of its batch.
+        last_kernel_size: Positive integer: the side of the last convolution's kernels; by default
+            `kernel_size`.
+        initializer: Of the weights: `"normal"`, DCGAN's with standard deviation 0.02, `"he"` or
+            `"glorot"`.
         dtype: Dtype policy of all layers; by default Keras's global policy.
         seed: Integer that sets the initial weights.
         name: Name of the model.
@@ -83,21 +101,36 @@ def build_generator(
     """
     height, width, channels = check_image_shape(image_shape)
     grey = channels == 1
-    first, second = check_filters(filters, count=2)
+    first, *others = check_filters(filters, count=2 if scales is None else None)
+    widths = (*others, channels)
+    scales = (2, 2) if scales is None else scales
+    check_each("scales", scales, (1, 2), len(widths))
     upsampling = upsampling or ("transposed" if grey else "nearest")
     check_choice("upsampling", upsampling, ("transposed", "nearest"))
+    check_choice("activation", activation, ("relu", "leaky_relu"))
+    check_choice("output", output, ("tanh", "sigmoid"))
     if kernel_size is None:
         kernel_size = 4 if upsampling == "transposed" else 5
     check_positive(latent_dim=latent_dim)
     check_kernel_size(kernel_size, (height, width))
-    check_bool(batch_norm=batch_norm)
+    if last_kernel_size is not None:
+        check_kernel_size(last_kernel_size, (height, width), "last_kernel_size")
+    kernel_sizes = (*[kernel_size] * len(others), last_kernel_size or kernel_size)
+    check_bool(batch_norm=batch_norm, batch_statistics=batch_statistics)
     check_share(momentum=momentum)
     check_latent_categories(latent_categories, latent_dim)
-    grid = (height // 4, width // 4, first)
-    size = Size()
+    whole = math.prod(scales)
+    if height % whole or width % whole:
+        raise ValueError(
+            f"`scales` must divide the image's sides, {height} and {width}. "
+            f"Received: scales={tuple(scales)}, in all {whole}"
+        )
+    grid = (height // whole, width // whole, first)
+    size, scale, depth = Size(), 1, first
     size.dense(latent_dim, math.prod(grid))
-    size.convolution((height // 2, width // 2), first, second, kernel_size)
-    size.convolution((height, width), second, channels, kernel_size)
+    for count, side, times in zip(widths, kernel_sizes, scales, strict=True):
+        scale *= times
+        depth = size.convolution((grid[0] * scale, grid[1] * scale), depth, count, side)
     size.check(
         "generator",
         image_shape=image_shape,
@@ -105,14 +138,18 @@ def build_generator(
         filters=filters,
         kernel_size=kernel_size,
     )
-    weights = NormalWeights(seed)
+    weights = InitialWeights(seed).of_kind(initializer)
 
     def normalize(features: Tensor) -> Tensor:
-        if batch_norm:
+        if batch_norm and batch_statistics:
+            features = _normalize_by_batch(features, dtype)
+        elif batch_norm:
             features = layers.BatchNormalization(momentum=momentum, dtype=dtype)(features)
-        return layers.ReLU(dtype=dtype)(features)
+        if activation == "relu":
+            return layers.ReLU(dtype=dtype)(features)
+        return layers.LeakyReLU(0.2, dtype=dtype)(features)
 
-    def double(features: Tensor, filters: int, use_bias: bool) -> Tensor:
+    def convolve(features: Tensor, index: int, use_bias: bool) -> Tensor:
         options = {
             "padding": "same",
             "use_bias": use_bias,
@@ -120,10 +157,12 @@ def build_generator(
             "data_format": "channels_last",
             "dtype": dtype,
         }
-        if upsampling == "transposed":
-            return layers.Conv2DTranspose(filters, kernel_size, strides=2, **options)(features)
-        larger = layers.UpSampling2D(2, data_format="channels_last", dtype=dtype)(features)
-        return layers.Conv2D(filters, kernel_size, **options)(larger)
+        filters, side = widths[index], kernel_sizes[index]
+        if scales[index] == 2 and upsampling == "transposed":
+            return layers.Conv2DTranspose(filters, side, strides=2, **options)(features)
+        if scales[index] == 2:
+            features = layers.UpSampling2D(2, data_format="channels_last", dtype=dtype)(features)
+        return layers.Conv2D(filters, side, **options)(features)
 
     inputs = latents = keras.Input((latent_dim,), name="latents")
     if latent_categories:
@@ -135,10 +174,32 @@ def build_generator(
         dtype=dtype,
     )(latents)
     features = normalize(layers.Reshape(grid, dtype=dtype)(features))
-    features = normalize(double(features, second, use_bias=not batch_norm))
-    features = double(features, channels, use_bias=True)
-    images = layers.Activation("tanh", dtype="float32", name="images")(features)
+    for index in range(len(others)):
+        features = normalize(convolve(features, index, use_bias=not batch_norm))
+    features = convolve(features, len(others), use_bias=True)
+    if output == "sigmoid":
+        shares = layers.Activation("sigmoid", dtype="float32")(features)
+        images = layers.Rescaling(2.0, -1.0, dtype="float32", name="images")(shares)
+    else:
+        images = layers.Activation("tanh", dtype="float32", name="images")(features)
     return keras.Model(inputs, images, name=name)
+
+
+def _normalize_by_batch(features: Tensor, dtype: DType) -> Tensor:
+    """Normalize each channel by the mean and variance of its batch, then scale and shift it.
+
+    Batch normalization would take moving averages when images are generated. Keras's own
+    operations do this, so that the model loads without this package; in float32, as batch
+    normalization does.
+    """
+    shape = features.shape[1:]
+    features = ops.cast(features, "float32")
+    mean, variance = ops.moments(features, axes=(0, 1, 2), keepdims=True)
+    features = (features - mean) / ops.sqrt(variance + 1e-3)  # the epsilon of Keras's layer
+    scaled = layers.EinsumDense(
+        "bhwc,c->bhwc", shape, bias_axes="c", kernel_initializer="ones", dtype=dtype
+    )
+    return scaled(features)
 
 
 def _choose_categories(latents: Tensor, count: int) -> Tensor:

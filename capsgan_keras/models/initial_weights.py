@@ -1,16 +1,15 @@
 """Initial weights of the networks."""
 
 import random
+from collections.abc import Callable
 
 import keras
 
-from capsgan_keras.checks import check_seed
+from capsgan_keras.checks import check_choice, check_seed
 
 
-class NormalWeights:
+class InitialWeights:
     """Make initializers, each with its own seed, from one seed.
-
-    DCGAN starts all convolutions from a normal distribution with standard deviation 0.02.
 
     Args:
         seed: Integer, or None for weights that differ from call to call (and follow
@@ -21,13 +20,25 @@ class NormalWeights:
         seed = check_seed(seed)
         self._draws = random.Random(seed) if seed is not None else None
 
-    def __call__(self, stddev: float = 0.02) -> keras.initializers.Initializer:
-        """Return a normal initializer with the next seed."""
-        return keras.initializers.RandomNormal(stddev=stddev, seed=self.next_seed())
+    def __call__(self) -> keras.initializers.Initializer:
+        """Return a normal initializer with the next seed, of DCGAN's standard deviation."""
+        return keras.initializers.RandomNormal(stddev=0.02, seed=self.next_seed())
 
     def he(self) -> keras.initializers.Initializer:
         """Return a He normal initializer, which keeps the scale through ReLUs."""
         return keras.initializers.HeNormal(seed=self.next_seed())
+
+    def of_kind(self, kind: str) -> Callable[[], keras.initializers.Initializer]:
+        """Return the method that makes initializers of a kind.
+
+        Args:
+            kind: `"normal"`, `"he"` or `"glorot"`.
+
+        Raises:
+            ValueError: On another kind.
+        """
+        check_choice("initializer", kind, ("normal", "he", "glorot"))
+        return self if kind == "normal" else self.he if kind == "he" else self.glorot
 
     def glorot(self) -> keras.initializers.Initializer:
         """Return a Glorot uniform initializer with the next seed."""

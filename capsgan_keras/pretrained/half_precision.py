@@ -7,13 +7,13 @@ Keras assigns what a file holds to the variables of the model, whatever its dtyp
 import io
 import os
 import zipfile
-from typing import Any
 
 import h5py
 import keras
 import numpy as np
 
 from capsgan_keras.gan.base import GAN
+from capsgan_keras.gan.saving import copy_of
 
 WEIGHTS = "model.weights.h5"
 """The file in a `.keras` archive that holds the weights."""
@@ -35,13 +35,7 @@ def in_float32(gan: GAN) -> GAN:
     }
     config = gan.get_config() | players | {"dtype": "float32"}
     sublayers = [state | {"dtype": "float32"} for state in config["sublayers"]]
-    return _copy_of(gan, config | {"sublayers": sublayers})
-
-
-def _copy_of(gan: GAN, config: dict[str, Any]) -> GAN:
-    copy = type(gan).from_config(config)
-    copy.set_weights(gan.get_weights())
-    return copy
+    return copy_of(gan, config | {"sublayers": sublayers})
 
 
 def save_half_precision(gan: GAN, path: str | os.PathLike) -> None:
@@ -55,7 +49,7 @@ def save_half_precision(gan: GAN, path: str | os.PathLike) -> None:
         OSError: Where the file cannot be written.
     """
     weights = io.BytesIO()
-    _copy_of(gan, gan.get_config()).save(path)
+    copy_of(gan).save(path)
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     with h5py.File(io.BytesIO(parts[WEIGHTS])) as source, h5py.File(weights, "w") as target:

@@ -24,6 +24,7 @@ class WriteRun(keras.callbacks.Callback):
         sample_seed: Integer: sets the latents of the sample grid, the same for all epochs.
         history: The logs of the epochs before, to which the new ones are added.
         seconds: Seconds that the epochs before took.
+        keep_every: Keep the networks of every so many epochs besides; None for none.
     """
 
     def __init__(
@@ -32,12 +33,14 @@ class WriteRun(keras.callbacks.Callback):
         sample_seed: int,
         history: History | None = None,
         seconds: float = 0.0,
+        keep_every: int | None = None,
     ) -> None:
         super().__init__()
         self.directory = directory
         self.sample_seed = sample_seed
         self.history = {} if history is None else history
         self.seconds = seconds
+        self.keep_every = keep_every
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
@@ -52,4 +55,6 @@ class WriteRun(keras.callbacks.Callback):
             images = sample_images(self.model, self.sample_seed)
         self.directory.write_samples(epoch + 1, images)
         self.directory.write_history(self.history)
+        if self.keep_every and (epoch + 1) % self.keep_every == 0:
+            self.directory.keep(self.model, epoch + 1)
         self.directory.write_checkpoint(self.model, epoch + 1, self.history, self.seconds)

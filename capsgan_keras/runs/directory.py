@@ -5,6 +5,7 @@
 | `config.json` | settings, versions, commit, data set |
 | `history.csv` | the logs of each epoch |
 | `samples/epoch-0001.png` ... | 100 images from the same latents after each epoch |
+| `kept/epoch-0005.keras` ... | the networks of some epochs, where the run keeps them |
 | `checkpoint/epoch-0001/` | the last epoch's `gan.keras` and `state.json`, to resume from |
 | `curves.png` | the history as a figure |
 | `gan.keras`, `generator.keras` | the trained networks |
@@ -38,6 +39,7 @@ from capsgan_keras.files import (
     write_text,
 )
 from capsgan_keras.gan import GAN
+from capsgan_keras.gan.saving import copy_of
 from capsgan_keras.plotting import image_grid, save_figure, save_image
 from capsgan_keras.runs.models import check_gan, file_checksum, load_model
 from capsgan_keras.runs.records import (
@@ -49,10 +51,12 @@ from capsgan_keras.runs.records import (
     check_parts,
     read_record,
 )
+from capsgan_keras.training.averages import averaged
 from capsgan_keras.types import History
 
 FORMAT = "capsgan_keras run 1"
 SAMPLE_ROWS, SAMPLE_COLUMNS = 10, 10
+KEPT = "kept"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -317,6 +321,18 @@ class RunDirectory:
             write_json(partial / "state.json", state)
         self._remove_checkpoints(keep=newest)
 
+    def keep(self, gan: GAN, epoch: int) -> None:
+        """Keep an epoch's networks as they are shown, without optimizers."""
+        folder = self.path / KEPT
+        folder.mkdir(exist_ok=True)
+        with averaged(gan), replacing(folder / f"epoch-{epoch:04d}.keras") as partial:
+            copy_of(gan).save(partial)
+
+    @property
+    def kept(self) -> dict[int, Path]:
+        """The files of the kept networks, by their epochs."""
+        return dict(sorted(self._by_epoch(KEPT, ".keras").items()))
+
     def restore(self, checkpoint: Checkpoint, images: np.ndarray) -> None:
         """Bring the other files to the state of a checkpoint, whatever a kill has left.
 
@@ -324,12 +340,13 @@ class RunDirectory:
             checkpoint: Where the run goes on.
             images: The sample images of that epoch.
         """
-        for folder in (self.path, self.path / "samples", self.path / "checkpoint"):
+        for folder in (self.path, *(self.path / part for part in ("samples", KEPT, "checkpoint"))):
             remove_partial(folder)
         self._remove_checkpoints(keep=checkpoint.path)
-        for epoch, path in self._by_epoch("samples", ".png").items():
-            if epoch > checkpoint.epoch:
-                path.unlink()
+        for files in (self._by_epoch("samples", ".png"), self.kept):
+            for epoch, path in files.items():
+                if epoch > checkpoint.epoch:
+                    path.unlink()
         self.write_samples(checkpoint.epoch, images)
         self.write_history(checkpoint.history)
 

@@ -56,6 +56,27 @@ class Run:
         use_averages(gan)
         return gan
 
+    @property
+    def kept_epochs(self) -> tuple[int, ...]:
+        """The epochs whose networks the run keeps, in their order."""
+        return tuple(RunDirectory(self.path).kept)
+
+    def load_kept(self, epoch: int) -> GAN:
+        """Return the GAN of a kept epoch, without optimizers.
+
+        Args:
+            epoch: One of `kept_epochs`.
+
+        Raises:
+            RunError: Where that epoch is not kept, or its file is damaged.
+        """
+        files = RunDirectory(self.path).kept
+        if epoch not in files:
+            raise RunError(f"{self.path}: keeps epochs {list(files)}. Received: epoch={epoch!r}")
+        gan = load_model(files[epoch])
+        check_gan(files[epoch], gan, self.config, self.metrics)
+        return gan
+
 
 def load_run(path: str | os.PathLike) -> Run:
     """Read a run directory.

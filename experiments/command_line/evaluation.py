@@ -40,7 +40,8 @@ def evaluate_runs(name, parser, argv, evaluate):
     """Parse the arguments, read the runs, evaluate them and print the tables.
 
     Args:
-        name: The evaluation's name.
+        name: The evaluation's name; or a function of the parsed arguments that gives the name of
+            the result file without `.json`.
         parser: What `evaluation_parser` returned.
         argv: Arguments; None for those of the process.
         evaluate: Function of the parsed arguments, the `FinishedRuns` and the result file's path
@@ -57,7 +58,7 @@ def evaluate_runs(name, parser, argv, evaluate):
 
         runs = load_finished_runs(arguments.runs, arguments.data_dir)
         folder = arguments.output or runs.evaluation_folder
-        file = folder / f"{name}.json"
+        file = folder / f"{name if isinstance(name, str) else name(arguments)}.json"
         print(evaluate(arguments, runs, file))
         print(f"In {file}")
 

@@ -13,6 +13,7 @@ from capsgan_keras.evaluation import (
 from capsgan_keras.plotting import image_grid, png
 from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS, sample_images
 from experiments.errors import EvaluationError
+from experiments.evaluations.opponents import opponents
 from experiments.evaluations.result_file import ResultFile
 from experiments.settings.evaluations import GAM
 
@@ -36,12 +37,7 @@ def evaluate_metric(finished_runs, settings, path, overwrite=False, verbose=1):
         OSError: Where the file cannot be written.
     """
     runs, x_test = finished_runs.runs, finished_runs.dataset.x_test
-    if len(runs) < 2:
-        raise EvaluationError(f"The metric needs two runs or more. Received: {', '.join(runs)}")
-    if not len(x_test):
-        raise EvaluationError(
-            f"{finished_runs.dataset.name}: the metric needs test images, and there are none"
-        )
+    check_opponents(finished_runs)
     finished_runs.check_samples("n_samples", settings.n_samples)
     identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
     file = ResultFile(path, GAM, identity, overwrite, finished_runs.retrained)
@@ -49,6 +45,15 @@ def evaluate_metric(finished_runs, settings, path, overwrite=False, verbose=1):
         with file.filling():
             _fill(file, runs, x_test, settings, verbose)
     return file.read()
+
+
+def check_opponents(finished_runs):
+    """Raise an `EvaluationError` unless there are two runs or more, and test images."""
+    runs, dataset = finished_runs.runs, finished_runs.dataset
+    if len(runs) < 2:
+        raise EvaluationError(f"The metric needs two runs or more. Received: {', '.join(runs)}")
+    if not len(dataset.x_test):
+        raise EvaluationError(f"{dataset.name}: the metric needs test images, and there are none")
 
 
 def _fill(file, runs, x_test, settings, verbose):
@@ -94,21 +99,3 @@ def _fill(file, runs, x_test, settings, verbose):
         finished = [TournamentRow(**row) for row in its_rows]
         tournament(models, x_test, **options, finished=finished, on_row=on_row)
     file.write(finished=True)
-
-
-def opponents(models):
-    """Return the pairs `(a, b)` of runs that the metric compares.
-
-    Args:
-        models: Dictionary from a run's name to its model.
-
-    Returns:
-        Every convolutional GAN as a with every CapsuleGAN as b, as in the paper; where all runs
-        are of one model, every two runs in their order.
-    """
-    convolutional = [name for name, model in models.items() if model == "convolutional"]
-    capsule = [name for name, model in models.items() if model == "capsule"]
-    if convolutional and capsule:
-        return [(a, b) for a in convolutional for b in capsule]
-    names = list(models)
-    return [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]

@@ -17,6 +17,7 @@ from experiments.evaluations.from_json import restore
 from experiments.settings.evaluations import (
     CONTROLS,
     GAM,
+    GAM_EPOCHS,
     SAMPLE_QUALITY,
     SEMI_SUPERVISED,
     test_images_name,
@@ -115,10 +116,23 @@ class MetricResults(Results):
                 raise ValueError(f"a pair must be of two runs. Received: {pair.a!r}, {pair.b!r}")
             _same("auc", {"d_a", "d_b"}, pair.result.auc)
         for cut, each in self.tournaments.items():
-            _same(f"rows.{cut}", names, [row.name for row in each.rows])
-            for row in each.rows:
-                _same(f"rows.{cut}.on_samples", names, row.on_samples)
-                _shares(f"rows.{cut}", [row.on_test, *row.on_samples.values(), *row.auc.values()])
+            _check_rows(f"rows.{cut}", names, each)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EpochResults(Results):
+    """The metric after some epochs: a tournament for each of them and each cut."""
+
+    epochs: dict[str, dict[str, TournamentResult]]
+
+    def check_parts(self, names):
+        """Raise a `ValueError` unless the parts are of these runs."""
+        if not self.epochs or not all(epoch.isdecimal() for epoch in self.epochs):
+            raise ValueError(f"epochs must be numbers. Received: {sorted(self.epochs)}")
+        for epoch, tournaments in self.epochs.items():
+            _same(f"epochs.{epoch}", set(self.settings["cuts"]), tournaments)
+            for cut, each in tournaments.items():
+                _check_rows(f"epochs.{epoch}.{cut}", names, each)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -156,6 +170,13 @@ class QualityResults(Results):
         _same("quality", names, self.quality)
 
 
+def _check_rows(what, names, tournament):
+    _same(what, names, [row.name for row in tournament.rows])
+    for row in tournament.rows:
+        _same(f"{what}.on_samples", names, row.on_samples)
+        _shares(what, [row.on_test, *row.on_samples.values(), *row.auc.values()])
+
+
 def _same(what, wanted, found):
     if len(found) != len(wanted) or set(found) != wanted:
         raise ValueError(f"{what} must be of {sorted(wanted)}. Received: {sorted(found)}")
@@ -185,6 +206,7 @@ class _Unfinished:
     choices: tuple[_Choice, ...] | None = None
     tables: dict[str, dict] | None = None
     quality: dict[str, SampleQuality] | None = None
+    epochs: dict[str, dict[str, TournamentResult]] | None = None
 
     def __post_init__(self):
         if any({"a", "b", "cut"} - pair.keys() for pair in self.pairs or ()):
@@ -218,7 +240,7 @@ def results_from(path, name, content):
         content: What the file holds, as JSON gives it.
 
     Returns:
-        `MetricResults`, `ErrorResults` or `QualityResults`.
+        `MetricResults`, `EpochResults`, `ErrorResults` or `QualityResults`.
 
     Raises:
         EvaluationError: Where the file holds something else than such results.
@@ -253,6 +275,7 @@ def _errors(results):
 
 _KINDS = {
     GAM: (MetricResults, _metric),
+    GAM_EPOCHS: (EpochResults, dict),
     SEMI_SUPERVISED: (ErrorResults, _errors),
     SAMPLE_QUALITY: (QualityResults, dict),
 }

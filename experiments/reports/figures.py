@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from capsgan_keras.datasets.registry import dataset_title
+from experiments.evaluations.opponents import opponents
 from experiments.reports.error_tables import CONTROLS
-from experiments.reports.paper import ERRORS, METRIC, TITLES
+from experiments.reports.paper import ERRORS, METRIC, RATIOS, TITLES
 from experiments.settings.evaluations import cut_name
 
 
@@ -43,6 +44,38 @@ def metric_intervals(results):
     panels[0].set_ylim(len(rivals) - 0.5, -0.5)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+def ratios_over_epochs(results):
+    """Draw r_samples and r_test of every pair over the epochs, and the paper's as lines.
+
+    Args:
+        results: `experiments.evaluations.results.EpochResults`.
+    """
+    paper = METRIC.get(results.dataset.name)
+    cuts, epochs = results.settings["cuts"], sorted(results.epochs, key=int)
+    pairs = opponents({run.name: run.model for run in results.runs})
+    figure = Figure(figsize=(1.5 + 4.0 * len(cuts), 6.0), layout="constrained")
+    figure.suptitle(_title(results, "the metric of each pair over the epochs"))
+    panels = figure.subplots(len(RATIOS), len(cuts), sharex=True, sharey="row", squeeze=False)
+    for row, name in zip(panels, RATIOS, strict=True):
+        for axes, cut in zip(row, cuts, strict=True):
+            for index, pair in enumerate(pairs):
+                ratios = [results.epochs[epoch][cut].compare(*pair)[name] for epoch in epochs]
+                values = [ratio or np.nan for ratio in ratios]  # no logarithm of 0
+                axes.plot(list(map(int, epochs)), values, f"C{index % 10}.-", linewidth=0.9)
+            if paper:
+                axes.axhline(paper[name], color="black", linestyle=":", label="paper")
+            axes.axhline(1.0, color="black", linewidth=0.8)
+            axes.set(title=f"{name}, cut {cut_name(cut)}", yscale="log")
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.grid(alpha=0.3)
+    for axes in panels[-1]:
+        axes.set(xlabel="epoch")
+    if paper:
+        panels[0, 0].legend(fontsize="small")
     return figure
 
 

@@ -5,8 +5,13 @@ from pathlib import Path
 
 from experiments.errors import EvaluationError
 from experiments.evaluations.result_file import finished_results, read_json
-from experiments.evaluations.results import ErrorResults, MetricResults, QualityResults
-from experiments.settings.evaluations import EVALUATIONS
+from experiments.evaluations.results import (
+    EpochResults,
+    ErrorResults,
+    MetricResults,
+    QualityResults,
+)
+from experiments.settings.evaluations import EVALUATIONS, GAM_EPOCHS, SEMI_SUPERVISED
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,18 +21,22 @@ class Evaluations:
     Attributes:
         folder: The folder.
         gam, semi_supervised, sample_quality: The results of each evaluation, or None.
+        gam_epochs: The metric over the epochs of training, or None.
+        more_errors: Semi-supervised tables with the other kernel.
     """
 
     folder: Path
     gam: MetricResults | None = None
     semi_supervised: ErrorResults | None = None
     sample_quality: QualityResults | None = None
+    gam_epochs: EpochResults | None = None
+    more_errors: tuple[ErrorResults, ...] = ()
 
     @property
     def all(self):
         """The results that are there, as a list."""
-        results = (getattr(self, name) for name in EVALUATIONS)
-        return [each for each in results if each is not None]
+        results = [getattr(self, name) for name in (*EVALUATIONS, GAM_EPOCHS)]
+        return [each for each in (*results, *self.more_errors) if each is not None]
 
     @property
     def dataset(self):
@@ -57,12 +66,17 @@ def read_folders(folder):
         raise EvaluationError(f"{folder}: is not a folder that exists")
     folders = {}
     for path in sorted(folder.rglob("*.json")):
-        if path.stem not in EVALUATIONS:
+        name, _, variant = path.stem.partition("-")
+        if name not in (*EVALUATIONS, GAM_EPOCHS) or (variant and name != SEMI_SUPERVISED):
             continue
         content = read_json(path)
         if isinstance(content, dict) and "format" in content:  # not another program's of that name
-            results = finished_results(path, path.stem, content)
-            folders.setdefault(path.parent, {})[path.stem] = results
+            results = finished_results(path, name, content)
+            found = folders.setdefault(path.parent, {})
+            if variant:
+                found["more_errors"] = (*found.get("more_errors", ()), results)
+            else:
+                found[name] = results
     if not folders:
         wanted = ", ".join(f"{name}.json" for name in EVALUATIONS)
         raise EvaluationError(f"{folder}: holds no results: no {wanted}")

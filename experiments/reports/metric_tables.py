@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from experiments.reports.paper import METRIC, TITLES
+from experiments.evaluations.opponents import opponents
+from experiments.reports.paper import METRIC, RATIOS, TITLES
 from experiments.reports.text import (
     DIFFERENCE,
     NETWORKS,
@@ -16,8 +17,6 @@ from experiments.reports.text import (
     welch,
 )
 from experiments.settings.evaluations import cut_name
-
-RATIOS = ("r_samples", "r_test")
 
 
 def metric_tables(results, brief=False):
@@ -114,6 +113,47 @@ def _group_table(results, groups):
         f"{results.settings['n_samples']:,} images of each generator. CapsuleGAN wins a pair where "
         f"r_samples < 1 and r_test is within {results.settings['tolerance']:g} of 1. AUC: the area "
         f"under the ROC curve between {results.test_images} and the other model's."
+    )
+
+
+def epoch_table(results):
+    """Return the tables of the metric over the epochs, one for each cut, as Markdown.
+
+    Args:
+        results: `experiments.evaluations.results.EpochResults`.
+    """
+    pairs = opponents({run.name: run.model for run in results.runs})
+    paper = METRIC.get(results.dataset.name)
+    tolerance = results.settings["tolerance"]
+    heads = ["epoch", "cut", *RATIOS, "pairs won by a / b / none"]
+    heads += ["pairs near both of the paper's ratios"] if paper else []
+    lines = []
+    for cut in results.settings["cuts"]:
+        for epoch in sorted(results.epochs, key=int):
+            tournament = results.epochs[epoch][cut]
+            compared = [tournament.compare(*pair) for pair in pairs]
+            winners = [pair["winner"] for pair in compared]
+            line = [epoch, cut_name(cut)]
+            line += [_mean_and_range([pair[name] for pair in compared]) for name in RATIOS]
+            line += [" / ".join(str(winners.count(side)) for side in ("a", "b", "tie"))]
+            if paper:
+                near = sum(_is_near(pair, paper, tolerance) for pair in compared)
+                line += [f"{near} of {len(pairs)}"]
+            lines.append(line)
+    note = (
+        f"Mean, standard deviation and range over {len(pairs)} pairs of runs, a against b: "
+        f"{', '.join(f'{a} against {b}' for a, b in pairs)}. "
+        f"{results.settings['n_samples']:,} images of each generator."
+    )
+    if paper:
+        values = ", ".join(f"{name} {paper[name]:.2f}" for name in RATIOS)
+        note += f" The paper has {values}; near is within {tolerance:g} of both."
+    return f"{table(heads, lines)}\n\n{note}"
+
+
+def _is_near(pair, paper, tolerance):
+    return all(
+        pair[name] is not None and abs(pair[name] - paper[name]) <= tolerance for name in RATIOS
     )
 
 

@@ -12,15 +12,16 @@ from capsgan_keras.plotting import save_figure
 from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS
 from capsgan_keras.runs.lock import working
 from experiments.errors import EvaluationError
-from experiments.evaluations.results import ErrorResults, MetricResults
+from experiments.evaluations.results import EpochResults, ErrorResults, MetricResults
 from experiments.reports import figures
 from experiments.reports.error_tables import error_table
 from experiments.reports.folders import read_folders
 from experiments.reports.front_page import scores
-from experiments.reports.metric_tables import metric_tables
+from experiments.reports.metric_tables import epoch_table, metric_tables
 from experiments.reports.paper import TITLES
 from experiments.reports.quality_tables import quality_table
 from experiments.reports.text import NETWORKS, SIZES, parameters, table
+from experiments.settings.evaluations import GAM_EPOCHS, SEMI_SUPERVISED
 
 _PART = re.compile(
     r"(<!-- (?P<kind>report|scores): (?P<name>\S+) -->\n).*?(<!-- end of (?P=kind) -->)", re.DOTALL
@@ -71,11 +72,17 @@ def write_figures(evaluations, figure_format="png"):
         for name, grid in metric.grids.items():
             with replacing(folder / _grid(name)) as partial:
                 partial.write_bytes(base64.b64decode(grid.png))
-    if errors is not None:
-        drawn["errors"] = figures.error_curves(errors)
+    if evaluations.gam_epochs is not None:
+        drawn[GAM_EPOCHS.replace("_", "-")] = figures.ratios_over_epochs(evaluations.gam_epochs)
+    for each in ([] if errors is None else [errors], evaluations.more_errors):
+        drawn |= {_error_figure(results): figures.error_curves(results) for results in each}
     for name, figure in drawn.items():
         for suffix in sorted({"png", figure_format}):
             save_figure(folder / f"{name}.{suffix}", figure)
+
+
+def _error_figure(results):
+    return "errors" + results.path.stem.removeprefix(SEMI_SUPERVISED)
 
 
 def _grid(name):
@@ -98,6 +105,8 @@ def tables(results):
     """Return the tables of one evaluation's results, as Markdown."""
     if isinstance(results, MetricResults):
         return metric_tables(results)
+    if isinstance(results, EpochResults):
+        return epoch_table(results)
     return error_table(results) if isinstance(results, ErrorResults) else quality_table(results)
 
 
@@ -132,11 +141,18 @@ def report(evaluations, title, prefix="", level=1, brief=False):
             f"![The metric of each pair]({prefix}gam.png) "
             f"![All discriminators against all generators]({prefix}gam-matrix.png)",
         ]
-    if evaluations.semi_supervised is not None:
+    if evaluations.gam_epochs is not None:
         parts += [
-            f"{sub} Semi-supervised classification",
-            error_table(evaluations.semi_supervised),
-            f"![Error against the number of labelled images]({prefix}errors.png)",
+            f"{sub} The metric over the epochs",
+            epoch_table(evaluations.gam_epochs),
+            f"![The ratios of each pair after each kept epoch]({prefix}gam-epochs.png)",
+        ]
+    errors = [evaluations.semi_supervised, *evaluations.more_errors]
+    for index, results in enumerate(each for each in errors if each is not None):
+        parts += [] if index else [f"{sub} Semi-supervised classification"]
+        parts += [
+            error_table(results),
+            f"![Error against the number of labelled images]({prefix}{_error_figure(results)}.png)",
         ]
     if evaluations.sample_quality is not None:
         parts += [f"{sub} Sample quality", quality_table(evaluations.sample_quality, brief)]

@@ -3,6 +3,7 @@
 TITLES = {"convolutional": "convolutional GAN", "capsule": "CapsuleGAN"}
 """The models' names in tables, in the paper's order."""
 
+RATIOS = ("r_samples", "r_test")
 METRIC = {
     "mnist": {"r_samples": 0.79, "r_test": 1.0},
     "cifar10": {"r_samples": 1.0, "r_test": 0.72},

@@ -20,6 +20,8 @@ from experiments.settings.package import fields_of, from_package
 GAM, SEMI_SUPERVISED, SAMPLE_QUALITY = "gam", "semi_supervised", "sample_quality"
 EVALUATIONS = (GAM, SEMI_SUPERVISED, SAMPLE_QUALITY)
 """Names of the evaluations: of their commands, and of their result files without `.json`."""
+GAM_EPOCHS = "gam_epochs"
+"""Name of the metric over the epochs of training, and of its result file."""
 
 CONTROLS = ("nearest_labelled", "labels_only", "real_unlabelled")
 """Names of the semi-supervised table's rows without generated images."""
@@ -139,6 +141,12 @@ class TableSettings:
     def __post_init__(self):
         """Check what the package does not."""
         check_fields(self)
+
+    @property
+    def file_name(self):
+        """Name of the result file: tables of both kernels can lie in one folder."""
+        variant = "-rbf" if self.kernel == "rbf" else ""
+        return f"{SEMI_SUPERVISED}{variant}{'-chosen' if variant and self.choose_settings else ''}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

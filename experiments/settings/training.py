@@ -9,6 +9,7 @@ from pathlib import Path
 from experiments.settings.fields import (
     anything,
     check_fields,
+    not_negative,
     place,
     rate,
     run_package_file,
@@ -23,7 +24,7 @@ from experiments.settings.fields import (
 from experiments.settings.package import fields_of, from_package
 
 MODELS = ("capsule", "convolutional")
-PUBLISHED = ("tuned", "paper")
+PUBLISHED = ("tuned", "paper", "stack")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 _PACKAGE = run_package_file("gan", "settings.py")
@@ -54,12 +55,20 @@ class Settings:
         None,
         "the published settings to start from; the other options change single values of them. "
         "tuned: found in trials. paper: what the paper says, and where it is silent what DCGAN and "
-        "the paper's software did",
+        "the paper's software did. stack: what the examples of the paper's two packages did",
         choices=PUBLISHED,
     )
     model: str = setting("both", "what to train", choices=(*MODELS, "both"), identity=False)
     epochs: int = setting(
         10, "each ends with a checkpoint and a picture; see --passes", whole_number(1), int
+    )
+    keep_every: int | None = setting(
+        None,
+        "keep the networks of every so many epochs, in kept/, to be compared by "
+        "`python -m experiments.gam --over-epochs` (default: of none)",
+        whole_number(1),
+        int,
+        identity=False,
     )
     passes: int | None = setting(
         None, "how often an epoch goes through the images (default: once)", whole_number(1), int
@@ -160,14 +169,24 @@ class Settings:
         "convolutional_learning_rate", rate, float, model="convolutional"
     )
     decay: float = _network("decay", share, float)
+    time_decay: float = _network("time_decay", not_negative, float)
     generator_ema: float = _network("generator_ema", share, float)
     latent_dim: int = _network("latent_dim", whole_number(1), int)
     latent_categories: int = _network("latent_categories", whole_number(0), int)
-    generator_filters: tuple[int, int] = _network(
-        "generator_filters", whole_numbers(2), int, many=True
+    width: float = _network("width", rate, float)
+    generator_filters: tuple[int, ...] = _network("generator_filters", parse=int, many=True)
+    generator_scales: tuple[int, ...] | None = _network(
+        "generator_scales", whole_numbers(), int, many=True
     )
     generator_kernel_size: int | None = _network("generator_kernel_size", whole_number(1), int)
+    generator_last_kernel_size: int | None = _network(
+        "generator_last_kernel_size", whole_number(1), int
+    )
+    generator_activation: str = _network("generator_activation")
+    generator_output: str = _network("generator_output")
+    generator_batch_statistics: bool = _network("generator_batch_statistics", truth, bool)
     upsampling: str | None = _network("upsampling")
+    initializer: str | None = _network("initializer")
     dropout: float = _network("dropout", share, float)
     capsule_filters: tuple[int, ...] | None = _network(
         "capsule_filters", whole_numbers(), int, many=True, model="capsule"
@@ -178,6 +197,7 @@ class Settings:
     capsule_strides: int | None = _network("capsule_strides", whole_number(1), int, model="capsule")
     capsule_padding: str | None = _network("capsule_padding", model="capsule")
     capsule_batch_norm: bool | None = _network("capsule_batch_norm", truth, bool, model="capsule")
+    capsule_activation: str = _network("capsule_activation", model="capsule")
     n_channels: int | None = _network("n_channels", whole_number(1), int, model="capsule")
     primary_dim_capsule: int = _network(
         "primary_dim_capsule", whole_number(1), int, model="capsule"
@@ -195,10 +215,28 @@ class Settings:
     convolutional_dropout: float | None = _network(
         "convolutional_dropout", share, float, model="convolutional"
     )
+    convolutional_downsampling: str = _network("convolutional_downsampling", model="convolutional")
+    convolutional_activation: str = _network("convolutional_activation", model="convolutional")
+    convolutional_layer_dropout: float = _network(
+        "convolutional_layer_dropout", share, float, model="convolutional"
+    )
+    convolutional_units: int | None = _network(
+        "convolutional_units", whole_number(1), int, model="convolutional"
+    )
+    convolutional_head: str = _network("convolutional_head", model="convolutional")
 
     def __post_init__(self):
         """Check every field."""
         check_fields(self)
+        scales = self.generator_scales
+        whole_numbers(2 if scales is None else len(scales))(
+            "generator_filters", self.generator_filters
+        )
+        if self.time_decay and self.decay:
+            raise ValueError(
+                "`decay` and `time_decay` exclude each other. "
+                f"Received: decay={self.decay}, time_decay={self.time_decay}"
+            )
         if self.update == "alternating" and self.precision == "mixed_float16":
             raise ValueError(
                 "Alternating updates cannot be had with `precision` mixed_float16, where both "

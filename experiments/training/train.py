@@ -132,6 +132,7 @@ def train_model(settings, plan, dataset, batches):
         with averaged(gan):
             images = sample_images(gan, settings.seed)
         plan.directory.restore(plan.checkpoint, images)
+    writer.keep_every = settings.keep_every
     if plan.is_new:
         rates = {
             "generator_learning_rate": learning_rate(gan.generator_optimizer),

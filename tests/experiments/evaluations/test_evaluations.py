@@ -13,10 +13,10 @@ from capsgan_keras.evaluation import (
     nearest_neighbour_error,
     semi_supervised_error,
 )
-from experiments import gam, sample_quality, semi_supervised
+from experiments import gam, report, sample_quality, semi_supervised
 from experiments.evaluations import semi_supervised as error_evaluation
 from experiments.evaluations.finished_runs import load_finished_runs
-from experiments.evaluations.gam import opponents
+from experiments.evaluations.opponents import opponents
 from experiments.evaluations.result_file import ResultFile
 
 SMALL = ["--n-labelled", "20"]
@@ -135,7 +135,9 @@ def test_gamma_is_chosen_and_told(run_paths, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(error_evaluation, "choose_settings", choose_apart)
     rbf = [run_paths[0], *TABLE, "--kernel", "rbf", "--alpha", "0.3", "--output", str(tmp_path)]
     assert semi_supervised.main([*rbf, "--choose-settings"]) == 0
-    results = read(tmp_path / "semi_supervised.json")["results"]
+    printed = capsys.readouterr().out
+    file = tmp_path / "semi_supervised-rbf-chosen.json"
+    results = read(file)["results"]
     gammas = [choice["gamma"] for choice in results["choices"]]
     for name in ("labels_only", "real_unlabelled", "capsule-seed0"):
         settings = results["tables"][name]["settings"]
@@ -145,13 +147,27 @@ def test_gamma_is_chosen_and_told(run_paths, tmp_path, monkeypatch, capsys):
             [0.3] * 2,
         )
     text = f"kernel rbf, gamma {gammas[0]:g}, {gammas[1]:g}, alpha 0.3, 0.3, chosen on training"
-    assert text in capsys.readouterr().out
-    assert semi_supervised.main(rbf) == 2
+    assert text in printed
+    assert f"In {file}" in printed
+
+
+def test_tables_of_both_kernels_stand_in_one_report(run_paths, tmp_path, capsys):
+    table = [run_paths[0], *TABLE, "--output", str(tmp_path)]
+    assert semi_supervised.main(table) == 0
+    assert semi_supervised.main([*table, "--kernel", "rbf", "--gamma", "0.5"]) == 0
+    assert report.main([str(tmp_path)]) == 0
+    text = (tmp_path / "report.md").read_text()
+    assert text.count("## Semi-supervised classification") == 1
+    assert "kernel knn, 7 neighbours, alpha 0.2, at most" in text
+    assert "kernel rbf, gamma 0.5, alpha 0.2, at most" in text
+    for name in ("errors.png", "errors-rbf.png"):
+        assert f"({name})" in text
+        assert (tmp_path / name).exists()
+    # A setting that the kernel does not have makes no other results; one that it has does.
+    rbf = [*table, "--kernel", "rbf", "--n-neighbors", "3"]
+    assert semi_supervised.main([*rbf, "--gamma", "0.5"]) == 0
+    assert semi_supervised.main([*rbf, "--gamma", "0.25"]) == 2
     assert "other runs or settings" in capsys.readouterr().err
-    assert semi_supervised.main([*rbf, "--overwrite", "--gamma", "0.5"]) == 0
-    assert "kernel rbf, gamma 0.5, alpha 0.3, at most" in capsys.readouterr().out
-    # A setting that the kernel does not have makes no other results.
-    assert semi_supervised.main([*rbf, "--gamma", "0.5", "--n-neighbors", "3"]) == 0
 
 
 @pytest.mark.parametrize("writes", [1, 3, 9])

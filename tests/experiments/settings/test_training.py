@@ -94,10 +94,15 @@ def test_identity_leaves_out_places_and_the_other_models_settings():
     assert capsule["model"] == "capsule"
     assert set(capsule) - set(convolutional) >= {"routings", "capsule_learning_rate"}
     assert set(convolutional) - set(capsule) == {
+        "convolutional_activation",
         "convolutional_batch_norm",
+        "convolutional_downsampling",
         "convolutional_dropout",
         "convolutional_filters",
+        "convolutional_head",
+        "convolutional_layer_dropout",
         "convolutional_learning_rate",
+        "convolutional_units",
     }
 
 
