@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments import digits
+from experiments.evaluations.result_file import ResultFile
 from experiments.settings.evaluations import Evaluation, MetricSettings, TableSettings
 
 ROOT = Path(__file__).parents[2]
@@ -71,3 +72,21 @@ def small_evaluation(monkeypatch):
     )
     monkeypatch.setattr(digits, "EVALUATION", evaluation)
     return evaluation
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Let the result file's writing be interrupted after some times."""
+    write = ResultFile.write
+
+    def after(times):
+        calls = iter(range(times))
+
+        def interrupted(self, finished=False):
+            if next(calls, None) is None:
+                raise KeyboardInterrupt
+            write(self, finished)
+
+        monkeypatch.setattr(ResultFile, "write", interrupted)
+
+    return after

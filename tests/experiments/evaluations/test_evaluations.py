@@ -17,7 +17,6 @@ from experiments import gam, report, sample_quality, semi_supervised
 from experiments.evaluations import semi_supervised as error_evaluation
 from experiments.evaluations.finished_runs import load_finished_runs
 from experiments.evaluations.opponents import opponents
-from experiments.evaluations.result_file import ResultFile
 
 SMALL = ["--n-labelled", "20"]
 METRIC = ["--samples", "40", "--verbose", "0"]
@@ -27,24 +26,6 @@ TABLE = ["--n-labelled", "20", "40", "--draws", "2", "--n-unlabelled", "60", "--
 @pytest.fixture
 def run_paths(finished_runs):
     return [str(finished_runs / f"{model}-seed0") for model in ("capsule", "convolutional")]
-
-
-@pytest.fixture
-def interrupt(monkeypatch):
-    """Let the result file's writing be interrupted after some times."""
-    write = ResultFile.write
-
-    def after(times):
-        calls = iter(range(times))
-
-        def interrupted(self, finished=False):
-            if next(calls, None) is None:
-                raise KeyboardInterrupt
-            write(self, finished)
-
-        monkeypatch.setattr(ResultFile, "write", interrupted)
-
-    return after
 
 
 def read(path):
