@@ -22,8 +22,9 @@ BEFORE = ".before-"
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Give a path to write to, which replaces `path` when the block ends without an error.
 
-    A file is replaced in one step. For a folder no system has such a step that works everywhere:
-    the old folder is moved aside, and `standing` finds it there after a kill in between.
+    A file is replaced in one step, and never takes the place of a folder. For a folder no system
+    has such a step that works everywhere: the old folder is moved aside, and `standing` finds it
+    there after a kill in between.
 
     Args:
         path: The file or folder to write.
@@ -43,6 +44,8 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         for written in [*partial.rglob("*"), partial]:
             _sync(written)
         if path.is_dir() and not path.is_symlink():
+            if not partial.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "Is a folder, and not a file", str(path))
             os.rename(path, before)
         os.replace(partial, path)
     except BaseException as error:

@@ -4,6 +4,7 @@ python -m experiments
 """
 
 import ast
+import sys
 from pathlib import Path
 
 
@@ -22,13 +23,22 @@ def commands():
     return found
 
 
-def main():
-    """Print the commands."""
+def main(argv=None):
+    """Print the commands and return the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv:
+        print(
+            f"python -m experiments: error: takes no arguments. Received: {argv[0]}. A command is "
+            "python -m experiments.NAME",
+            file=sys.stderr,
+        )
+        return 2
     print("Commands; each explains itself by --help:\n")
     width = max(map(len, commands()))
     for command, what in commands().items():
         print(f"  {command:{width}}  {' '.join(what.split())}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -131,6 +131,49 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/routing/test_agreem
     )
 
 
+def test_a_failing_prediction_leaves_the_weights_on_jax(run_python):
+    printed = run_python(
+        """
+import keras, numpy as np
+from capsgan_keras import ConvolutionalGAN
+options = {"generator_options": {"filters": (4, 4)}, "discriminator_options": {"filters": (4, 4)}}
+gan = ConvolutionalGAN((16, 16, 1), 4, seed=0, **options)
+gan.compile()
+before, images = gan.get_weights(), gan.generate(4, seed=0)
+
+class Broken(keras.utils.PyDataset):
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+    def __len__(self):
+        return 3
+    def __getitem__(self, index):
+        if index == 2:
+            raise OSError("the disk is gone")
+        return self.batch
+
+for call in (
+    lambda: gan.predict(Broken(np.zeros((2, 4), "float32")), verbose=0),
+    lambda: gan.evaluate(Broken(images), verbose=0),
+    lambda: gan.predict(np.zeros((0, 4), "float32"), verbose=0),
+):
+    try:
+        call()
+    except Exception as error:
+        print(type(error).__name__)
+    for old, new in zip(before, gan.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    np.testing.assert_array_equal(gan.generate(4, seed=0), images)
+gan.fit(images, batch_size=4, verbose=0)
+print("trains on")
+""",
+        KERAS_BACKEND="jax",
+        JAX_PLATFORMS="cpu",
+    )
+    assert printed.count("Error") == 3
+    assert "trains on" in printed
+
+
 def test_other_backends_say_that_they_cannot_train(run_python):
     printed = run_python(
         """

@@ -3,9 +3,11 @@ import errno
 import json
 import os
 
+import numpy as np
 import pytest
 
 from capsgan_keras import files
+from capsgan_keras.plotting import save_image
 
 
 def write_half(path, error):
@@ -159,3 +161,15 @@ def test_json_of_great_depth_is_refused(tmp_path):
     (tmp_path / "a.json").write_text("[" * 200_000 + "]" * 200_000)
     with pytest.raises(ValueError, match="too deep"):
         files.read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("write", [files.write_text, save_image])
+def test_a_file_never_takes_the_place_of_a_folder(tmp_path, write):
+    folder = tmp_path / "mine"
+    (folder / "below").mkdir(parents=True)
+    (folder / "below" / "kept.txt").write_text("kept")
+    content = "text" if write is files.write_text else np.zeros((4, 4, 1), "uint8")
+    with pytest.raises(IsADirectoryError, match=r"Is a folder, and not a file.*mine"):
+        write(folder, content)
+    assert (folder / "below" / "kept.txt").read_text() == "kept"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

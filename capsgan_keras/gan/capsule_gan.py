@@ -2,16 +2,23 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any, Self
 
 import keras
 
-from capsgan_keras.checks import check_positive
+from capsgan_keras.checks import check_choice, check_finite, check_positive, check_share
 from capsgan_keras.datasets import Dataset
 from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.gan.base import GAN
 from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam, falling_rate, learning_rate
-from capsgan_keras.gan.settings import NEUTRAL, TUNED, NetworkSettings, widened
+from capsgan_keras.gan.settings import (
+    LOSSES,
+    NEUTRAL,
+    TUNED,
+    NetworkSettings,
+    widened,
+)
 from capsgan_keras.losses import MarginLoss
 from capsgan_keras.models import (
     build_capsule_discriminator,
@@ -142,8 +149,10 @@ class _GANWithDefaults(GAN):
             dtype: As in the constructor.
 
         Raises:
-            ValueError: Where the settings fit no network for these images.
+            ValueError: Where a setting is out of its range, or they fit no network for these
+                images.
         """
+        check_settings(settings, steps)
         gan = cls(
             image_shape,
             settings.latent_dim,
@@ -214,6 +223,29 @@ class _GANWithDefaults(GAN):
             "image_shape": self.image_shape,
             "latent_dim": self.latent_dim,
         }
+
+
+def check_settings(settings: NetworkSettings, steps: int | None) -> None:
+    """Raise a `ValueError` where a setting is out of its range that no network's builder checks."""
+    missing = [each.name for each in fields(NetworkSettings)]
+    # `steps` is an argument beside them.
+    missing = [name for name in missing if name != "steps" and not hasattr(settings, name)]
+    if missing:
+        raise ValueError(
+            "`settings` must be NetworkSettings, or have their fields. "
+            f"Received: an object of type {type(settings).__name__} without {missing[0]}"
+        )
+    shares = ("beta_1", "beta_2", "decay", "generator_ema")
+    check_share(**{name: getattr(settings, name) for name in shares})
+    check_positive(batch_size=settings.batch_size, steps=1 if steps is None else steps)
+    check_choice("loss", settings.loss, (None, *LOSSES))
+    check_finite(width=settings.width, time_decay=settings.time_decay)
+    if settings.width <= 0:
+        raise ValueError(f"`width` must be above 0. Received: width={settings.width}")
+    if settings.time_decay < 0:
+        raise ValueError(
+            f"`time_decay` must be at least 0. Received: time_decay={settings.time_decay}"
+        )
 
 
 def _options_of_a_network(player: str) -> ValueError:

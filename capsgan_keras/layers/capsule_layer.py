@@ -106,6 +106,8 @@ class CapsuleLayer(keras.layers.Layer):
     def build(self, input_shape: Shape) -> None:
         """Create the kernel and, if `use_bias`, the bias."""
         num_input, input_dim = self._known_capsules(input_shape)
+        # Another number of capsules of the same size in all would mix up their votes.
+        self.input_spec = keras.InputSpec(ndim=3, axes={1: num_input, 2: input_dim})
         self.kernel = self.add_weight(
             name="kernel",
             shape=(num_input * input_dim, self.num_capsule * self.dim_capsule),

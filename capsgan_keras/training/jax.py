@@ -1,7 +1,8 @@
 """The train step on JAX, where state goes in and out of every function."""
 
+import contextlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -35,6 +36,16 @@ class AdversarialTrainer(keras.Model):
         batch = SharedBatch(self.real_images(data))
         return _stateless(lambda: adversarial.test_step(self, batch), groups, state)
 
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """Do as Keras; where it fails, the model keeps its weights."""
+        with _kept_if_it_fails(self):
+            return super().predict(*args, **kwargs)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Do as Keras; where it fails, the model keeps its weights."""
+        with _kept_if_it_fails(self):
+            return super().evaluate(*args, **kwargs)
+
     def make_train_function(self, force: bool = False) -> None:
         """Do as Keras, after a check of what `compile` was for."""
         adversarial.check_compiled(self)
@@ -49,6 +60,24 @@ class AdversarialTrainer(keras.Model):
                 "multiple of their number, the last one too: change the batch size, or leave "
                 f"images out. Received: a batch of {size} images"
             )
+
+
+@contextlib.contextmanager
+def _kept_if_it_fails(model: keras.Model) -> Iterator[None]:
+    """Give a model its weights back where the block fails.
+
+    Keras takes them out of the model for the time of `predict` and `evaluate`, and puts them back
+    at their end alone.
+    """
+    before = [(variable, variable.value) for variable in model.variables]
+    try:
+        yield
+    except BaseException:
+        model.jax_state_sync()  # what the last whole batch returned
+        for variable, value in before:
+            if variable._value is None and not value.is_deleted():
+                variable.assign(value)
+        raise
 
 
 class SharedBatch(adversarial.Batch):

@@ -28,7 +28,8 @@ def evaluation_parser(name, description, settings, leave_out=()):
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace a damaged file, or results of other runs or settings",
+        help="replace a damaged file, or results of other runs or settings; never JSON that is no "
+        "result of an evaluation",
     )
     parser.add_argument(
         "--verbose", type=int, choices=(0, 1), default=1, help="0: no progress (default: 1)"

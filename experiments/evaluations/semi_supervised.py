@@ -53,11 +53,11 @@ def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
             f"{dataset.name}: the table needs labelled training and test images, and lacks them"
         )
     finished_runs.check_samples("n_unlabelled", settings.n_unlabelled)
-    _check_sizes(settings, len(dataset.y_train), len(dataset.y_test))
     known = {field.name for field in dataclasses.fields(SemiSupervisedSettings)}
     given = dataclasses.asdict(settings)
     # Refuses what is out of range, before hours of work.
     SemiSupervisedSettings(**{name: value for name, value in given.items() if name in known})
+    _check_sizes(settings, len(dataset.y_train), len(dataset.y_test))
     del given[_NO_EFFECT[settings.kernel]]
     if settings.choose_settings:
         tried = {"knn": [NEIGHBOURS, ALPHAS], "rbf": [GAMMAS]}

@@ -64,7 +64,7 @@ def read_folders(folder):
     folder = Path(folder)
     if not folder.is_dir():
         raise EvaluationError(f"{folder}: is not a folder that exists")
-    folders = {}
+    folders, others = {}, []
     for path in sorted(folder.rglob("*.json")):
         name, _, variant = path.stem.partition("-")
         if name not in (*EVALUATIONS, GAM_EPOCHS) or (variant and name != SEMI_SUPERVISED):
@@ -77,7 +77,10 @@ def read_folders(folder):
                 found["more_errors"] = (*found.get("more_errors", ()), results)
             else:
                 found[name] = results
+        else:
+            others.append(str(path))
     if not folders:
         wanted = ", ".join(f"{name}.json" for name in EVALUATIONS)
-        raise EvaluationError(f"{folder}: holds no results: no {wanted}")
+        instead = f". Not such results: {', '.join(others)}" if others else ""
+        raise EvaluationError(f"{folder}: holds no results: no {wanted}{instead}")
     return {place: Evaluations(folder=place, **files) for place, files in folders.items()}

@@ -194,7 +194,10 @@ def fill(path, folder, results):
     path = Path(path)
     if not path.is_file():
         raise EvaluationError(f"--readme must name Markdown files. Received: {path}, no file")
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise EvaluationError(f"--readme must name UTF-8 files. {path}: {error}") from error
     if not _PART.search(text):
         raise EvaluationError(
             f"{path}: has no part to replace, between <!-- report: ... --> or <!-- scores: ... --> "

@@ -229,6 +229,10 @@ class Settings:
         """Check every field."""
         check_fields(self)
         scales = self.generator_scales
+        if scales is not None and not set(scales) <= {1, 2}:
+            raise ValueError(
+                f"`generator_scales` must be 1 or 2 each. Received: generator_scales={scales}"
+            )
         whole_numbers(2 if scales is None else len(scales))(
             "generator_filters", self.generator_filters
         )

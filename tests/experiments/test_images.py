@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from experiments import __main__ as commands
 from experiments import images
 from experiments.training.own_images import EPOCH_STEPS, SIDE, choose_size, divide
 
@@ -152,6 +153,11 @@ def test_the_commands_are_listed():
         f"experiments.{path.stem}" for path, text in texts.items() if "def main(argv=None)" in text
     }
     assert listed == expected | {"experiments.study"}
+
+
+def test_a_command_that_is_none_is_refused(capsys):
+    assert commands.main(["nosuch"]) == 2
+    assert "takes no arguments. Received: nosuch" in capsys.readouterr().err
 
 
 def test_the_package_says_where_the_commands_are(run_python):

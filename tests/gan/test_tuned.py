@@ -90,3 +90,30 @@ def test_a_tuned_gan_trains_saves_and_loads(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "gan.keras")
     np.testing.assert_array_equal(loaded.generate(3, seed=1), gan.generate(3, seed=1))
     assert optimizers(loaded) == optimizers(gan)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[(name, 1.0) for name in ("beta_1", "beta_2", "generator_ema", "decay")],
+        *[(name, -0.1) for name in ("beta_1", "decay", "width", "time_decay")],
+        *[("width", 0.0), ("width", float("nan")), ("width", "2"), ("generator_ema", True)],
+        *[("batch_size", 0), ("batch_size", "a"), ("loss", "hinge"), ("beta_1", "a")],
+    ],
+)
+def test_settings_out_of_range_are_named(name, value):
+    settings = dataclasses.replace(NEUTRAL, **{name: value})
+    with pytest.raises(ValueError, match=rf"`{name}` must be.* Received: .*{name}="):
+        CapsuleGAN.from_settings(settings, (16, 16, 1))
+
+
+@pytest.mark.parametrize("steps", [0, 1.5, "10", -5])
+def test_steps_out_of_range_are_named(steps):
+    with pytest.raises(ValueError, match="`steps` must be a positive integer"):
+        CapsuleGAN.from_settings(NEUTRAL, (16, 16, 1), steps)
+
+
+@pytest.mark.parametrize("settings", [None, {"loss": "margin"}])
+def test_other_things_than_settings_are_named(settings):
+    with pytest.raises(ValueError, match="`settings` must be NetworkSettings"):
+        CapsuleGAN.from_settings(settings, (16, 16, 1))

@@ -235,3 +235,13 @@ def test_layers_refuse_integers_by_name(layer, shape):
 def test_an_unknown_number_of_capsules_is_said_of_any_input():
     with pytest.raises(ValueError, match=r"give the input a fixed number of capsules"):
         CapsuleLayer(2, 4)(keras.Input((None, 8)))
+
+
+@pytest.mark.parametrize("shape", [(2, 10, 3), (2, 7, 6), (2, 5, 7), (2, 30)])
+def test_a_built_layer_refuses_other_capsules(shape):
+    """Ten capsules of 3 hold as many numbers as five of 6, whose weights they would meet."""
+    layer = CapsuleLayer(3, 4)
+    layer(ops.ones((2, 5, 6)))
+    with pytest.raises(ValueError, match="incompatible with the layer"):
+        layer(ops.ones(shape))
+    assert layer(ops.ones((7, 5, 6))).shape == (7, 3, 4)

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from capsgan_keras.checks import check_bool, check_positive, is_whole
 from capsgan_keras.evaluation.images import check_images, check_labels
 from capsgan_keras.evaluation.label_spreading.settings import SemiSupervisedSettings
 
@@ -29,6 +30,9 @@ def draw_labelled(
     Returns:
         int64 `(n,)`, indices into the pool without repetition.
 
+    Raises:
+        ValueError: If a label, a number or the seed is out of its range.
+
     Example:
 
     ```python
@@ -38,7 +42,16 @@ def draw_labelled(
     print(classes[draw_labelled(classes, 4)])  # two of each class
     ```
     """
-    y_pool = np.asarray(y_pool)
+    y_pool = check_labels("y_pool", y_pool, np.size(y_pool))
+    check_positive(n=n)
+    check_bool(stratified=stratified)
+    for name, value in (("draw", draw), ("seed", seed)):
+        if not is_whole(value) or value < 0:
+            raise ValueError(
+                f"`{name}` must be a whole number of at least 0. Received: {name}={value!r}"
+            )
+    if n > len(y_pool):
+        raise ValueError(f"`n` must not exceed the pool of {len(y_pool)}. Received: n={n}")
     order = np.random.default_rng([seed, draw]).permutation(len(y_pool))
     if stratified:
         by_class = order[np.argsort(y_pool[order], kind="stable")]

@@ -15,6 +15,7 @@ range reaches further.
 
 import copy
 import itertools
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ from capsgan_keras.evaluation.neighbours.distances import (
 _SHIFT = 60.0
 """Affinities are multiplied by its exponential; sums of millions of them are below 1e38 still."""
 _SMALLEST = float(np.finfo(np.float32).tiny)
+_ALIKE = 0.999
+"""From this share of the largest affinity on, all are the same."""
 _RELIABLE_DEGREE = 1e-26
 """Of a larger sum of a million affinities, those that float32 lacks are less than 1e-6."""
 
@@ -203,6 +206,13 @@ def _iterate(
     members = np.stack([cell.members for cell in cells], axis=1)
     degrees = np.where(members, kernel.product(members), 0)
     _tell_underflow(degrees[members], kernel.gamma)
+    others = members.sum(axis=0) - 1
+    if others.max() > 0 and (degrees >= _ALIKE * math.exp(_SHIFT) * others)[members].all():
+        warnings.warn(
+            f"`gamma`={kernel.gamma:g} is small for these images: the affinities of all points to "
+            "all others are the same to within a thousandth. Labels say nothing then",
+            stacklevel=2,
+        )
     scale = np.zeros(degrees.shape)
     np.divide(1, np.sqrt(degrees), out=scale, where=degrees > 0)
     given = np.zeros((*members.shape, len(classes)))

@@ -82,6 +82,15 @@ class TournamentResult(Record):
         """Area under the ROC curve of discriminator i for generator j, `(n, n)`."""
         return np.array([[row.auc[name] for name in self.names] for row in self.rows])
 
+    def _rows_of(self, a: str, b: str) -> dict[str, TournamentRow]:
+        rows = {row.name: row for row in self.rows}
+        if not {a, b} <= set(rows):
+            raise ValueError(
+                f"`a` and `b` must be runs of the tournament, {list(rows)}. "
+                f"Received: a={a!r}, b={b!r}"
+            )
+        return rows
+
     def compare(self, a: str, b: str) -> dict[str, Any]:
         """Apply the metric to two of the runs.
 
@@ -91,7 +100,7 @@ class TournamentResult(Record):
             `a`, `b`, `r_samples` and `r_test` (None where the denominator is zero) and `winner`
             (`"a"`, `"b"` or `"tie"`).
         """
-        rows = {row.name: row for row in self.rows}
+        rows = self._rows_of(a, b)
         on_samples = rows[a].on_samples[b], rows[b].on_samples[a]
         on_test = rows[a].on_test, rows[b].on_test
         return {
@@ -112,7 +121,15 @@ class TournamentResult(Record):
             tied), and for `r_samples` and `r_test` a dictionary of `mean`, `deviation` (n - 1;
             None for a single pair) and `undefined`, the number of pairs left out because the
             denominator is zero.
+
+        Raises:
+            ValueError: If a group is empty, or a run is named twice or unknown.
         """
+        if not group_a or not group_b or len({*group_a, *group_b}) < len(group_a) + len(group_b):
+            raise ValueError(
+                "`group_a` and `group_b` must name runs, each once. "
+                f"Received: group_a={group_a}, group_b={group_b}"
+            )
         pairs = [self.compare(a, b) for a in group_a for b in group_b]
         winners = [pair["winner"] for pair in pairs]
         return {
@@ -128,7 +145,7 @@ class TournamentResult(Record):
         Their `battle.py` (Im et al., arXiv 1602.05110) asks for `r_samples` alone: a wins where
         it is above 1, and b in all other cases. It has no tie, and only prints `r_test`.
         """
-        rows = {row.name: row for row in self.rows}
+        rows = self._rows_of(a, b)
         return "a" if rows[a].on_samples[b] > rows[b].on_samples[a] else "b"
 
     def error_rates(self, groups: Sequence[Sequence[str]] | None = None) -> dict[str, np.ndarray]:
@@ -154,8 +171,8 @@ class TournamentResult(Record):
             raise ValueError(
                 f"`groups` must hold each run once: {list(self.names)}. Received: {groups}"
             )
-        if len(groups) < 2:
-            raise ValueError(f"`groups` must be two or more. Received: {groups}")
+        if len(groups) < 2 or not all(groups):
+            raise ValueError(f"`groups` must be two or more, none empty. Received: {groups}")
         model = np.array([group_of[name] for name in self.names])
         errors = np.ma.array(1 - self.accuracies, mask=model[:, np.newaxis] == model)
         return {"average": errors.mean(axis=0).data, "worst": errors.min(axis=0).data}
@@ -172,7 +189,7 @@ class TournamentResult(Record):
             The number; None where a discriminator gives no probabilities, or the result was made
             by an earlier version.
         """
-        rows = {row.name: row for row in self.rows}
+        rows = self._rows_of(a, b)
 
         def objective(player: str, generator: str) -> float | None:
             row = rows[player]

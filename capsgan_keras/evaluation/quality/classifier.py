@@ -268,6 +268,7 @@ class ImageClassifier:
         return tuple(self._both.predict(images, batch_size=batch_size, verbose=0))
 
     def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
-        """Return the share of uint8 images that are classified correctly."""
+        """Return the share of uint8 images that are classified correctly, by labels `(n,)`."""
+        labels = check_labels("labels", labels, len(images))
         probabilities, _ = self(images)
-        return float(np.mean(probabilities.argmax(axis=1) == np.asarray(labels)))
+        return float(np.mean(probabilities.argmax(axis=1) == labels))

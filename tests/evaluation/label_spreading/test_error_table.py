@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 import warnings
 
 import numpy as np
@@ -372,3 +373,22 @@ def test_images_that_are_all_alike_are_refused(measure, pool, test):
 def test_unlabelled_images_that_are_all_alike_are_told():
     with pytest.warns(UserWarning, match="`unlabelled` holds images that are all alike"):
         semi_supervised_error(CONSTANT[0], VARIED, VARIED, n_labelled=(8,))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n": 0}, "`n` must be a positive integer"),
+        ({"n": -1}, "`n` must be a positive integer"),
+        ({"n": 2.5}, "`n` must be a positive integer"),
+        ({"n": 7}, "`n` must not exceed the pool of 6. Received: n=7"),
+        ({"draw": -1}, "`draw` must be a whole number of at least 0"),
+        ({"seed": "a"}, "`seed` must be a whole number of at least 0"),
+        ({"stratified": "no"}, "`stratified` must be True or False"),
+        ({"y_pool": np.zeros((3, 2), int)}, "`y_pool` must have one label an image"),
+        ({"y_pool": np.zeros(3)}, "`y_pool` must be integers"),
+    ],
+)
+def test_draws_out_of_range_are_refused(change, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        draw_labelled(**{"y_pool": np.arange(6) % 2, "n": 4} | change)

@@ -140,6 +140,12 @@ def test_too_large_a_gamma_is_refused():
         semi_supervised_error(*data, kernel="rbf", gamma=2000, n_labelled=(8,), draws=1)
 
 
+def test_too_small_a_gamma_is_told():
+    data = blobs(300, 0)[0], blobs(200, 1), blobs(150, 2)
+    with pytest.warns(UserWarning, match=r"`gamma`=1e-06 is small .* the same to within a thous"):
+        semi_supervised_error(*data, kernel="rbf", gamma=1e-6, n_labelled=(8,), draws=1)
+
+
 def test_points_out_of_reach_are_told():
     """One unlabelled and one test image are far from the others, and from each other."""
     images, classes = blobs(60, 0)

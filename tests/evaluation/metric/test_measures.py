@@ -53,6 +53,7 @@ def test_error_rates_are_those_of_the_other_models_discriminators():
         ),
         ([["a0", "a1", "b0", "b1"], ["a0"]], "must hold each run once"),
         ([list(NAMES)], "`groups` must be two or more"),
+        ([[], list(NAMES)], "`groups` must be two or more, none empty"),
     ],
 )
 def test_wrong_groups_are_refused(groups, message):
@@ -123,3 +124,17 @@ def test_ratings_stay_finite_where_one_wins_every_game():
     assert ratings["discriminators"].min() > 400 > -400 > ratings["generators"].max()
     np.testing.assert_allclose(ratings["discriminators"].sum() + ratings["generators"].sum(), 0)
     assert np.isfinite([*ratings["generators"], *ratings["discriminators"]]).all()
+
+
+@pytest.mark.parametrize("measure", ["compare", "battle", "log_ratio"])
+def test_unknown_runs_are_named(measure):
+    with pytest.raises(
+        ValueError, match=r"must be runs of the tournament.*Received: a='a0', b='z'"
+    ):
+        getattr(result(), measure)("a0", "z")
+
+
+@pytest.mark.parametrize("groups", [([], ["b0"]), (["a0", "a0"], ["b0"]), (["a0"], ["a0", "b0"])])
+def test_groups_name_each_run_once(groups):
+    with pytest.raises(ValueError, match=r"must name runs, each once\. Received: group_a="):
+        result().compare_groups(*groups)

@@ -253,6 +253,7 @@ def other_run(run_paths, tmp_path):
         (gam, ["{first}", "{second}", "--seed", "-1"], "`seed` must be"),
         (gam, ["{first}", "{second}", "--output", "{first}/README.md"], "README.md"),
         (semi_supervised, ["{first}", "--n-labelled", "100000"], "pool"),
+        (semi_supervised, ["{first}", "--n-labelled", "0"], "`n_labelled` must be a positive"),
         (
             semi_supervised,
             ["{first}", "--n-labelled", "1", "--n-neighbors", "1"],

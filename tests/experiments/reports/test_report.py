@@ -441,6 +441,12 @@ def test_errors(results, tmp_path, capsys):
     assert "names 'mnist'" in capsys.readouterr().err
     assert report.main([str(results), "--readme", str(tmp_path / "none.md")]) == 2
     assert "--readme must name Markdown files" in capsys.readouterr().err
+    readme.write_bytes(b"\xff")
+    assert report.main([str(results), "--readme", str(readme)]) == 2
+    assert f"--readme must name UTF-8 files. {readme}:" in capsys.readouterr().err
+    (empty / "gam.json").write_text("[]")
+    assert report.main([str(empty)]) == 2
+    assert f"Not such results: {empty / 'gam.json'}" in capsys.readouterr().err
     readme.write_text("nothing")
     assert report.main([str(results), "--readme", str(readme)]) == 2
     assert "has no part" in capsys.readouterr().err

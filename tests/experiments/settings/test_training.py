@@ -50,6 +50,10 @@ from experiments.settings.training import Settings
         ("seeds", 0),
         ("validation", -1),
         ("generator_ema", 1.0),
+        ("generator_scales", (3, 3)),
+        ("width", 0.0),
+        ("time_decay", -1.0),
+        ("keep_every", 0),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(name, value):
