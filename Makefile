@@ -7,7 +7,7 @@ demo: .venv/installed
 	@echo "Before the commands above, once in each terminal: source .venv/bin/activate"
 
 test: .venv/installed-test
-	.venv/bin/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not long"
+	.venv/bin/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile -m "not long"
 
 # Every notebook at a small size, in a temporary folder.
 notebooks: .venv/installed-notebooks

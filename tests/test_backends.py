@@ -107,8 +107,8 @@ def test_tensorflow_and_jax_give_the_same_numbers(tmp_path, run_python):
         np.testing.assert_allclose(ours[name], theirs[name], atol=2e-4, rtol=1e-3, err_msg=name)
 
 
-SLOW = "learn_digits or frozen_player or freezing_after or lengths_stay"
-"""Tests of layers that take most of the time of all."""
+SLOW = "learn_digits or frozen or freezing or lengths or blockwise or sublayers"
+"""Tests of layers and routing that take most of the time of all."""
 
 
 @pytest.mark.parametrize(

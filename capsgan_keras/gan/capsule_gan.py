@@ -163,12 +163,14 @@ class _GANWithDefaults(GAN):
                 kernel_size=settings.generator_kernel_size,
                 upsampling=settings.upsampling,
                 latent_categories=settings.latent_categories,
-                scales=settings.generator_scales,
-                activation=settings.generator_activation,
-                output=settings.generator_output,
-                batch_statistics=settings.generator_batch_statistics,
-                last_kernel_size=settings.generator_last_kernel_size,
-                initializer=settings.initializer or "normal",
+                **_given(
+                    scales=settings.generator_scales,
+                    activation=settings.generator_activation,
+                    output=settings.generator_output,
+                    batch_statistics=settings.generator_batch_statistics,
+                    last_kernel_size=settings.generator_last_kernel_size,
+                    initializer=settings.initializer,
+                ),
                 dtype=dtype,
                 seed=seed,
             ),
@@ -188,7 +190,7 @@ class _GANWithDefaults(GAN):
                     learning_rate(default) if rate is None else rate,
                     settings.decay,
                     steps,
-                    settings.time_decay,
+                    settings.time_decay or 0.0,
                 ),
                 settings.beta_1,
                 settings.beta_2,
@@ -239,13 +241,17 @@ def check_settings(settings: NetworkSettings, steps: int | None) -> None:
     check_share(**{name: getattr(settings, name) for name in shares})
     check_positive(batch_size=settings.batch_size, steps=1 if steps is None else steps)
     check_choice("loss", settings.loss, (None, *LOSSES))
-    check_finite(width=settings.width, time_decay=settings.time_decay)
-    if settings.width <= 0:
-        raise ValueError(f"`width` must be above 0. Received: width={settings.width}")
-    if settings.time_decay < 0:
-        raise ValueError(
-            f"`time_decay` must be at least 0. Received: time_decay={settings.time_decay}"
-        )
+    width, time_decay = settings.width, settings.time_decay
+    check_finite(**_given(width=width, time_decay=time_decay))
+    if width is not None and width <= 0:
+        raise ValueError(f"`width` must be above 0. Received: width={width}")
+    if time_decay is not None and time_decay < 0:
+        raise ValueError(f"`time_decay` must be at least 0. Received: time_decay={time_decay}")
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Return the options that are not None, in whose place the builders' defaults stand."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _options_of_a_network(player: str) -> ValueError:
@@ -311,8 +317,8 @@ class CapsuleGAN(_GANWithDefaults):
             "routing": settings.routing,
             "routings": settings.routings,
             "dropout": settings.dropout,
-            "hidden_activation": settings.capsule_activation,
             "initializer": settings.initializer,
+            **_given(hidden_activation=settings.capsule_activation),
         }
 
     def default_optimizers(self) -> OptimizerPair:
@@ -359,10 +365,12 @@ class ConvolutionalGAN(_GANWithDefaults):
             "filters": widened(settings, "convolutional_filters"),
             "batch_norm": settings.convolutional_batch_norm,
             "dropout": settings.dropout if dropout is None else dropout,
-            "downsampling": settings.convolutional_downsampling,
-            "hidden_activation": settings.convolutional_activation,
-            "convolution_dropout": settings.convolutional_layer_dropout,
-            "units": widened(settings, "convolutional_units"),
-            "head": settings.convolutional_head,
             "initializer": settings.initializer,
+            **_given(
+                downsampling=settings.convolutional_downsampling,
+                hidden_activation=settings.convolutional_activation,
+                convolution_dropout=settings.convolutional_layer_dropout,
+                units=widened(settings, "convolutional_units"),
+                head=settings.convolutional_head,
+            ),
         }

@@ -55,8 +55,8 @@ class NetworkSettings:
         "share of the steps, at the end, in which both learning rates fall to a twentieth along a "
         "cosine",
     )
-    time_decay: float = _setting(
-        0.0, "learning rates are divided by 1 + this times the steps done; 0: they are not"
+    time_decay: float | None = _setting(
+        None, "learning rates are divided by 1 + this times the steps done (default: they are not)"
     )
     generator_ema: float = _setting(
         0.0,
@@ -67,8 +67,8 @@ class NetworkSettings:
     latent_categories: int = _setting(
         0, "components of a latent vector, the last ones, that choose a category; 0: none"
     )
-    width: float = _setting(
-        1.0, "factor of all numbers of filters, units and types of capsules; 1: as they are"
+    width: float | None = _setting(
+        None, "factor of all numbers of filters, units and types of capsules (default: 1)"
     )
     generator_filters: tuple[int, ...] = _setting(
         (128, 64), "channels of the generator's first grid, and of each convolution but the last"
@@ -84,12 +84,16 @@ class NetworkSettings:
     generator_last_kernel_size: int | None = _setting(
         None, "side of the kernels of the generator's last convolution (default: as the others)"
     )
-    generator_activation: str = _setting(
-        "relu", "after the generator's layers but the last", ("relu", "leaky_relu")
+    generator_activation: str | None = _setting(
+        None, "after the generator's layers but the last (default: relu)", ("relu", "leaky_relu")
     )
-    generator_output: str = _setting("tanh", "at the generator's end", ("tanh", "sigmoid"))
-    generator_batch_statistics: bool = _setting(
-        False, "normalize by each batch's own statistics when generating, too, as in training"
+    generator_output: str | None = _setting(
+        None, "at the generator's end (default: tanh)", ("tanh", "sigmoid")
+    )
+    generator_batch_statistics: bool | None = _setting(
+        None,
+        "normalize by each batch's own statistics when generating, too, as in training (default: "
+        "no)",
     )
     upsampling: str | None = _setting(
         None,
@@ -127,9 +131,9 @@ class NetworkSettings:
         "normalize the last convolution before the primary capsules (default: yes for grey "
         "images, no for others)",
     )
-    capsule_activation: str = _setting(
-        "leaky_relu",
-        "after the convolutions of the capsule discriminator",
+    capsule_activation: str | None = _setting(
+        None,
+        "after the convolutions of the capsule discriminator (default: leaky_relu)",
         ("leaky_relu", "relu"),
     )
     n_channels: int | None = _setting(
@@ -157,28 +161,29 @@ class NetworkSettings:
     convolutional_dropout: float | None = _setting(
         None, "rate of dropout in the convolutional discriminator (default: that of --dropout)"
     )
-    convolutional_downsampling: str = _setting(
-        "strides",
-        "what halves the image's sides in the convolutional discriminator",
+    convolutional_downsampling: str | None = _setting(
+        None,
+        "what halves the image's sides in the convolutional discriminator (default: strides)",
         ("strides", "max_pooling"),
     )
-    convolutional_activation: str = _setting(
-        "leaky_relu",
-        "after the convolutions of the convolutional discriminator",
+    convolutional_activation: str | None = _setting(
+        None,
+        "after the convolutions of the convolutional discriminator (default: leaky_relu)",
         ("leaky_relu", "relu"),
     )
-    convolutional_layer_dropout: float = _setting(
-        0.0, "rate of dropout after each convolution of the convolutional discriminator"
+    convolutional_layer_dropout: float | None = _setting(
+        None,
+        "rate of dropout after each convolution of the convolutional discriminator (default: 0)",
     )
     convolutional_units: int | None = _setting(
         None,
         "units of a dense layer before the convolutional discriminator's output (default: no such "
         "layer)",
     )
-    convolutional_head: str = _setting(
-        "dense",
+    convolutional_head: str | None = _setting(
+        None,
         "what makes the convolutional discriminator's output: a dense layer, or the average of one "
-        "more convolution",
+        "more convolution (default: dense)",
         ("dense", "average"),
     )
 
@@ -191,7 +196,7 @@ def widened(settings: Any, name: str) -> Any:
         name: The field's name.
     """
     value = getattr(settings, name)
-    if value is None or settings.width == 1.0:
+    if value is None or settings.width is None:
         return value
     several = isinstance(value, tuple)
     counts = tuple(max(1, round(settings.width * n)) for n in (value if several else (value,)))

@@ -169,11 +169,11 @@ class Settings:
         "convolutional_learning_rate", rate, float, model="convolutional"
     )
     decay: float = _network("decay", share, float)
-    time_decay: float = _network("time_decay", not_negative, float)
+    time_decay: float | None = _network("time_decay", not_negative, float)
     generator_ema: float = _network("generator_ema", share, float)
     latent_dim: int = _network("latent_dim", whole_number(1), int)
     latent_categories: int = _network("latent_categories", whole_number(0), int)
-    width: float = _network("width", rate, float)
+    width: float | None = _network("width", rate, float)
     generator_filters: tuple[int, ...] = _network("generator_filters", parse=int, many=True)
     generator_scales: tuple[int, ...] | None = _network(
         "generator_scales", whole_numbers(), int, many=True
@@ -182,9 +182,9 @@ class Settings:
     generator_last_kernel_size: int | None = _network(
         "generator_last_kernel_size", whole_number(1), int
     )
-    generator_activation: str = _network("generator_activation")
-    generator_output: str = _network("generator_output")
-    generator_batch_statistics: bool = _network("generator_batch_statistics", truth, bool)
+    generator_activation: str | None = _network("generator_activation")
+    generator_output: str | None = _network("generator_output")
+    generator_batch_statistics: bool | None = _network("generator_batch_statistics", truth, bool)
     upsampling: str | None = _network("upsampling")
     initializer: str | None = _network("initializer")
     dropout: float = _network("dropout", share, float)
@@ -197,7 +197,7 @@ class Settings:
     capsule_strides: int | None = _network("capsule_strides", whole_number(1), int, model="capsule")
     capsule_padding: str | None = _network("capsule_padding", model="capsule")
     capsule_batch_norm: bool | None = _network("capsule_batch_norm", truth, bool, model="capsule")
-    capsule_activation: str = _network("capsule_activation", model="capsule")
+    capsule_activation: str | None = _network("capsule_activation", model="capsule")
     n_channels: int | None = _network("n_channels", whole_number(1), int, model="capsule")
     primary_dim_capsule: int = _network(
         "primary_dim_capsule", whole_number(1), int, model="capsule"
@@ -215,15 +215,19 @@ class Settings:
     convolutional_dropout: float | None = _network(
         "convolutional_dropout", share, float, model="convolutional"
     )
-    convolutional_downsampling: str = _network("convolutional_downsampling", model="convolutional")
-    convolutional_activation: str = _network("convolutional_activation", model="convolutional")
-    convolutional_layer_dropout: float = _network(
+    convolutional_downsampling: str | None = _network(
+        "convolutional_downsampling", model="convolutional"
+    )
+    convolutional_activation: str | None = _network(
+        "convolutional_activation", model="convolutional"
+    )
+    convolutional_layer_dropout: float | None = _network(
         "convolutional_layer_dropout", share, float, model="convolutional"
     )
     convolutional_units: int | None = _network(
         "convolutional_units", whole_number(1), int, model="convolutional"
     )
-    convolutional_head: str = _network("convolutional_head", model="convolutional")
+    convolutional_head: str | None = _network("convolutional_head", model="convolutional")
 
     def __post_init__(self):
         """Check every field."""

@@ -87,6 +87,7 @@ def test_memory_of_a_table(monkeypatch):
     assert measured["seconds"] > 0
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 def test_memory_is_measured_in_processes_of_their_own():
     settings = TUNED["cifar10"]

@@ -88,9 +88,3 @@ def test_the_processors_name(tmp_path):
     listed.write_text("processor\t: 0\nmodel name\t: A: fast\nmodel name\t: B\n")
     assert measuring.processor(listed) == "A: fast"
     assert measuring.processor(tmp_path / "none")
-
-
-def test_a_timer_that_stands_still_divides_by_nothing(monkeypatch):
-    monkeypatch.setattr("benchmarks.measuring.time.perf_counter", lambda: 5.0)
-    seconds = measuring.time_in_turn({"a": int, "b": int}, calls=2, rounds=2)
-    assert measuring.ratios(seconds["a"], seconds["b"]) == {"median": 1.0, "min": 1.0, "max": 1.0}

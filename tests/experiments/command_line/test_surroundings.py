@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import pytest
 
+from benchmarks import measuring
 from capsgan_keras.runs import load_run
 from experiments.training.surroundings import check_surroundings
 
@@ -162,3 +163,9 @@ def test_names_that_are_no_utf8_go_through_a_run(tmp_path, train):
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert r"r\udcff\udce9/capsule-seed0" in card
     assert load_run(folder).gan.generate(1).shape == (1, 28, 28, 1)
+
+
+def test_a_timer_that_stands_still_divides_by_nothing(monkeypatch):
+    monkeypatch.setattr("benchmarks.measuring.time.perf_counter", lambda: 5.0)
+    seconds = measuring.time_in_turn({"a": int, "b": int}, calls=2, rounds=2)
+    assert measuring.ratios(seconds["a"], seconds["b"]) == {"median": 1.0, "min": 1.0, "max": 1.0}

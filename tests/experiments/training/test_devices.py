@@ -122,6 +122,7 @@ def test_one_device_is_said_to_be_one(train, capsys):
     assert "--distribute: there is one device, cpu:0: nothing is" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_a_run_on_two_jax_devices(train_on_two, tmp_path):
     arguments = ["--model", "capsule", "--run-dir", tmp_path / "runs"]
     printed = train_on_two(arguments, backend="jax")

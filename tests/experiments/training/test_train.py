@@ -277,8 +277,10 @@ def unfinished_copy(finished_runs, tmp_path, **changes):
     "options",
     [
         "--precision mixed_float16 --generator-ema 0.9",
-        "--precision mixed_bfloat16 --update alternating --dropout 0.25",
-        "--num-capsule 2 --routing leaky",
+        pytest.param(
+            "--precision mixed_bfloat16 --update alternating --dropout 0.25", marks=pytest.mark.long
+        ),
+        pytest.param("--num-capsule 2 --routing leaky", marks=pytest.mark.long),
     ],
 )
 def test_every_kind_of_run_goes_on_as_if_uninterrupted(train, tmp_path, monkeypatch, options):
