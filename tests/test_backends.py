@@ -107,24 +107,14 @@ def test_tensorflow_and_jax_give_the_same_numbers(tmp_path, run_python):
         np.testing.assert_allclose(ours[name], theirs[name], atol=2e-4, rtol=1e-3, err_msg=name)
 
 
-SLOW = "learn_digits or frozen or freezing or lengths or blockwise or sublayers"
-"""Tests of layers and routing that take most of the time of all."""
-
-
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        pytest.param(f"not ({SLOW})", id="quick"),
-        pytest.param(SLOW, marks=pytest.mark.long, id="slow"),
-    ],
-)
-def test_layers_and_losses_on_jax(run_python, chosen):
+@pytest.mark.long
+def test_layers_and_losses_on_jax(run_python):
     run_python(
-        f"""
+        """
 import sys, pytest
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/routing/test_agreement.py",
     "tests/routing/test_blockwise.py", "tests/test_losses.py", "tests/layers",
-    "-k", "not check and not capsule_layer[ and ({chosen})"]))
+    "-k", "not check and not capsule_layer["]))
 """,
         KERAS_BACKEND="jax",
         JAX_PLATFORMS="cpu",
