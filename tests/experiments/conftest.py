@@ -1,6 +1,5 @@
 import os
 import shlex
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,13 @@ from experiments.evaluations.result_file import ResultFile
 from experiments.settings.evaluations import Evaluation, MetricSettings, TableSettings
 
 ROOT = Path(__file__).parents[2]
+
+HEEDING_INTERRUPTS = """
+import os, signal, sys
+# A shell lets its background jobs ignore it, and so would the tests started there.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 
 TINY = shlex.split(
     "--epochs 2 --batch-size 256 --latent-dim 8 --latent-categories 4 --generator-filters 8 8 "
@@ -50,14 +56,19 @@ def start():
 
     def call(*arguments, environment=None):
         return subprocess.Popen(
-            [sys.executable, "-m", "experiments.digits", *map(str, arguments)],
+            [
+                sys.executable,
+                "-c",
+                HEEDING_INTERRUPTS,
+                "-m",
+                "experiments.digits",
+                *map(str, arguments),
+            ],
             cwd=ROOT,
             env=os.environ | (environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A shell lets its background jobs ignore it, and so would the tests started there.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     return call
