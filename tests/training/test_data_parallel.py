@@ -12,6 +12,7 @@ import pytest
 
 import capsgan_keras  # noqa: F401, its classes are to be loaded
 
+pytestmark = pytest.mark.long  # on JAX; run by CI beside the others
 TOLERANCE = 5e-6
 
 TRAIN = """

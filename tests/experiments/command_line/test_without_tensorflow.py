@@ -42,6 +42,7 @@ def start_on_jax(start, tmp_path):
     return call
 
 
+@pytest.mark.long
 def test_digits_trains_and_resumes_on_jax(start_on_jax, tiny, tmp_path):
     options = [*tiny, "--model", "capsule", "--epochs", "4", "--dropout", "0.25"]
     options += ["--precision", "auto", "--generator-ema", "0.9"]

@@ -80,6 +80,7 @@ def test_a_run_on_two_devices(runs, finished_runs):
         assert np.abs(images - alone.gan.generate(50, seed=1)).mean() < 1.0
 
 
+@pytest.mark.long
 def test_it_resumes_where_it_was_interrupted(runs, train_on_two, tmp_path):
     arguments = ["--model", "capsule", "--run-dir", tmp_path / "cut"]
     printed = train_on_two(arguments, [*arguments, "--resume"], before=INTERRUPTS)
