@@ -88,8 +88,7 @@ def usable_path(path: str | os.PathLike, name: str = "path") -> Path:
     try:
         expanded = Path(path).expanduser()
         reason = "" if os.fspath(path) else "it is empty"
-        mode = expanded.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        if _is_special(expanded):
             reason = "it is a pipe or a device"
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         pass  # who reads or writes there says more of it
@@ -120,11 +119,16 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def _is_special(path: str | os.PathLike) -> bool:
+    """Return whether something that exists is neither a file nor a folder."""
+    mode = os.stat(path).st_mode
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
 def refuse_pipe(path: str | os.PathLike) -> None:
     """Raise an `OSError` where a path leads to a pipe or a device, whose reader may never end."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        if _is_special(path):
             raise OSError(
                 errno.EINVAL, "Must be a file, and is a pipe or a device", os.fspath(path)
             )

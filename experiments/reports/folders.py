@@ -39,6 +39,11 @@ class Evaluations:
         return [each for each in (*results, *self.more_errors) if each is not None]
 
     @property
+    def error_tables(self):
+        """The semi-supervised tables of both kernels that are there, as a list."""
+        return [each for each in (self.semi_supervised, *self.more_errors) if each is not None]
+
+    @property
     def dataset(self):
         """The data set's name."""
         return self.all[0].dataset.name

@@ -62,7 +62,7 @@ def write_reports(folder, pages=(), figure_format="png"):
 
 def write_figures(evaluations, figure_format="png"):
     """Write the figures of one folder's results into it, as PNG and in `figure_format`."""
-    folder, metric, errors = evaluations.folder, evaluations.gam, evaluations.semi_supervised
+    folder, metric = evaluations.folder, evaluations.gam
     drawn = {}
     if metric is not None:
         drawn |= {
@@ -74,8 +74,8 @@ def write_figures(evaluations, figure_format="png"):
                 partial.write_bytes(base64.b64decode(grid.png))
     if evaluations.gam_epochs is not None:
         drawn[GAM_EPOCHS.replace("_", "-")] = figures.ratios_over_epochs(evaluations.gam_epochs)
-    for each in ([] if errors is None else [errors], evaluations.more_errors):
-        drawn |= {_error_figure(results): figures.error_curves(results) for results in each}
+    for results in evaluations.error_tables:
+        drawn[_error_figure(results)] = figures.error_curves(results)
     for name, figure in drawn.items():
         for suffix in sorted({"png", figure_format}):
             save_figure(folder / f"{name}.{suffix}", figure)
@@ -147,9 +147,9 @@ def report(evaluations, title, prefix="", level=1, brief=False):
             epoch_table(evaluations.gam_epochs),
             f"![The ratios of each pair after each kept epoch]({prefix}gam-epochs.png)",
         ]
-    errors = [evaluations.semi_supervised, *evaluations.more_errors]
-    for index, results in enumerate(each for each in errors if each is not None):
-        parts += [] if index else [f"{sub} Semi-supervised classification"]
+    if evaluations.error_tables:
+        parts.append(f"{sub} Semi-supervised classification")
+    for results in evaluations.error_tables:
         parts += [
             error_table(results),
             f"![Error against the number of labelled images]({prefix}{_error_figure(results)}.png)",

@@ -123,16 +123,20 @@ def train_model(settings, plan, dataset, batches):
     if plan.checkpoint is None:
         steps = batches.num_batches * settings.epochs
         gan = build_gan(settings, plan.model, dataset.image_shape, steps)
-        epoch, writer = 0, WriteRun(plan.directory, settings.seed)
+        epoch = 0
+        writer = WriteRun(plan.directory, settings.seed, keep_every=settings.keep_every)
     else:
         gan, epoch = plan.checkpoint.load_gan(plan.description), plan.checkpoint.epoch
         writer = WriteRun(
-            plan.directory, settings.seed, plan.checkpoint.history, plan.checkpoint.seconds
+            plan.directory,
+            settings.seed,
+            plan.checkpoint.history,
+            plan.checkpoint.seconds,
+            settings.keep_every,
         )
         with averaged(gan):
             images = sample_images(gan, settings.seed)
         plan.directory.restore(plan.checkpoint, images)
-    writer.keep_every = settings.keep_every
     if plan.is_new:
         rates = {
             "generator_learning_rate": learning_rate(gan.generator_optimizer),
