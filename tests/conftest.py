@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from capsgan_keras import ConvolutionalGAN
+from capsgan_keras.datasets.registry import REGISTERED
 from capsgan_keras.models import build_convolutional_discriminator, build_generator
 
 ROOT = Path(__file__).parent.parent
@@ -21,10 +22,13 @@ _QUICK_START = {"TF_CPP_MIN_LOG_LEVEL": "2", "JAX_DISABLE_MOST_OPTIMIZATIONS": "
 
 @pytest.fixture(autouse=True)
 def _same_start():
-    """Every test starts from the same seeds and the float32 policy."""
+    """Every test starts from the same seeds, the float32 policy and the package's data sets."""
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy("float32")
+    registered = dict(REGISTERED)
     yield
+    REGISTERED.clear()
+    REGISTERED.update(registered)
     keras.config.set_dtype_policy("float32")
     keras.backend.clear_session(free_memory=False)
 

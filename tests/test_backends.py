@@ -92,6 +92,7 @@ assert ("tensorflow" in sys.modules) == ({backend!r} == "tensorflow")
 """
 
 
+@pytest.mark.long
 def test_tensorflow_and_jax_give_the_same_numbers(tmp_path, run_python):
     """Losses, logs, weights and images agree; on JAX where TensorFlow is not installed."""
     results = {}

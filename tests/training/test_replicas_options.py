@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.long  # run by CI beside the others
+
 OPTIONS = """
 import contextlib
 class MeanByItself(keras.losses.Loss):
