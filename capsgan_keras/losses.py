@@ -1,4 +1,4 @@
-"""The margin loss of capsule networks."""
+"""The margin loss of capsule networks, and the hinge loss of GANs."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from keras import ops
 from capsgan_keras.checks import check_finite
 from capsgan_keras.types import DType, Tensor
 
-__all__ = ["MarginLoss"]
+__all__ = ["HingeLoss", "MarginLoss"]
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -98,3 +98,48 @@ class MarginLoss(keras.losses.Loss):
             "m_minus": self.m_minus,
             "down_weighting": self.down_weighting,
         }
+
+
+@keras.saving.register_keras_serializable(package="capsgan_keras")
+class HingeLoss(keras.losses.Hinge):
+    """Hinge loss for a GAN whose discriminator gives scores, any numbers.
+
+    The discriminator minimises `max(0, 1 - D(x)) + max(0, 1 + D(G(z)))`, which is Keras's hinge
+    loss with targets 1 and 0; the generator minimises `-D(G(z))`. A GAN asks a loss that has a
+    method `generator_loss` for the latter. Capsules' lengths are no scores: they are never
+    negative.
+
+    Args:
+        reduction: As in every Keras loss.
+        name: Optional name.
+        dtype: Optional dtype of the loss.
+
+    Source: Lim and Ye 2017 (arXiv 1705.02894); Miyato et al. 2018 (arXiv 1802.05957), equations
+    16 and 17.
+
+    Example:
+
+    ```python
+    from capsgan_keras import ConvolutionalGAN
+    from capsgan_keras.losses import HingeLoss
+
+    options = {"activation": "linear"}
+    gan = ConvolutionalGAN((16, 16, 1), loss=HingeLoss(), discriminator_options=options)
+    ```
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "hinge_loss",
+        dtype: DType = None,
+    ) -> None:
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+
+    def generator_loss(self, on_generated: Tensor) -> Tensor:
+        """Return the generator's loss of each image, `(batch,)`.
+
+        Args:
+            on_generated: The discriminator's scores of generated images, `(batch, 1)`.
+        """
+        return -ops.mean(on_generated, axis=-1)

@@ -4,9 +4,11 @@
 
 The folder holds PNG, JPEG and other images. Where there are sub-folders, each is a class, and both
 models are compared at the end on images that were held out. The settings are neutral: they suppose
-nothing of the images. Small images stay as they are; others are resized to 32 x 32. How many steps
-training has, and how long they take here, is said beforehand. Every epoch leaves a picture and a
-checkpoint. Interrupted, it goes on by --resume.
+nothing of the images. Where there are fewer than 5,000, discriminators see them, and generated
+images too, changed at random (--augmentation; without a word after it: as they are). Small images
+stay as they are; others are resized to 32 x 32. How many steps training has, and how long they take
+here, is said beforehand. Every epoch leaves a picture and a checkpoint. Interrupted, it goes on by
+--resume.
 
 Expected of 600 coloured drawings of circles, squares and stripes: figures that one recognises, from
 both models. The time goes with steps and pixels: --steps and --image-size set both.

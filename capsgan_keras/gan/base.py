@@ -27,6 +27,7 @@ from capsgan_keras.gan.input_checks import (
 )
 from capsgan_keras.gan.optimizers import OptimizerPair, check_update, dcgan_adam, join_optimizers
 from capsgan_keras.gan.outputs import check_probabilities, resolve_outputs
+from capsgan_keras.gan.penalty import check_penalty
 from capsgan_keras.gan.players import Players
 from capsgan_keras.gan.prediction import check_many, predict_in_chunks
 from capsgan_keras.gan.saving import SavedGAN
@@ -56,6 +57,10 @@ class GAN(Players, SavedGAN):
             equal runs. By default a random one.
         discriminator_outputs: `"probability"`, `"logit"`, or `"score"`: any number, larger for
             real images. By default what the loss or the discriminator's last layer shows.
+        gradient_penalty: Weight of R1 in the discriminator's loss (Mescheder et al. 2018, arXiv
+            1801.04406): times half of the squared gradient of its logit, or score, with respect
+            to each real image, as it is without dropout and augmentation. 0: none.
+        penalty_every: Positive integer: the penalty is taken at every so many steps, times this.
         **kwargs: `name`, `dtype` and `trainable`, as in every Keras model.
 
     Input shape: `(batch, latent_dim)`, floating point.
@@ -86,6 +91,8 @@ class GAN(Players, SavedGAN):
         loss: keras.losses.Loss | Callable | str,
         seed: int | None = None,
         discriminator_outputs: str | None = None,
+        gradient_penalty: float = 0.0,
+        penalty_every: int = 1,
         **kwargs: Any,
     ) -> None:
         # The networks cast for themselves, and a generator chooses categories before it does.
@@ -101,6 +108,8 @@ class GAN(Players, SavedGAN):
         )
         scores = self.discriminator_outputs == "score"
         self._accuracy_cut = balanced_output(self.loss, "score") if scores else 0.5
+        check_penalty(gradient_penalty, penalty_every)
+        self.gradient_penalty, self.penalty_every = gradient_penalty, penalty_every
         self.seed = seed = check_seed(seed)
         self.update = "simultaneous"
         self._players_optimizers = (None, None)
@@ -119,16 +128,6 @@ class GAN(Players, SavedGAN):
         """Do nothing: both networks are built."""
         del input_shape
         self.built = True
-
-    @property
-    def latent_dim(self) -> int:
-        """Number of components of a latent vector."""
-        return self.generator.input_shape[-1]
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """`(height, width, channels)` of the images."""
-        return tuple(self.generator.output_shape[1:])
 
     def call(self, latents: Tensor, training: bool = False) -> Tensor:
         """Return images in [-1, 1]."""

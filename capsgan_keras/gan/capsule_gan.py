@@ -17,9 +17,10 @@ from capsgan_keras.gan.settings import (
     NEUTRAL,
     TUNED,
     NetworkSettings,
+    for_number_of,
     widened,
 )
-from capsgan_keras.losses import MarginLoss
+from capsgan_keras.losses import HingeLoss, MarginLoss
 from capsgan_keras.models import (
     build_capsule_discriminator,
     build_convolutional_discriminator,
@@ -32,6 +33,7 @@ _LOSSES: dict[str | None, Callable[[], keras.losses.Loss | None]] = {
     "margin": MarginLoss,
     "cross-entropy": keras.losses.BinaryCrossentropy,
     "least-squares": keras.losses.MeanSquaredError,
+    "hinge": HingeLoss,
 }
 
 
@@ -92,7 +94,8 @@ class _GANWithDefaults(GAN):
 
         Args:
             data: The images to train on: a `Dataset`, or the name of one that has settings of its
-                own: `"mnist"`, `"cifar10"` or `"digits"`. Other images get neutral settings.
+                own: `"mnist"`, `"cifar10"` or `"digits"`. Other images get neutral settings, and
+                where they are fewer than 5,000 an augmentation.
             steps: Positive integer: the training steps of the whole run, which are the epochs
                 times the batches of an epoch. In the second half of them the learning rates fall
                 to a twentieth. By default those of the experiment, or 4,000 for other images.
@@ -126,6 +129,8 @@ class _GANWithDefaults(GAN):
         # A folder of one's own may have the name, and images of another kind.
         if known is None or known.image_shape[-1] != images.image_shape[-1]:
             settings = NEUTRAL
+        if settings is NEUTRAL:
+            settings = for_number_of(len(images.x_train), NEUTRAL)
         return cls.from_settings(
             settings, images.image_shape, steps or settings.steps, seed=seed, dtype=dtype
         )
@@ -175,11 +180,21 @@ class _GANWithDefaults(GAN):
                 seed=seed,
             ),
             discriminator=cls.build_discriminator(
-                image_shape, **cls.options_of_discriminator(settings), dtype=dtype, seed=seed
+                image_shape,
+                **cls.options_of_discriminator(settings),
+                **_given(
+                    spectral_normalization=settings.spectral_normalization,
+                    augmentation=settings.augmentation,
+                ),
+                dtype=dtype,
+                seed=seed,
             ),
             loss=_LOSSES[settings.loss](),
             seed=seed,
             dtype=dtype,
+            **_given(
+                gradient_penalty=settings.gradient_penalty, penalty_every=settings.penalty_every
+            ),
         )
         rates = settings.generator_learning_rate, getattr(settings, cls.rate_setting)
         ema = settings.generator_ema
@@ -277,7 +292,8 @@ class CapsuleGAN(_GANWithDefaults):
         generator_options: Further arguments of `build_generator`, by name.
         discriminator_options: Further arguments of `build_capsule_discriminator`, by name, such
             as `{"routings": 3}`.
-        **kwargs: `discriminator_outputs` as in `GAN`; `name` and `trainable`, as in every Keras
+        **kwargs: `discriminator_outputs`, `gradient_penalty` and `penalty_every` as in `GAN`;
+            `name` and `trainable`, as in every Keras
             model.
 
     Raises:
@@ -304,6 +320,11 @@ class CapsuleGAN(_GANWithDefaults):
     @staticmethod
     def options_of_discriminator(settings: NetworkSettings) -> dict[str, Any]:
         """Return the arguments of `build_capsule_discriminator` that settings stand for."""
+        if settings.loss == "hinge":
+            raise ValueError(
+                "`loss` 'hinge' is for scores, and a capsule's length is never negative. "
+                "Received: loss='hinge' for a capsule discriminator"
+            )
         return {
             "filters": widened(settings, "capsule_filters"),
             "kernel_size": settings.capsule_kernel_size,
@@ -372,5 +393,6 @@ class ConvolutionalGAN(_GANWithDefaults):
                 convolution_dropout=settings.convolutional_layer_dropout,
                 units=widened(settings, "convolutional_units"),
                 head=settings.convolutional_head,
+                activation="linear" if settings.loss == "hinge" else None,
             ),
         }

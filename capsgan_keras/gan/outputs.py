@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from capsgan_keras.checks import check_choice
-from capsgan_keras.layers import CapsuleLayer, Length
-from capsgan_keras.losses import MarginLoss
+from capsgan_keras.layers import CapsuleLayer, Length, SpectralNormalization
+from capsgan_keras.losses import HingeLoss, MarginLoss
 from capsgan_keras.types import Tensor
 
 OUTPUTS = ("probability", "logit", "score")
@@ -42,6 +42,8 @@ def resolve_outputs(
         return outputs
     if getattr(loss, "from_logits", False):
         return "logit"
+    if isinstance(loss, HingeLoss):
+        return "score"
     on_probabilities = isinstance(loss, _ON_PROBABILITIES) or loss in _FUNCTIONS
     if on_probabilities or _ends_in_probabilities(discriminator.outputs[0]):
         return "probability"
@@ -81,11 +83,29 @@ def first_output(outputs: Tensor, kind: str, loss: keras.losses.Loss | Callable)
     return ops.sigmoid(outputs[:, 0]) if kind == "logit" else outputs[:, 0]
 
 
+def first_score(outputs: Tensor, kind: str, loss: keras.losses.Loss | Callable) -> Tensor:
+    """Return the logit of being real, or the score, `(batch,)`; arguments as `first_output`.
+
+    Probabilities count as at most 1e-6 away from 0 and 1.
+    """
+    if kind == "logit":
+        two = outputs.shape[-1] == 2 and isinstance(loss, _CATEGORICAL)
+        return outputs[:, 0] - outputs[:, 1] if two else outputs[:, 0]
+    if kind == "score":
+        return outputs[:, 0]
+    probability = ops.clip(outputs[:, 0], 1e-6, 1.0 - 1e-6)
+    return ops.log(probability) - ops.log1p(-probability)
+
+
 def _ends_in_probabilities(output: keras.KerasTensor) -> bool:
     layer = output._keras_history.operation
     if isinstance(layer, keras.Model):
         return bool(getattr(layer, "outputs", None)) and _ends_in_probabilities(layer.outputs[0])
     if isinstance(layer, Length):  # only capsules are sure to be shorter than 1
-        return isinstance(layer.input._keras_history.operation, CapsuleLayer)
+        before = layer.input._keras_history.operation
+        wrapped = isinstance(before, SpectralNormalization)
+        return isinstance(before.layer if wrapped else before, CapsuleLayer)
+    if isinstance(layer, SpectralNormalization):
+        layer = layer.layer
     activation = getattr(getattr(layer, "activation", None), "__name__", None)
     return isinstance(layer, keras.layers.Softmax) or activation in _PROBABILITIES

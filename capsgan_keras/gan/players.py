@@ -8,12 +8,24 @@ from keras import ops
 from capsgan_keras.gan.first_batch import refuse_weights
 from capsgan_keras.gan.input_checks import check_batch, checked_latents
 from capsgan_keras.gan.outputs import first_output
+from capsgan_keras.gan.penalty import gradient_penalties
 from capsgan_keras.training import AdversarialTrainer, loss_divisor
+from capsgan_keras.training.adversarial import Batch
 from capsgan_keras.types import Tensor
 
 
 class Players(AdversarialTrainer):
     """A generator and a discriminator with the losses and logs of both; see `GAN`."""
+
+    @property
+    def latent_dim(self) -> int:
+        """Number of components of a latent vector."""
+        return self.generator.input_shape[-1]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """`(height, width, channels)` of the images."""
+        return tuple(self.generator.output_shape[1:])
 
     def real_images(self, data: Any) -> Tensor:
         """Return a batch's images as float32 in [-1, 1]; labels in the batch are not used."""
@@ -31,13 +43,24 @@ class Players(AdversarialTrainer):
         return keras.random.normal((batch_size, self.latent_dim), dtype="float32", seed=noise)
 
     def generator_loss(self, on_generated: Tensor) -> Tensor:
-        """Return `loss(1, D(G(z)))`, averaged over the batch."""
-        return self._mean_loss(on_generated, real=True) + sum(self.generator.losses)
+        """Return `loss(1, D(G(z)))`, or what the loss has for it, averaged over the batch."""
+        own = getattr(self.loss, "generator_loss", None)
+        if own is None:
+            loss = self._mean_loss(on_generated, real=True)
+        else:
+            loss = ops.mean(own(on_generated))
+        return loss + sum(self.generator.losses)
 
     def discriminator_loss(self, on_real: Tensor, on_generated: Tensor) -> Tensor:
         """Return `loss(1, D(x)) + loss(0, D(G(z)))`, each averaged over the batch."""
         losses = self._mean_loss(on_real, real=True) + self._mean_loss(on_generated, real=False)
         return losses + sum(self.discriminator.losses)
+
+    def penalty(self, batch: Batch) -> Tensor | float:
+        """Return the mean gradient penalty on a batch's real images; 0 where there is none."""
+        if not self.gradient_penalty:
+            return 0.0
+        return ops.mean(batch.gather(gradient_penalties(self, batch.real)))
 
     def _mean_loss(self, outputs: Tensor, real: bool) -> Tensor:
         real_targets = ops.ones_like(outputs[:, :1])

@@ -94,6 +94,8 @@ class SavedGAN(keras.Model):
             "loss": serialize(self.loss),
             "seed": self.seed,
             "discriminator_outputs": self.discriminator_outputs,
+            "gradient_penalty": self.gradient_penalty,
+            "penalty_every": self.penalty_every,
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),

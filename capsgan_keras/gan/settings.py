@@ -7,7 +7,7 @@ texts from it and answer `--help` at once.
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-LOSSES = ("margin", "cross-entropy", "least-squares")
+LOSSES = ("margin", "cross-entropy", "least-squares", "hinge")
 
 
 def _setting(default: Any, help: str, choices: tuple[Any, ...] | None = None) -> Any:
@@ -35,8 +35,27 @@ class NetworkSettings:
     loss: str | None = _setting(
         None,
         "of both networks (default: margin with the capsule discriminator, cross-entropy with the "
-        "convolutional one)",
+        "convolutional one); hinge is for the convolutional GAN alone",
         LOSSES,
+    )
+    gradient_penalty: float | None = _setting(
+        None, "weight of R1, the gradient penalty on real images (default: 0)"
+    )
+    penalty_every: int | None = _setting(
+        None, "steps from one gradient penalty to the next, which weighs so much more (default: 1)"
+    )
+    spectral_normalization: bool | None = _setting(
+        None,
+        "divide each kernel of the discriminator by its largest singular value (default: no)",
+    )
+    augmentation: tuple[str, ...] | None = _setting(
+        None,
+        "what is changed at random in all images that the discriminator sees in training (default: "
+        "nothing)",
+        ("color", "translation", "cutout"),
+    )
+    flips: bool | None = _setting(
+        None, "mirror half of the real images, others in each epoch (default: none)"
     )
     beta_1: float = _setting(0.5, "of Adam, for both networks: decay of the mean of the gradients")
     beta_2: float = _setting(
@@ -289,6 +308,24 @@ NEUTRAL = NetworkSettings(
     convolutional_learning_rate=2e-4,
 )
 """For images of which nothing is known but their shape."""
+
+FEW_IMAGES = 5_000
+FOR_FEW_IMAGES = ("color", "translation", "cutout")
+"""The augmentation where there are fewer than `FEW_IMAGES`: else a discriminator learns them by
+heart."""
+
+
+def for_number_of(images: int, settings: Any) -> Any:
+    """Return settings for a number of images: with an augmentation where these are few.
+
+    Args:
+        images: Number of training images.
+        settings: `NetworkSettings`, or any dataclass with its fields. An `augmentation` stays.
+    """
+    if settings.augmentation is None and images < FEW_IMAGES:
+        return replace(settings, augmentation=FOR_FEW_IMAGES)
+    return settings
+
 
 TUNED = {"mnist": MNIST, "cifar10": CIFAR10, "digits": DIGITS}
 """The settings of each data set that trials were made on."""

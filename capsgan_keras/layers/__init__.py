@@ -1,8 +1,19 @@
-"""Capsule layers."""
+"""Capsule layers, and layers for the discriminators of GANs."""
 
 from capsgan_keras.layers.capsule_layer import CapsuleLayer
+from capsgan_keras.layers.differentiable_augmentation import DifferentiableAugmentation
 from capsgan_keras.layers.length import Length
 from capsgan_keras.layers.mask import Mask
 from capsgan_keras.layers.primary_cap import PrimaryCap
+from capsgan_keras.layers.random_color import RandomColor
+from capsgan_keras.layers.spectral_normalization import SpectralNormalization
 
-__all__ = ["CapsuleLayer", "Length", "Mask", "PrimaryCap"]
+__all__ = [
+    "CapsuleLayer",
+    "DifferentiableAugmentation",
+    "Length",
+    "Mask",
+    "PrimaryCap",
+    "RandomColor",
+    "SpectralNormalization",
+]

@@ -121,6 +121,11 @@ class PrimaryCap(keras.layers.Layer):
         keras.layers.Layer.dtype_policy.fset(self, policy)
         self.convolution.dtype_policy = policy
 
+    @property
+    def kernel(self) -> keras.Variable:
+        """The convolution's kernel, `(height, width, channels, n_channels * dim_capsule)`."""
+        return self.convolution.kernel
+
     def build(self, input_shape: Shape) -> None:
         """Create the convolution's weights."""
         self.convolution.build(input_shape)

@@ -17,9 +17,18 @@ from capsgan_keras.checks import (
     check_share,
 )
 from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap
+from capsgan_keras.layers.differentiable_augmentation import check_augmentation
+from capsgan_keras.models.convolutions import (
+    augmented,
+    check_kernels_fit,
+    convolutions,
+    convolutions_size,
+    dropped,
+    normalized_spectrally,
+)
 from capsgan_keras.models.initial_weights import InitialWeights
-from capsgan_keras.models.sizes import Size, convolved
-from capsgan_keras.types import DType, Tensor
+from capsgan_keras.models.sizes import convolved
+from capsgan_keras.types import DType
 
 _ACTIVATIONS = ("leaky_relu", "relu")
 _NINES_FIT = 24
@@ -43,6 +52,8 @@ def build_capsule_discriminator(
     dropout: float = 0.0,
     hidden_activation: str = "leaky_relu",
     initializer: str | None = None,
+    spectral_normalization: bool = False,
+    augmentation: Sequence[str] = (),
     dtype: DType = None,
     seed: int | None = None,
     name: str = "capsule_discriminator",
@@ -83,6 +94,11 @@ def build_capsule_discriminator(
         hidden_activation: After the convolutions: `"leaky_relu"` with slope 0.2, or `"relu"`.
         initializer: Of the convolutions' weights: `"normal"` with standard deviation 0.02,
             `"he"` or `"glorot"`. By default normal where one is normalized, and else He's.
+        spectral_normalization: Whether all layers with a kernel are wrapped in
+            `SpectralNormalization`.
+        augmentation: What is changed at random in all images, real and generated, in training:
+            any of `"color"`, `"translation"` (by up to an eighth of a side) and `"cutout"` (of half
+            of the sides). Gradients pass it (Zhao et al. 2020, arXiv 2006.10738).
         dtype: Dtype policy of all layers but the last two, which stay in float32; by default
             Keras's global policy.
         seed: Integer that sets the initial weights and the dropout.
@@ -137,6 +153,9 @@ def build_capsule_discriminator(
         "n_channels": n_channels,
     }
     layout |= {"activation": hidden_activation, "downsampling": "strides", "dropout": 0.0}
+    check_bool(spectral_normalization=spectral_normalization)
+    layout["spectral_normalization"] = spectral_normalization
+    augmentation = check_augmentation(augmentation)
     check_choice("hidden_activation", hidden_activation, _ACTIVATIONS)
     check_share(momentum=momentum, dropout=dropout)
     layout |= {key: value for key, value in given.items() if value is not None}
@@ -148,8 +167,8 @@ def build_capsule_discriminator(
         primary_dim_capsule=primary_dim_capsule,
         dim_capsule=dim_capsule,
     )
-    _check_kernels_fit(shape, layout)
-    size, sides, channels = _convolutions_size(shape, layout)
+    check_kernels_fit(shape, layout)
+    size, sides, channels = convolutions_size(shape, layout)
     sides = convolved(sides, layout["kernel_size"], 2, layout["padding"])
     types = layout["n_channels"]
     size.convolution(sides, channels, types * primary_dim_capsule, layout["kernel_size"])
@@ -170,11 +189,12 @@ def build_capsule_discriminator(
     # Squash is flat for short vectors. Without normalization, weights that keep the scale of the
     # features start the lengths where squash has a slope. With it, larger weights learn less.
     kind = initializer or ("normal" if layout["batch_norm"] else "he")
-    features = _convolutions(
-        images, layout, normalized, momentum, dtype, weights.of_kind(kind), weights
+    features = augmented(images, augmentation, weights)
+    features = convolutions(
+        features, layout, normalized, momentum, dtype, weights.of_kind(kind), weights
     )
-    features = _dropout(features, dropout, dtype, weights)
-    capsules = PrimaryCap(
+    features = dropped(features, dropout, dtype, weights)
+    primary_capsules = PrimaryCap(
         dim_capsule=primary_dim_capsule,
         n_channels=layout["n_channels"],
         kernel_size=layout["kernel_size"],
@@ -183,8 +203,8 @@ def build_capsule_discriminator(
         kernel_initializer=weights.glorot(),
         dtype=dtype,
         name="primary_capsules",
-    )(features)
-    capsules = CapsuleLayer(
+    )
+    final_capsules = CapsuleLayer(
         num_capsule,
         dim_capsule,
         routing=routing,
@@ -192,8 +212,10 @@ def build_capsule_discriminator(
         kernel_initializer=weights.glorot(),
         dtype="float32",
         name="final_capsules",
-    )(capsules)
-    return keras.Model(images, Length(dtype="float32", name="lengths")(capsules), name=name)
+    )
+    for layer in (primary_capsules, final_capsules):
+        features = normalized_spectrally(layer, spectral_normalization)(features)
+    return keras.Model(images, Length(dtype="float32", name="lengths")(features), name=name)
 
 
 def build_convolutional_discriminator(
@@ -210,6 +232,8 @@ def build_convolutional_discriminator(
     units: int | None = None,
     head: str = "dense",
     initializer: str | None = None,
+    spectral_normalization: bool = False,
+    augmentation: Sequence[str] = (),
     dtype: DType = None,
     seed: int | None = None,
     name: str = "convolutional_discriminator",
@@ -240,6 +264,8 @@ def build_convolutional_discriminator(
         head: What makes the output: a `"dense"` layer, or the `"average"` over all places of one
             more convolution.
         initializer: As in `build_capsule_discriminator`, for all weights.
+        spectral_normalization: As in `build_capsule_discriminator`.
+        augmentation: As in `build_capsule_discriminator`.
         dtype: Dtype policy of all layers but the last activation, which stays in float32; by
             default Keras's global policy.
         seed: Integer that sets the initial weights and the dropout.
@@ -278,6 +304,8 @@ def build_convolutional_discriminator(
             raise ValueError(
                 f"`units` is for the head 'dense'. Received: units={units}, head='average'"
             )
+    check_bool(spectral_normalization=spectral_normalization)
+    augmentation = check_augmentation(augmentation)
     layout = {
         "filters": filters,
         "kernel_size": kernel_size,
@@ -286,8 +314,9 @@ def build_convolutional_discriminator(
         "downsampling": downsampling,
         "activation": hidden_activation,
         "dropout": convolution_dropout,
+        "spectral_normalization": spectral_normalization,
     }
-    size, sides, channels = _convolutions_size(shape, layout)
+    size, sides, channels = convolutions_size(shape, layout)
     size.dense(math.prod(sides) * channels, units or 1)
     size.check(
         "convolutional discriminator",
@@ -300,89 +329,33 @@ def build_convolutional_discriminator(
     normalized = range(1, len(filters)) if batch_norm else range(0)
     # As in the capsule discriminator: without normalization, weights have to keep the scale.
     kind = initializer or ("normal" if batch_norm else "he")
-    features = _convolutions(
-        images, layout, normalized, momentum, dtype, weights.of_kind(kind), weights
+    features = augmented(images, augmentation, weights)
+    features = convolutions(
+        features, layout, normalized, momentum, dtype, weights.of_kind(kind), weights
     )
     last = weights.of_kind(initializer or "normal")
     if head == "average":
-        features = _dropout(features, dropout, dtype, weights)
-        places = layers.Conv2D(
+        features = dropped(features, dropout, dtype, weights)
+        convolution = layers.Conv2D(
             1,
             min(kernel_size, *sides),
             padding="same",
             data_format="channels_last",
             kernel_initializer=last(),
             dtype=dtype,
-        )(features)
+        )
+        places = normalized_spectrally(convolution, spectral_normalization)(features)
         logits = layers.GlobalAveragePooling2D(
             data_format="channels_last", dtype=dtype, name="logits"
         )(places)
     else:
         features = layers.Flatten(dtype=dtype)(features)
         if units is not None:
-            features = layers.Dense(units, kernel_initializer=last(), dtype=dtype)(features)
+            dense = layers.Dense(units, kernel_initializer=last(), dtype=dtype)
+            features = normalized_spectrally(dense, spectral_normalization)(features)
             features = layers.LeakyReLU(0.2, dtype=dtype)(features)
-        features = _dropout(features, dropout, dtype, weights)
-        logits = layers.Dense(1, kernel_initializer=last(), dtype=dtype, name="logits")(features)
+        features = dropped(features, dropout, dtype, weights)
+        dense = layers.Dense(1, kernel_initializer=last(), dtype=dtype, name="logits")
+        logits = normalized_spectrally(dense, spectral_normalization)(features)
     output = layers.Activation(activation, dtype="float32", name="output")(logits)
     return keras.Model(images, output, name=name)
-
-
-def _check_kernels_fit(image_shape: tuple[int, ...], layout: dict[str, Any]) -> None:
-    """Raise a `ValueError` where valid kernels leave no primary capsule."""
-    kernel_size = layout["kernel_size"]
-    check_kernel_size(kernel_size, image_shape)
-    left = min(image_shape[:2])
-    for strides in [*[layout["strides"]] * len(layout["filters"]), 2]:
-        if layout["padding"] == "valid":
-            left = (left - kernel_size) // strides + 1
-    if left < 1:
-        raise ValueError(
-            "`kernel_size` must be smaller, or `padding` 'same': valid kernels leave nothing of "
-            f"images of shape {tuple(image_shape)}. Received: kernel_size={kernel_size}"
-        )
-
-
-def _convolutions_size(
-    image_shape: tuple[int, ...], layout: dict[str, Any]
-) -> tuple[Size, list[int], int]:
-    """Return the size of the convolutions, and the sides and channels of their last output."""
-    size, sides, channels = Size(), list(image_shape[:2]), image_shape[2]
-    for filters in layout["filters"]:
-        sides = convolved(sides, layout["kernel_size"], layout["strides"], layout["padding"])
-        channels = size.convolution(sides, channels, filters, layout["kernel_size"])
-    return size, sides, channels
-
-
-def _convolutions(images, layout, normalized, momentum, dtype, next_initializer, weights):
-    """Convolve and downsample; normalize the convolutions whose indices are given."""
-    features = images
-    pooled = layout["downsampling"] == "max_pooling"
-    for index, filters in enumerate(layout["filters"]):
-        features = layers.Conv2D(
-            filters,
-            layout["kernel_size"],
-            strides=1 if pooled else layout["strides"],
-            padding=layout["padding"],
-            data_format="channels_last",
-            kernel_initializer=next_initializer(),
-            use_bias=index not in normalized,
-            dtype=dtype,
-        )(features)
-        if pooled:
-            pool = layers.MaxPooling2D(2, padding="same", data_format="channels_last", dtype=dtype)
-            features = pool(features)
-        if index in normalized:
-            features = layers.BatchNormalization(momentum=momentum, dtype=dtype)(features)
-        if layout["activation"] == "relu":
-            features = layers.ReLU(dtype=dtype)(features)
-        else:
-            features = layers.LeakyReLU(0.2, dtype=dtype)(features)
-        features = _dropout(features, layout["dropout"], dtype, weights)
-    return features
-
-
-def _dropout(features: Tensor, rate: float, dtype: DType, weights: InitialWeights) -> Tensor:
-    if rate == 0.0:
-        return features
-    return layers.Dropout(rate, seed=weights.next_seed(), dtype=dtype)(features)

@@ -93,6 +93,7 @@ def _simultaneous(gan, batch, differentiate, apply_gradients):
         on_real = batch.gather(gan.discriminator(batch.real, training=True))
         generator_loss = gan.generator_loss(on_generated)
         discriminator_loss = gan.discriminator_loss(on_real, on_generated)
+        discriminator_loss = discriminator_loss + gan.penalty(batch)
         scaled = gan.scale_loss(generator_loss), gan.scale_loss(discriminator_loss)
         return scaled, (discriminator_loss, generator_loss, on_real, on_generated)
 
@@ -112,7 +113,7 @@ def _alternating(gan, batch, differentiate, apply_gradients):
         generated = ops.stop_gradient(gan.generator(latents, training=True))
         on_generated = batch.gather(gan.discriminator(generated, training=True))
         on_real = batch.gather(gan.discriminator(batch.real, training=True))
-        loss = gan.discriminator_loss(on_real, on_generated)
+        loss = gan.discriminator_loss(on_real, on_generated) + gan.penalty(batch)
         return (gan.scale_loss(loss),), (loss, on_real, on_generated)
 
     def generator_forward():

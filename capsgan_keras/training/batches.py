@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from capsgan_keras.checks import check_positive
+from capsgan_keras.checks import check_bool, check_positive
 
 
 class EpochBatches(keras.utils.PyDataset):
@@ -26,6 +26,7 @@ class EpochBatches(keras.utils.PyDataset):
         steps_per_epoch: Positive integer: batches that `fit` takes for an epoch, and whose logs it
             averages. The images are still shuffled after each pass over all of them. By default
             an epoch is one pass.
+        flips: Whether half of the images, others in each pass, are mirrored, left for right.
 
     Raises:
         ValueError: On a batch size, a seed or a number of steps out of range.
@@ -37,9 +38,11 @@ class EpochBatches(keras.utils.PyDataset):
         batch_size: int,
         seed: int,
         steps_per_epoch: int | None = None,
+        flips: bool = False,
     ) -> None:
         super().__init__()
         check_positive(batch_size=batch_size)
+        check_bool(flips=flips)
         if steps_per_epoch is not None:
             check_positive(steps_per_epoch=steps_per_epoch)
         if batch_size > len(images):
@@ -51,6 +54,7 @@ class EpochBatches(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.seed = seed
         self.steps_per_epoch = steps_per_epoch
+        self.flips = flips
         self.epoch = 0
         self._shuffle(0)
 
@@ -66,10 +70,18 @@ class EpochBatches(keras.utils.PyDataset):
         if number != self._pass:
             self._shuffle(number)
         start = index * self.batch_size
-        return self.images[self._order[start : start + self.batch_size]]
+        chosen = self._order[start : start + self.batch_size]
+        images = self.images[chosen]
+        if self.flips:
+            mirrored = self._mirrored[chosen]
+            images[mirrored] = images[mirrored, :, ::-1]
+        return images
 
     def _shuffle(self, number: int) -> None:
-        self._order = np.random.default_rng((self.seed, number)).permutation(len(self.images))
+        draws = np.random.default_rng((self.seed, number))
+        self._order = draws.permutation(len(self.images))
+        if self.flips:
+            self._mirrored = draws.random(len(self.images)) < 0.5
         self._pass = number
 
     def feed(self) -> Any:

@@ -30,6 +30,11 @@ class AdversarialTrainer(keras.Model):
             state,
         )
 
+    @staticmethod
+    def input_gradients(function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+        """Return the gradient of a function's summed outputs; it can be differentiated."""
+        return jax.grad(lambda values: jax.numpy.sum(function(values)))(inputs)
+
     def test_step(self, state: tuple, data: Any) -> tuple[dict[str, Tensor], tuple]:
         """Score one batch; return the logs and the new state."""
         groups = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
@@ -138,12 +143,13 @@ def differentiate(
         mapping = [*zip(wanted, values, strict=True), *zip(others, other_values, strict=True)]
         with keras.StatelessScope(state_mapping=mapping) as scope:
             losses, outputs = forward()
-        return losses, (outputs, [scope.get_current_value(variable) for variable in others])
+        # A layer may also have changed what is trained, such as a kernel that it normalizes.
+        return losses, (outputs, [scope.get_current_value(v) for v in [*others, *wanted]])
 
     values = [variable.value for variable in wanted]
     result: tuple = jax.vjp(pure, values, has_aux=True)
     losses, pullback, (outputs, new_values) = result
-    for variable, value in zip(others, new_values, strict=True):
+    for variable, value in zip([*others, *wanted], new_values, strict=True):
         variable.assign(value)
 
     gradients: list[list[Tensor]] = []

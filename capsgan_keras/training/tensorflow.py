@@ -26,6 +26,14 @@ class AdversarialTrainer(keras.Model):
             logs = adversarial.train_step(self, batch, differentiate, apply_gradients)
         return replicas.reducible(logs)
 
+    @staticmethod
+    def input_gradients(function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+        """Return the gradient of a function's summed outputs; it can be differentiated."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(inputs)
+            outputs = function(inputs)
+        return tape.gradient(outputs, inputs)
+
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """Score one batch and return the logs."""
         real = self.real_images(data)

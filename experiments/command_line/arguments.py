@@ -91,7 +91,7 @@ def _add_setting(parser, field, default):
         option,
         type=of["parse"],
         choices=of["choices"],
-        nargs="+" if of["many"] else None,
+        nargs=None if not of["many"] else "*" if of["choices"] else "+",
         metavar=None if of["choices"] else of["parse"].__name__.strip("_").upper(),
         **options,
     )

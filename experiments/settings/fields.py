@@ -53,16 +53,18 @@ def setting(
             default the value must be one of `choices`.
         parse: What turns a word of the command line into a value.
         choices: Values that the command line offers.
-        many: Whether the command line takes several values.
+        many: Whether the command line takes several values; of choices also none.
         option: Name of the option where it is not that of the field.
         show: Function that turns a value into a word of the command line.
         flag: Whether a truth value can only be switched on.
         model: The only model that it belongs to; None for both.
         identity: Whether a run with another value is another run.
     """
+    if choices:
+        check = some_of(choices) if many else one_of(choices)
     metadata = {
         "help": help,
-        "check": one_of(choices) if choices else check,
+        "check": check,
         "parse": parse,
         "choices": choices,
         "many": many,
@@ -170,6 +172,17 @@ def one_of(choices):
     def check(name, value):
         if value not in choices:
             _fail(name, f"must be one of {', '.join(map(repr, choices))}", value)
+
+    return check
+
+
+def some_of(choices):
+    """Return a check that a value is a tuple of different ones of some, or empty."""
+
+    def check(name, value):
+        known = isinstance(value, tuple) and all(each in choices for each in value)
+        if not known or len(set(value)) < len(value):
+            _fail(name, f"must be different ones of {', '.join(map(repr, choices))}", value)
 
     return check
 

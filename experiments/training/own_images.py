@@ -9,6 +9,7 @@ import keras
 
 from capsgan_keras import load_dataset
 from capsgan_keras.datasets.folder import EXTENSIONS
+from capsgan_keras.gan.settings import for_number_of
 from capsgan_keras.runs.model_card import counted
 from experiments.settings.evaluations import (
     Evaluation,
@@ -54,6 +55,7 @@ def prepare(settings, steps, held_out=None):
         held_out = _to_hold_out(dataset) if compared else 0
     if held_out:
         dataset = dataset.hold_out(held_out)
+    settings = for_number_of(len(dataset.x_train), settings)
     batch_size = min(settings.batch_size, len(dataset.x_train))
     passes, epochs = divide(steps, len(dataset.x_train), batch_size)
     settings = dataclasses.replace(
@@ -70,6 +72,8 @@ def prepare(settings, steps, held_out=None):
         f"{counted(epochs * per_epoch, 'step')} of {counted(batch_size, 'image')} for each model, "
         f"in {counted(epochs, 'epoch')}"
     )
+    if settings.augmentation:
+        print(f"Augmentation of what discriminators see: {', '.join(settings.augmentation)}")
     if len(dataset.x_train) < LEAST_LABELLED:
         print("These are few images: generators may copy them. Several hundred are better.")
     _say_time(settings, dataset, epochs * per_epoch)

@@ -66,7 +66,13 @@ def train(settings, dataset, check=None):
     images, by_seed = dataset.x_train, settings.by_seed
     try:
         batches = [
-            EpochBatches(images, each.batch_size, each.seed, _steps(each, len(images)))
+            EpochBatches(
+                images,
+                each.batch_size,
+                each.seed,
+                _steps(each, len(images)),
+                flips=bool(each.flips),
+            )
             for each in by_seed
         ]
     except ValueError as error:

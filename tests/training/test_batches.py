@@ -73,3 +73,24 @@ def test_epochs_of_some_steps_go_through_whole_passes():
     assert len(given) == 30
     with pytest.raises(ValueError, match="`steps_per_epoch`"):
         EpochBatches(images, 8, 3, steps_per_epoch=0)
+
+
+def test_half_of_the_images_are_mirrored_and_others_in_each_pass():
+    images = np.zeros((400, 1, 3, 1), np.uint8)
+    images[:, 0, 0] = 1  # on the left
+    before = images.copy()
+    batches = EpochBatches(images, 100, seed=0, flips=True)
+    mirrored = []
+    for epoch in range(3):
+        batches.epoch = epoch
+        seen = np.concatenate([batches[index] for index in range(batches.num_batches)])
+        assert set(map(tuple, seen[:, 0, :, 0].tolist())) == {(1, 0, 0), (0, 0, 1)}
+        mirrored.append(seen[:, 0, 2, 0].tolist())
+    assert all(140 < sum(each) < 260 for each in mirrored)
+    assert len(set(map(tuple, mirrored))) == 3
+    again = EpochBatches(images, 100, seed=0, flips=True)
+    again.epoch = 2
+    assert [row for index in range(4) for row in again[index][:, 0, 2, 0]] == mirrored[2]
+    np.testing.assert_array_equal(images, before)
+    plain = EpochBatches(images, 100, seed=0)
+    np.testing.assert_array_equal(plain._order, EpochBatches(images, 100, 0, flips=True)._order)

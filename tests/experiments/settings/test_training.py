@@ -24,7 +24,7 @@ from experiments.settings.training import Settings
         ("verbose", 3),
         ("precision", "bfloat16"),
         ("update", "together"),
-        ("loss", "hinge"),
+        ("loss", "wasserstein"),
         ("beta_1", 1.0),
         ("beta_1", float("nan")),
         ("beta_2", 1.0),

@@ -281,6 +281,11 @@ def unfinished_copy(finished_runs, tmp_path, **changes):
             "--precision mixed_bfloat16 --update alternating --dropout 0.25", marks=pytest.mark.long
         ),
         pytest.param("--num-capsule 2 --routing leaky", marks=pytest.mark.long),
+        pytest.param(
+            "--spectral-normalization --augmentation color translation cutout --flips "
+            "--gradient-penalty 1 --penalty-every 2",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_every_kind_of_run_goes_on_as_if_uninterrupted(train, tmp_path, monkeypatch, options):
