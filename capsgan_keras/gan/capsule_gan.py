@@ -129,8 +129,8 @@ class _GANWithDefaults(GAN):
         # A folder of one's own may have the name, and images of another kind.
         if known is None or known.image_shape[-1] != images.image_shape[-1]:
             settings = NEUTRAL
-        if settings is NEUTRAL:
-            settings = for_number_of(len(images.x_train), NEUTRAL)
+        if settings is NEUTRAL and isinstance(data, Dataset):
+            settings = for_number_of(len(data.x_train), NEUTRAL)
         return cls.from_settings(
             settings, images.image_shape, steps or settings.steps, seed=seed, dtype=dtype
         )

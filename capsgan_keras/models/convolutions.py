@@ -1,5 +1,6 @@
 """The layers with which both discriminators begin."""
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 import keras
@@ -45,7 +46,15 @@ def augmented(images: Tensor, names: tuple[str, ...], weights: InitialWeights) -
     return DifferentiableAugmentation(names, weights.next_seed(), name="augmentation")(images)
 
 
-def convolutions(images, layout, normalized, momentum, dtype, next_initializer, weights):
+def convolutions(
+    images: Tensor,
+    layout: dict[str, Any],
+    normalized: Collection[int],
+    momentum: float,
+    dtype: DType,
+    next_initializer: Callable[[], keras.initializers.Initializer],
+    weights: InitialWeights,
+) -> Tensor:
     """Convolve and downsample; normalize the convolutions whose indices are given."""
     features = images
     pooled = layout["downsampling"] == "max_pooling"
