@@ -32,11 +32,11 @@ def test_the_largest_singular_value_becomes_1(name, policy):
     plain.build(inputs.shape)
     before = ops.convert_to_numpy(plain.kernel)
     layer = SpectralNormalization(plain)
-    for _ in range(200):
+    for _ in range(80):
         layer(inputs, training=True)
     after = ops.convert_to_numpy(plain.kernel)
-    np.testing.assert_allclose(largest_singular_value(after), 1.0, atol=2e-4)
-    np.testing.assert_allclose(after, before / largest_singular_value(before), atol=1e-3)
+    np.testing.assert_allclose(largest_singular_value(after), 1.0, atol=2e-3)
+    np.testing.assert_allclose(after, before / largest_singular_value(before), rtol=2e-3)
     assert plain.kernel.dtype == "float32"
     assert layer(inputs).dtype == plain(inputs).dtype
     np.testing.assert_array_equal(ops.convert_to_numpy(layer(inputs)), plain(inputs))
@@ -76,7 +76,9 @@ def test_something_else_than_a_layer_is_refused(wrong):
         SpectralNormalization(wrong)
 
 
-@pytest.mark.parametrize("gan_class", [CapsuleGAN, ConvolutionalGAN])
+@pytest.mark.parametrize(
+    "gan_class", [CapsuleGAN, pytest.param(ConvolutionalGAN, marks=pytest.mark.long)]
+)
 def test_a_gan_keeps_it_in_training_and_in_its_file(gan_class, tmp_path):
     options = {
         "filters": (4, 6),
