@@ -1,12 +1,13 @@
 """Two players' optimizers behind the one that Keras knows."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 
-from capsgan_keras.checks import check_choice
+from capsgan_keras.checks import check_bool, check_choice, check_positive
 
 FINAL_SHARE = 0.05
 """Of the learning rates, where they fall."""
@@ -106,8 +107,14 @@ def check_optimizer(name: str, optimizer: keras.optimizers.Optimizer) -> None:
         )
 
 
-def check_update(update: str, float16: bool) -> None:
-    """Raise a `ValueError` unless `update` is known, and possible where float16 is used or not."""
+def check_compile(update: str, float16: bool, options: Mapping[str, Any]) -> None:
+    """Raise a `ValueError` where `compile` was given what means nothing.
+
+    Args:
+        update: Must be known, and possible where float16 is used or not.
+        float16: Whether the networks compute in it.
+        options: `run_eagerly`, `steps_per_execution` and `jit_compile`.
+    """
     check_choice("update", update, ("simultaneous", "alternating"))
     if float16 and update == "alternating":
         raise ValueError(
@@ -115,3 +122,6 @@ def check_update(update: str, float16: bool) -> None:
             "one loss scale: use update='simultaneous' or the policy 'mixed_bfloat16'. "
             f"Received: update={update!r}"
         )
+    check_bool(run_eagerly=options["run_eagerly"])
+    check_positive(steps_per_execution=options["steps_per_execution"])
+    check_choice("jit_compile", options["jit_compile"], (True, False, "auto"))

@@ -272,6 +272,7 @@ def build_convolutional_discriminator(
     check_choice("downsampling", downsampling, ("strides", "max_pooling"))
     check_choice("hidden_activation", hidden_activation, _ACTIVATIONS)
     check_choice("head", head, ("dense", "average"))
+    check_choice("activation", activation, ("sigmoid", "linear"))
     if units is not None:
         check_positive(units=units)
         if head == "average":
