@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from capsgan_keras.checks import check_positive, check_share, is_whole
+from capsgan_keras.checks import check_positive, check_share, check_whole
 from capsgan_keras.gan.first_batch import check_batches, is_array, refuse_weights
 from capsgan_keras.training import devices_per_batch
 from capsgan_keras.types import Shape, Tensor
@@ -179,11 +179,14 @@ def check_fit_numbers(
     counts = ("steps_per_epoch", "validation_steps", "validation_batch_size", "steps")
     check_steps(batch_size=batch_size, **{key: options.get(key) for key in counts})
     check_share(validation_split=validation_split)
-    for name, value in {"epochs": epochs, "initial_epoch": options.get("initial_epoch", 0)}.items():
-        if not is_whole(value) or value < 0:
-            raise ValueError(
-                f"`{name}` must be an integer of at least 0. Received: {name}={value!r}"
-            )
+    check_whole(epochs=epochs, initial_epoch=options.get("initial_epoch", 0))
+    frequency = options.get("validation_freq", 1)
+    if isinstance(frequency, (list, tuple, set)):  # the epochs themselves
+        check_positive(**{"validation_freq": 0} if not frequency else {})
+        for epoch in frequency:
+            check_positive(validation_freq=epoch)
+    else:
+        check_positive(validation_freq=frequency)
 
 
 def check_steps(**arguments: Any) -> None:

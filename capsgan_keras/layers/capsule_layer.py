@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from capsgan_keras.checks import check_capsules, check_choice, check_positive
+from capsgan_keras.checks import check_bool, check_capsules, check_choice, check_positive
 from capsgan_keras.layers.weight_options import (
     Constraint,
     Initializer,
@@ -90,6 +90,7 @@ class CapsuleLayer(keras.layers.Layer):
         check_positive(num_capsule=num_capsule, dim_capsule=dim_capsule)
         check_routings(routings)
         check_choice("routing", routing, ("dynamic", "leaky"))
+        check_bool(use_bias=use_bias, stop_gradients=stop_gradients)
         self.num_capsule = int(num_capsule)
         self.dim_capsule = int(dim_capsule)
         self.routings = int(routings)

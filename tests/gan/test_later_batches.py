@@ -67,7 +67,7 @@ def test_fit_stops_at_a_wrong_batch_and_keeps_finite_weights(container):
 
 def test_held_out_batches_are_named_as_such(gan):
     held_out = stream("dataset", LATER["NaN"][0])
-    with pytest.raises(ValueError, match="^`validation_data` must be "):
+    with pytest.raises(ValueError, match=r"^`validation_data` must be "):
         gan.fit(GOOD, batch_size=8, validation_data=held_out, verbose=0)
 
 
@@ -75,7 +75,7 @@ def test_held_out_batches_are_named_as_such(gan):
 def test_later_latents_are_looked_at(gan, container):
     latents = np.zeros((8, 5), "float32")
     latents[4:] = np.nan
-    with pytest.raises(ValueError, match="^`latents` must be finite numbers"):
+    with pytest.raises(ValueError, match=r"^`latents` must be finite numbers"):
         gan.predict(CONTAINERS[container](latents), verbose=0)
 
 

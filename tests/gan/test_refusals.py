@@ -163,7 +163,7 @@ CATEGORICAL = [
 
 @pytest.mark.parametrize("loss", CATEGORICAL, ids=str)
 def test_losses_that_say_nothing_of_one_output_are_refused(loss):
-    with pytest.raises(ValueError, match="`loss` must say something of one output.*Received: loss"):
+    with pytest.raises(ValueError, match=r"`loss` must say something of one output"):
         GAN(small_generator(), small_discriminator(), loss, discriminator_outputs="score")
     GAN(small_generator(), flat_discriminator(2), loss, discriminator_outputs="score")
 
@@ -221,8 +221,8 @@ def test_last_activations_that_fit_are_taken():
         network = flat_discriminator(units, keras.layers.Activation(activation))
         gan = GAN(small_generator(), network, "mse", discriminator_outputs=outputs)
         assert gan.discriminator_outputs == outputs
+    network = flat_discriminator(1, keras.layers.Activation("sigmoid"))
     with pytest.raises(ValueError, match="must end in no activation"):
-        network = flat_discriminator(1, keras.layers.Activation("sigmoid"))
         GAN(small_generator(), network, keras.losses.BinaryCrossentropy(from_logits=True))
     with pytest.raises(ValueError, match="`activation` must be one of 'sigmoid', 'linear'"):
         build_convolutional_discriminator(SHAPE, filters=4, activation="tanh")

@@ -79,7 +79,8 @@ def semi_supervised_error(
     Raises:
         ValueError: If images or labels do not fit each other, a number of labelled images is
             larger than the pool, a labelled set has one class only, there are fewer training
-            images than neighbours, or a setting is out of its range.
+            images than neighbours, a test image has a class that the pool lacks, or a setting is
+            out of its range.
         TypeError: If an option is no setting.
 
     Example:

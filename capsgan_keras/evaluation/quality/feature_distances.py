@@ -4,12 +4,15 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import gen_batches
 
+from capsgan_keras.checks import check_positive
+from capsgan_keras.evaluation.images import as_numbers
+
 
 def check_features(
     name: str, features: npt.ArrayLike, like: np.ndarray | None = None
 ) -> np.ndarray:
     """Return features `(n, dimensions)` as float64; refuse single rows and what is not finite."""
-    features = np.asarray(features, np.float64)
+    features = as_numbers(name, features)
     if features.ndim != 2 or len(features) < 2 or features.shape[1] == 0:
         raise ValueError(
             f"`{name}` must be features of shape (n, dimensions), two rows or more. "
@@ -93,6 +96,7 @@ def kernel_distance(a: npt.ArrayLike, b: npt.ArrayLike, block: int = 2_000) -> f
         raise ValueError(
             f"`b` must have as many rows as `a`, {len(a)}. Received: b.shape={b.shape}"
         )
+    check_positive(block=block)
     n = len(a)
     total = 0.0
     for rows in gen_batches(n, block):
