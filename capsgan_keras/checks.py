@@ -97,6 +97,28 @@ def check_bool(**arguments: Any) -> None:
             raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
 
 
+def check_kind(kind: type | tuple[type, ...], wanted: str, **arguments: Any) -> None:
+    """Raise a `ValueError` that names the first argument that is of no such class.
+
+    Args:
+        kind: The class, or several.
+        wanted: What it must be, for the message.
+        **arguments: What was given.
+    """
+    for name, value in arguments.items():
+        if not isinstance(value, kind):
+            raise ValueError(
+                f"`{name}` must be {wanted}. Received: {name} of type {type(value).__name__}"
+            )
+
+
+def check_callable(**arguments: Any) -> None:
+    """Raise a `ValueError` that names the first argument that is neither a function nor None."""
+    for name, value in arguments.items():
+        if value is not None and not callable(value):
+            raise ValueError(f"`{name}` must be a function, or None. Received: {name}={value!r}")
+
+
 def check_kernel_size(
     kernel_size: Any, image_shape: tuple[int, ...], name: str = "kernel_size"
 ) -> None:

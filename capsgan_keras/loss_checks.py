@@ -1,11 +1,11 @@
 """Which losses can tell real from generated images, and what name they were given by."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
-Loss = keras.losses.Loss | Callable
+Loss: TypeAlias = "keras.losses.Loss | Callable"
 OF_CATEGORIES = (
     keras.losses.categorical_crossentropy,
     keras.losses.categorical_focal_crossentropy,
@@ -37,7 +37,7 @@ def checked_loss(loss: Any, units: int = 2) -> Loss:
     wanted = "`loss` must be a Keras loss, its name, or a function (y_true, y_pred)"
     try:
         found = keras.losses.get(loss)
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{wanted}. Received: loss={loss!r}") from error
     if found is None or isinstance(found, type) or not callable(found):
         raise ValueError(f"{wanted}. Received: loss={loss!r}")

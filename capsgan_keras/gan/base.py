@@ -26,7 +26,13 @@ from capsgan_keras.gan.input_checks import (
     refuse_labels,
 )
 from capsgan_keras.gan.later_batches import refusals_by_name
-from capsgan_keras.gan.optimizers import OptimizerPair, check_compile, dcgan_adam, join_optimizers
+from capsgan_keras.gan.optimizers import (
+    OptimizerPair,
+    check_compile,
+    dcgan_adam,
+    given_or_default,
+    join_optimizers,
+)
 from capsgan_keras.gan.outputs import check_probabilities, resolve_outputs
 from capsgan_keras.gan.players import Players
 from capsgan_keras.gan.prediction import check_many, predict_in_chunks
@@ -116,7 +122,6 @@ class GAN(Players, SavedGAN):
 
     def build(self, input_shape: Shape) -> None:
         """Do nothing: both networks are built."""
-        del input_shape
         self.built = True
 
     @property
@@ -136,7 +141,6 @@ class GAN(Players, SavedGAN):
 
     def compute_output_spec(self, latents: Tensor, training: bool = False) -> keras.KerasTensor:
         """Return the shape and dtype of the images, without a forward pass."""
-        del training
         check_latents(latents, self.latent_dim)
         shape = (latents.shape[0], *self.image_shape)
         return keras.KerasTensor(shape, dtype=self.generator.outputs[0].dtype)
@@ -156,8 +160,8 @@ class GAN(Players, SavedGAN):
 
         Args:
             generator_optimizer: A Keras optimizer or its name; see `default_optimizers`. Where it
-                averages weights (`use_ema=True`), `fit` ends with the averages in their place.
-                Batch normalization's moving statistics are then estimated again for them.
+                averages weights (`use_ema=True`), `fit` ends with the averages in their place, and
+                batch normalization's moving statistics are estimated again for them.
             discriminator_optimizer: Another instance. Where it averages weights, the moving
                 statistics of the discriminator are not estimated again.
             update: `"simultaneous"`: both players learn from one forward pass, as in the paper's
@@ -178,11 +182,8 @@ class GAN(Players, SavedGAN):
             "jit_compile": jit_compile,
         }
         check_compile(update, float16, options)
-        default_generator, default_discriminator = self.default_optimizers()
-        players = (
-            keras.optimizers.get(generator_optimizer or default_generator),
-            keras.optimizers.get(discriminator_optimizer or default_discriminator),
-        )
+        given = (generator_optimizer, discriminator_optimizer)
+        players = given_or_default(given, self.default_optimizers())
         variables = self.generator.trainable_variables
         optimizer = join_optimizers(players, variables, with_loss_scale=float16)
         super().compile(optimizer=optimizer, auto_scale_loss=False, **options)
@@ -378,8 +379,7 @@ class GAN(Players, SavedGAN):
             its score where `discriminator_outputs` is `"score"`.
 
         Raises:
-            ValueError: On images of another shape or range. Also on outputs outside of [0, 1]
-                that are no probabilities, though `discriminator_outputs` says so.
+            ValueError: On images of another shape or range, and on probabilities outside [0, 1].
 
         Warns:
             UserWarning: On floats without a negative number, as `fit` does.

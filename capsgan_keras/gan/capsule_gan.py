@@ -7,7 +7,13 @@ from typing import Any, Self
 
 import keras
 
-from capsgan_keras.checks import check_choice, check_finite, check_positive, check_share
+from capsgan_keras.checks import (
+    check_choice,
+    check_finite,
+    check_kind,
+    check_positive,
+    check_share,
+)
 from capsgan_keras.datasets import Dataset
 from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.gan.base import GAN
@@ -57,6 +63,12 @@ class _GANWithDefaults(GAN):
         **kwargs: Any,
     ) -> None:
         self._name_misplaced_options(kwargs)
+        check_kind(
+            (Mapping, type(None)),
+            "a dictionary of arguments, or None",
+            generator_options=generator_options,
+            discriminator_options=discriminator_options,
+        )
         common: dict[str, Any] = {"dtype": dtype, "seed": seed}
         if generator is None:
             options = common | dict(generator_options or {})

@@ -12,6 +12,7 @@ from capsgan_keras.layers.weight_options import (
     Initializer,
     Regularizer,
     serialize_weight_options,
+    weight_option,
 )
 from capsgan_keras.routing.agreement import check_routings, squash
 from capsgan_keras.routing.blockwise import route_inputs
@@ -97,12 +98,12 @@ class CapsuleLayer(keras.layers.Layer):
         self.routing = routing
         self.use_bias = use_bias
         self.stop_gradients = stop_gradients
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.kernel_initializer = weight_option("kernel_initializer", kernel_initializer)
+        self.bias_initializer = weight_option("bias_initializer", bias_initializer)
+        self.kernel_regularizer = weight_option("kernel_regularizer", kernel_regularizer)
+        self.bias_regularizer = weight_option("bias_regularizer", bias_regularizer)
+        self.kernel_constraint = weight_option("kernel_constraint", kernel_constraint)
+        self.bias_constraint = weight_option("bias_constraint", bias_constraint)
 
     def build(self, input_shape: Shape) -> None:
         """Create the kernel and, if `use_bias`, the bias."""

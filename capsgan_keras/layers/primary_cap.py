@@ -12,6 +12,7 @@ from capsgan_keras.layers.weight_options import (
     Initializer,
     Regularizer,
     serialize_weight_options,
+    weight_option,
 )
 from capsgan_keras.routing.agreement import squash
 from capsgan_keras.routing.graph import as_floating
@@ -97,12 +98,12 @@ class PrimaryCap(keras.layers.Layer):
             padding=padding,
             data_format="channels_last",
             use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
+            kernel_initializer=weight_option("kernel_initializer", kernel_initializer),
+            bias_initializer=weight_option("bias_initializer", bias_initializer),
+            kernel_regularizer=weight_option("kernel_regularizer", kernel_regularizer),
+            bias_regularizer=weight_option("bias_regularizer", bias_regularizer),
+            kernel_constraint=weight_option("kernel_constraint", kernel_constraint),
+            bias_constraint=weight_option("bias_constraint", bias_constraint),
             dtype=self.dtype_policy,
             trainable=self.trainable,
             name="convolution",

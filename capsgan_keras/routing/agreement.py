@@ -123,7 +123,7 @@ def dynamic_routing(
 
     Raises:
         ValueError: If `routings` is not an integer of at least 1, `predictions` has not four
-            dimensions, or an option is neither True nor False.
+            dimensions, `bias` does not fit them, or an option is neither True nor False.
 
     Example:
 
@@ -144,6 +144,14 @@ def dynamic_routing(
             "`predictions` must have the shape (batch, num_capsule, num_input_capsules, "
             f"dim_capsule). Received: predictions of shape {tuple(predictions.shape)}"
         )
+    if bias is not None:
+        bias = as_floating("bias", bias)
+        if tuple(bias.shape) != (predictions.shape[1], predictions.shape[3]):
+            raise ValueError(
+                "`bias` must have the shape (num_capsule, dim_capsule), here "
+                f"{(predictions.shape[1], predictions.shape[3])}. "
+                f"Received: bias of shape {tuple(bias.shape)}"
+            )
     votes = at_least_float32(predictions)
     num_capsule = predictions.shape[1]
 

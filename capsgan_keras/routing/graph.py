@@ -44,6 +44,10 @@ def as_vectors(name: str, values: Any, axis: int) -> Tensor:
             f"`axis` must be an integer from {-rank} to {rank - 1}, for {name} of shape "
             f"{tuple(tensor.shape)}. Received: axis={axis!r}"
         )
+    if tensor.shape[axis] == 0:
+        raise ValueError(
+            f"`{name}` must have components. Received: {name} of shape {tuple(tensor.shape)}"
+        )
     return tensor
 
 

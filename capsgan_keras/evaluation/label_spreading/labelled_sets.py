@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from capsgan_keras.checks import check_bool, check_positive, check_whole
-from capsgan_keras.evaluation.images import check_images, check_labels
+from capsgan_keras.evaluation.images import as_array, check_images, check_labels
 from capsgan_keras.evaluation.label_spreading.settings import SemiSupervisedSettings
 
 LabelledImages = tuple[npt.ArrayLike, npt.ArrayLike]
@@ -42,7 +42,7 @@ def draw_labelled(
     print(classes[draw_labelled(classes, 4)])  # two of each class
     ```
     """
-    y_pool = check_labels("y_pool", y_pool, np.size(y_pool))
+    y_pool = check_labels("y_pool", y_pool, as_array("y_pool", y_pool).size)
     check_positive(n=n)
     check_bool(stratified=stratified)
     check_whole(draw=draw, seed=seed)

@@ -11,18 +11,18 @@ from capsgan_keras.evaluation.images import as_numbers
 from capsgan_keras.evaluation.record import Record
 
 
-def check_probabilities(probabilities: npt.ArrayLike) -> np.ndarray:
+def check_probabilities(probabilities: npt.ArrayLike, name: str = "probabilities") -> np.ndarray:
     """Return probabilities `(n, num_classes)` as float64; refuse rows that do not add up to 1."""
-    probabilities = as_numbers("probabilities", probabilities)
+    probabilities = as_numbers(name, probabilities)
     if probabilities.ndim != 2 or 0 in probabilities.shape:
         raise ValueError(
-            f"`probabilities` must have shape (n, num_classes), at least one row. "
-            f"Received: probabilities.shape={probabilities.shape}"
+            f"`{name}` must have shape (n, num_classes), at least one row. "
+            f"Received: {name}.shape={probabilities.shape}"
         )
     sums = probabilities.sum(axis=1)
     if not (probabilities.min() >= 0 and np.abs(sums - 1).max() <= 1e-3):
         raise ValueError(
-            f"`probabilities` must be at least 0 and add up to 1 in each row. Received: values "
+            f"`{name}` must be at least 0 and add up to 1 in each row. Received: values "
             f"from {probabilities.min()}, sums from {sums.min()} to {sums.max()}"
         )
     return probabilities
@@ -72,11 +72,11 @@ def share_entropy(shares: npt.ArrayLike) -> float:
     ```
     """
     shares = as_numbers("shares", shares)
-    if shares.ndim != 1:
+    if shares.ndim != 1 or len(shares) == 0:
         raise ValueError(
             f"`shares` must have shape (num_classes,). Received: shares.shape={shares.shape}"
         )
-    (shares,) = check_probabilities(shares[np.newaxis])
+    (shares,) = check_probabilities(shares[np.newaxis], "shares")
     return float(entr(shares).sum())
 
 

@@ -17,6 +17,7 @@ from capsgan_keras.checks import (
     check_bool,
     check_filters,
     check_finite,
+    check_kind,
     check_positive,
     check_whole,
 )
@@ -189,6 +190,9 @@ def train_classifier(
     print(history.history["accuracy"])
     ```
     """
+    check_kind(keras.Model, "a Keras model", model=model)
+    check_kind(ClassifierSettings, "ClassifierSettings", settings=settings)
+    check_kind(Iterable, "Keras callbacks", callbacks=callbacks)
     x_train = check_uint8_images("x_train", x_train)
     y_train = check_labels("y_train", y_train, len(x_train))
     num_classes = model.output_shape[-1]
@@ -285,6 +289,7 @@ class ImageClassifier:
                 f"`model` must be a built Keras model with a layer named {FEATURES!r}. "
                 f"Received: model={model!r}"
             )
+        check_kind((Mapping, type(None)), "a dictionary, or None", info=info)
         self.model = model
         self.info = dict(info or {})
         self._both = keras.Model(model.inputs, [model.outputs[0], model.get_layer(FEATURES).output])

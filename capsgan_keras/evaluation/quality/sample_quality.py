@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from capsgan_keras.checks import check_positive, check_unit
-from capsgan_keras.evaluation.images import as_numbers, check_uint8_images
+from capsgan_keras.evaluation.images import check_uint8_images
 from capsgan_keras.evaluation.quality.class_shares import (
     ConfidentShares,
     check_probabilities,
@@ -151,6 +151,6 @@ def _classified(
         )
     probabilities, features = result
     return (
-        check_probabilities(as_numbers("classifier's probabilities", probabilities)),
+        check_probabilities(probabilities, "classifier's probabilities"),
         check_features("classifier's features", features),
     )
