@@ -6,6 +6,7 @@ import numpy.typing as npt
 from capsgan_keras.checks import check_bool, check_positive, check_whole
 from capsgan_keras.evaluation.images import as_array, check_images, check_labels
 from capsgan_keras.evaluation.label_spreading.settings import SemiSupervisedSettings
+from capsgan_keras.machine import check_memory
 
 LabelledImages = tuple[npt.ArrayLike, npt.ArrayLike]
 """Images `(n, height, width, channels)`, uint8 or float in [0, 1], and their classes `(n,)`."""
@@ -57,13 +58,14 @@ def draw_labelled(
         # order within each round.
         position = np.argsort(order)  # of each image in the random order
         order = by_class[np.lexsort((position[by_class], rank_in_class))]
-    return order[:n]
+    return order[:n].copy()  # a view would keep the order of the whole pool for each draw
 
 
 def draw_all(
     y_pool: np.ndarray, settings: SemiSupervisedSettings
 ) -> tuple[tuple[np.ndarray, ...], ...]:
     """Return the labelled images' indices for each number and each draw, of two classes or more."""
+    check_memory(f"`draws`={settings.draws:,}", 8 * settings.draws * sum(settings.n_labelled))
     if max(settings.n_labelled) > len(y_pool):
         raise ValueError(
             f"`n_labelled` must not exceed the pool of {len(y_pool)} labelled images. "
