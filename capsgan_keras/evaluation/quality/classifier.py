@@ -217,7 +217,8 @@ def train_classifier(
 
 def _checked_shape(image_shape: Any) -> tuple[int, int, int]:
     """Return `(height, width, channels)` as a tuple; refuse others than positive integers."""
-    return check_filters(image_shape, count=3, name="image_shape")  # type: ignore[return-value]
+    height, width, channels = check_filters(image_shape, count=3, name="image_shape")
+    return height, width, channels
 
 
 class _TrainingBatches(keras.utils.PyDataset):
