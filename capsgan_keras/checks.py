@@ -1,7 +1,7 @@
 """Checks of arguments that layers and models share."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -27,6 +27,15 @@ def check_positive(**arguments: Any) -> None:
     for name, value in arguments.items():
         if not is_whole(value) or value < 1:
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+
+
+def check_whole(**arguments: Any) -> None:
+    """Raise a `ValueError` that names the first argument that is no whole number of at least 0."""
+    for name, value in arguments.items():
+        if not is_whole(value) or value < 0:
+            raise ValueError(
+                f"`{name}` must be a whole number of at least 0. Received: {name}={value!r}"
+            )
 
 
 def check_seed(seed: Any) -> int | None:
@@ -67,6 +76,13 @@ def check_share(**arguments: Any) -> None:
             raise ValueError(f"`{name}` must be a number in [0, 1). Received: {name}={value!r}")
 
 
+def check_unit(**arguments: Any) -> None:
+    """Raise a `ValueError` that names the first argument that is not a number in [0, 1]."""
+    for name, value in arguments.items():
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
+            raise ValueError(f"`{name}` must be a number in [0, 1]. Received: {name}={value!r}")
+
+
 def check_finite(**arguments: Any) -> None:
     """Raise a `ValueError` that names the first argument that is not a finite number."""
     for name, value in arguments.items():
@@ -79,6 +95,28 @@ def check_bool(**arguments: Any) -> None:
     for name, value in arguments.items():
         if not isinstance(value, bool):
             raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+
+
+def check_kind(kind: type | tuple[type, ...], wanted: str, **arguments: Any) -> None:
+    """Raise a `ValueError` that names the first argument that is of no such class.
+
+    Args:
+        kind: The class, or several.
+        wanted: What it must be, for the message.
+        **arguments: What was given.
+    """
+    for name, value in arguments.items():
+        if not isinstance(value, kind):
+            raise ValueError(
+                f"`{name}` must be {wanted}. Received: {name} of type {type(value).__name__}"
+            )
+
+
+def check_callable(**arguments: Any) -> None:
+    """Raise a `ValueError` that names the first argument that is neither a function nor None."""
+    for name, value in arguments.items():
+        if value is not None and not callable(value):
+            raise ValueError(f"`{name}` must be a function, or None. Received: {name}={value!r}")
 
 
 def check_kernel_size(
@@ -105,7 +143,7 @@ def check_latent_categories(latent_categories: Any, latent_dim: int) -> None:
 
 def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
     """Raise a `ValueError` unless `value` is one of `choices`."""
-    if value not in choices:
+    if not isinstance(value, Hashable) or value not in choices:
         allowed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"`{name}` must be one of {allowed}. Received: {name}={value!r}")
 

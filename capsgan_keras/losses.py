@@ -63,7 +63,7 @@ class MarginLoss(keras.losses.Loss):
         check_finite(m_plus=m_plus, m_minus=m_minus, down_weighting=down_weighting)
         if not 0.0 <= m_minus < m_plus <= 1.0:
             raise ValueError(
-                "The margins must satisfy 0 <= m_minus < m_plus <= 1. "
+                "The margins must satisfy 0 <= `m_minus` < `m_plus` <= 1. "
                 f"Received: {m_plus=}, {m_minus=}"
             )
         if down_weighting <= 0.0:

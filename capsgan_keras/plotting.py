@@ -3,15 +3,21 @@
 import base64
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from capsgan_keras.checks import check_positive
-from capsgan_keras.files import replacing
+from capsgan_keras.checks import (
+    check_finite,
+    check_kind,
+    check_positive,
+    check_unit,
+    check_whole,
+)
+from capsgan_keras.files import replacing, usable_path
 
 __all__ = ["image_figure", "image_grid", "png", "save_figure", "save_image", "training_curves"]
 
@@ -43,9 +49,8 @@ def image_grid(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.
     ```
     """
     check_positive(rows=rows, columns=columns)
-    if isinstance(gap, bool) or not isinstance(gap, int) or gap < 0:
-        raise ValueError(f"`gap` must be an integer of at least 0. Received: gap={gap!r}")
-    images = np.asarray(images)
+    check_whole(gap=gap)
+    check_kind(np.ndarray, "an array", images=images)
     fits = images.dtype == np.uint8 and images.ndim == 4 and images.shape[-1] in (1, 3, 4)
     if not fits or len(images) < rows * columns:
         raise ValueError(
@@ -69,6 +74,7 @@ def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
         image: uint8 `(height, width, channels)`, 1, 3 or 4 channels.
 
     Raises:
+        ValueError: On another path or image.
         OSError: Where the file cannot be written.
 
     Example:
@@ -81,8 +87,9 @@ def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
     save_image("black.png", np.zeros((16, 16, 1), "uint8"))
     ```
     """
-    with replacing(path) as partial:
-        _picture(image).save(partial, format="PNG")
+    picture = _picture(image)
+    with replacing(usable_path(path)) as partial:
+        picture.save(partial, format="PNG")
 
 
 def png(image: np.ndarray) -> str:
@@ -90,6 +97,9 @@ def png(image: np.ndarray) -> str:
 
     Args:
         image: uint8 `(height, width, channels)`, 1, 3 or 4 channels.
+
+    Raises:
+        ValueError: On another image.
 
     Example:
 
@@ -110,6 +120,13 @@ def png(image: np.ndarray) -> str:
 
 
 def _picture(image: np.ndarray) -> Image.Image:
+    check_kind(np.ndarray, "an array", image=image)
+    fits = image.dtype == np.uint8 and image.ndim == 3 and image.shape[-1] in (1, 3, 4)
+    if not fits or image.size == 0:
+        raise ValueError(
+            "`image` must be uint8 of shape (height, width, 1, 3 or 4). "
+            f"Received: image of dtype {image.dtype} and shape {image.shape}"
+        )
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
@@ -147,6 +164,9 @@ def image_figure(
     figure = image_figure(digits.x_train, 1, 4, column_labels=digits.y_train[:4])
     ```
     """
+    check_finite(inches=inches)
+    if inches <= 0:
+        raise ValueError(f"`inches` must be above 0. Received: inches={inches}")
     gap = 2
     grid = image_grid(images, rows, columns, gap)
     height, width = np.shape(images)[1:3]
@@ -162,7 +182,9 @@ def image_figure(
         ("row_labels", row_labels, rows, height, axes.set_yticks),
         ("column_labels", column_labels, columns, width, axes.set_xticks),
     ):
-        labels = [""] * count if labels is None else [str(label) for label in labels]
+        labels = [""] * count if labels is None else labels
+        check_kind(Iterable, "several words or numbers, or None", **{name: labels})
+        labels = [str(label) for label in labels]
         if len(labels) != count:
             raise ValueError(
                 f"`{name}` must have {count} entries. Received: {name} of length {len(labels)}"
@@ -187,7 +209,7 @@ def training_curves(
         A `matplotlib.figure.Figure` that belongs to no window.
 
     Raises:
-        ValueError: Where a log is missing.
+        ValueError: Where a log is missing, or `equilibrium` is no such number.
 
     Example:
 
@@ -203,9 +225,12 @@ def training_curves(
         "discriminator's output": {"d_real": "real images", "d_fake": "generated images"},
         "discriminator's accuracy": {"d_accuracy": "cut at 0.5"},
     }
+    check_kind(Mapping, "a dictionary of logs", history=history)
+    if equilibrium is not None:
+        check_unit(equilibrium=equilibrium)
     missing = sorted({key for logs in panels.values() for key in logs} - set(history))
     if missing:
-        raise ValueError(f"`history` lacks {', '.join(missing)}. Received: {sorted(history)}")
+        raise ValueError(f"`history` lacks {', '.join(missing)}. Received: {list(history)}")
     figure = Figure(figsize=(12.0, 3.6), layout="constrained")
     for axes, (title, logs) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for key, label in logs.items():
@@ -231,6 +256,7 @@ def save_figure(path: str | os.PathLike, figure: Figure, dpi: int = 120) -> None
         dpi: Positive integer: dots per inch.
 
     Raises:
+        ValueError: On another path, figure or number.
         OSError: Where the file cannot be written.
 
     Example:
@@ -243,6 +269,9 @@ def save_figure(path: str | os.PathLike, figure: Figure, dpi: int = 120) -> None
     save_figure("empty.png", Figure())
     ```
     """
+    path = usable_path(path)
+    check_kind(Figure, "a matplotlib figure", figure=figure)
+    check_positive(dpi=dpi)
     suffix = os.path.splitext(path)[1][1:].lower()
     with replacing(path) as partial:
         figure.savefig(partial, format=suffix if suffix in ("pdf", "svg") else "png", dpi=dpi)

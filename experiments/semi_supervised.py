@@ -40,6 +40,8 @@ def main(argv=None):
         from experiments.reports.error_tables import error_table
 
         settings = settings_from(arguments, defaults)
+        for sentence in settings.without_effect:
+            print(f"warning: {sentence}", file=sys.stderr)
         return error_table(
             evaluate_errors(runs, settings, path, arguments.overwrite, arguments.verbose)
         )

@@ -41,6 +41,9 @@ class Dataset:
         y_test: int64 labels of `x_test`, or None.
         class_names: The name of each label, or None where it is not known.
 
+    Raises:
+        DatasetError: If images are not uint8, or the arrays do not fit each other.
+
     Example:
 
     ```python
@@ -58,6 +61,26 @@ class Dataset:
     x_test: np.ndarray = field(repr=False)
     y_test: np.ndarray | None = field(repr=False)
     class_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the arrays' dtypes and shapes."""
+        for name in ("x_train", "x_test"):
+            images = getattr(self, name)
+            if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
+                raise DatasetError(
+                    f"`{name}` must be uint8 images (n, height, width, channels), values 0 to "
+                    f"255{_hint(images)}. Received: {_described(name, images)}"
+                )
+        for name, images in (("y_train", self.x_train), ("y_test", self.x_test)):
+            labels = getattr(self, name)
+            if labels is None:
+                continue
+            whole = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
+            if not whole or labels.shape != (len(images),):
+                raise DatasetError(
+                    f"`{name}` must be None, or {len(images)} integers, one an image. "
+                    f"Received: {_described(name, labels)}"
+                )
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Yield `(x_train, y_train)` and `(x_test, y_test)`."""
@@ -111,6 +134,23 @@ class Dataset:
         return digest.hexdigest()
 
 
+def _hint(images: object) -> str:
+    """Return what to do with images of floats, in words."""
+    if not isinstance(images, np.ndarray) or images.dtype.kind != "f":
+        return ""
+    return (
+        ". Convert values in [0, 1] with `np.rint(255 * images).astype(np.uint8)`, values in "
+        "[-1, 1] with `capsgan_keras.datasets.to_uint8(images)`"
+    )
+
+
+def _described(name: str, value: object) -> str:
+    """Return an argument's dtype and shape in words, or its type where it is no array."""
+    if isinstance(value, np.ndarray):
+        return f"{name} of dtype {value.dtype}, shape {value.shape}"
+    return f"{name} of type {type(value).__name__}"
+
+
 def checked_images(
     source: str, images: np.ndarray, image_shape: tuple[int, int, int] | None = None
 ) -> np.ndarray:
@@ -121,14 +161,8 @@ def checked_images(
             4, or the shape is not `image_shape`, where one is given.
     """
     if images.dtype != np.uint8:
-        hint = ""
-        if np.issubdtype(images.dtype, np.floating):
-            hint = (
-                " Convert values in [0, 1] with `np.rint(255 * images).astype(np.uint8)`, values "
-                "in [-1, 1] with `capsgan_keras.datasets.to_uint8(images)`."
-            )
         raise DatasetError(
-            f"{source}: images must be uint8, values 0 to 255.{hint} "
+            f"{source}: images must be uint8, values 0 to 255{_hint(images)}. "
             f"Received: dtype={images.dtype}, shape={images.shape}"
         )
     with_channels = images[..., np.newaxis] if images.ndim == 3 else images

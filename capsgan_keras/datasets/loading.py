@@ -60,7 +60,7 @@ def load_dataset(
     ```
     """
     size = _checked_image_size(image_size)
-    if channels not in (None, *MODES):
+    if not isinstance(channels, int | None) or channels not in (None, *MODES):
         raise ValueError(f"`channels` must be None, 1, 3 or 4. Received: channels={channels!r}")
     # A Path is never taken for a name, so that a folder of the same name can be reached.
     definition = find_dataset(name_or_path) if isinstance(name_or_path, str) else None

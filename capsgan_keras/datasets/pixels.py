@@ -53,7 +53,8 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
         uint8 array of the same shape: `(images + 1) * 127.5`, rounded.
 
     Raises:
-        ValueError: If `images` is not of a floating-point dtype, or holds NaN.
+        ValueError: If `images` is not of a floating-point dtype, holds NaN, or looks like pixels
+            from 0 to 255: no negative number, and one above 2.
 
     Example:
 
@@ -74,6 +75,12 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
         raise ValueError(
             "`images` must be finite. "
             f"Received: images with {np.isnan(pixels).sum()} values that are NaN"
+        )
+    if pixels.size and pixels.min() >= 0.0 and 2.0 < pixels.max() <= 255.0:
+        raise ValueError(
+            "`images` must lie in [-1, 1]; those of 0 to 255 become uint8 by "
+            "`np.rint(images).astype(np.uint8)`. "
+            f"Received: images from {pixels.min():g} to {pixels.max():g}"
         )
     pixels = np.clip(pixels, -1.0, 1.0)
     return np.rint((pixels + 1.0) * 127.5).astype(np.uint8)

@@ -6,6 +6,25 @@ import numpy as np
 import numpy.typing as npt
 
 
+def as_numbers(name: str, values: npt.ArrayLike) -> np.ndarray:
+    """Return numbers as a float64 array; raise a `ValueError` where they are something else."""
+    array = as_array(name, values)
+    if array.dtype.kind not in "biuf" and "float" not in array.dtype.name:  # not a bfloat16
+        raise ValueError(f"`{name}` must be numbers. Received: {name} of dtype {array.dtype}")
+    return array.astype(np.float64, copy=False)
+
+
+def as_array(name: str, values: npt.ArrayLike) -> np.ndarray:
+    """Return `values` as an array; raise a `ValueError` where they have no common shape."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must be an array, or lists of one length. "
+            f"Received: {name} of type {type(values).__name__}"
+        ) from error
+
+
 def check_images(name: str, images: npt.ArrayLike, like: np.ndarray | None = None) -> np.ndarray:
     """Return images `(n, height, width, channels)`, uint8 or float in [0, 1], as an array.
 
@@ -13,7 +32,7 @@ def check_images(name: str, images: npt.ArrayLike, like: np.ndarray | None = Non
         ValueError: If there is no image, a value is outside its range, the dtype is neither
             uint8 nor float, or the images' shape is not that of `like`, where it is given.
     """
-    images = np.asarray(images)
+    images = as_array(name, images)
     if images.ndim != 4 or 0 in images.shape:
         raise ValueError(
             f"`{name}` must be images of shape (n, height, width, channels), at least one. "
@@ -44,7 +63,7 @@ def check_uint8_images(
     name: str, images: npt.ArrayLike, like: np.ndarray | None = None
 ) -> np.ndarray:
     """Return images as `check_images` does, and refuse any other dtype than uint8."""
-    images = np.asarray(images)
+    images = as_array(name, images)
     if images.dtype != np.uint8:
         raise ValueError(f"`{name}` must be uint8 images. Received: {name}.dtype={images.dtype}")
     return check_images(name, images, like)
@@ -52,7 +71,7 @@ def check_uint8_images(
 
 def check_labels(name: str, labels: npt.ArrayLike, n_images: int) -> np.ndarray:
     """Return class labels as an int64 array `(n_images,)`; refuse others than integers from 0."""
-    labels = np.asarray(labels)
+    labels = as_array(name, labels)
     if labels.shape != (n_images,):
         raise ValueError(
             f"`{name}` must have one label an image, shape ({n_images},). "

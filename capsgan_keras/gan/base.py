@@ -25,12 +25,20 @@ from capsgan_keras.gan.input_checks import (
     images_form,
     refuse_labels,
 )
-from capsgan_keras.gan.optimizers import OptimizerPair, check_update, dcgan_adam, join_optimizers
+from capsgan_keras.gan.later_batches import refusals_by_name
+from capsgan_keras.gan.optimizers import (
+    OptimizerPair,
+    check_compile,
+    dcgan_adam,
+    given_or_default,
+    join_optimizers,
+)
 from capsgan_keras.gan.outputs import check_probabilities, resolve_outputs
 from capsgan_keras.gan.penalty import check_penalty
 from capsgan_keras.gan.players import Players
 from capsgan_keras.gan.prediction import check_many, predict_in_chunks
 from capsgan_keras.gan.saving import SavedGAN
+from capsgan_keras.loss_checks import checked_loss
 from capsgan_keras.training.callbacks import check_finite_weights, with_checks_and_averages
 from capsgan_keras.types import Shape, Tensor
 
@@ -100,9 +108,7 @@ class GAN(Players, SavedGAN):
         check_players(generator, discriminator)
         self.generator = generator
         self.discriminator = discriminator
-        if loss is None:
-            raise ValueError("`loss` must be a Keras loss or its name. Received: loss=None")
-        self.loss = keras.losses.get(loss)
+        self.loss = checked_loss(loss, units=discriminator.output_shape[-1])
         self.discriminator_outputs = resolve_outputs(
             discriminator_outputs, self.loss, discriminator
         )
@@ -111,22 +117,20 @@ class GAN(Players, SavedGAN):
         check_penalty(gradient_penalty, penalty_every)
         self.gradient_penalty, self.penalty_every = gradient_penalty, penalty_every
         self.seed = seed = check_seed(seed)
-        self.update = "simultaneous"
-        self._players_optimizers = (None, None)
+        self.update, self._players_optimizers = "simultaneous", (None, None)
         self.noise = keras.random.SeedGenerator(seed, name="noise")
         self.evaluation_noise = keras.random.SeedGenerator(0, name="evaluation_noise")
         self._means = {
             name: keras.metrics.Mean(name=name)
             for name in ("d_loss", "g_loss", "d_real", "d_fake", "d_accuracy")
         }
-        # A model that was called has `input` and `output`, and can be exported.
+        # Called models have `input` and `output`, and can be exported.
         self(keras.Input((self.latent_dim,), dtype="float32", name="latents"))
         if not self.trainable:  # Keras hands it on only where it changes
             generator.trainable = discriminator.trainable = False
 
     def build(self, input_shape: Shape) -> None:
         """Do nothing: both networks are built."""
-        del input_shape
         self.built = True
 
     def call(self, latents: Tensor, training: bool = False) -> Tensor:
@@ -136,10 +140,9 @@ class GAN(Players, SavedGAN):
 
     def compute_output_spec(self, latents: Tensor, training: bool = False) -> keras.KerasTensor:
         """Return the shape and dtype of the images, without a forward pass."""
-        del training
         check_latents(latents, self.latent_dim)
-        dtype = self.generator.outputs[0].dtype
-        return keras.KerasTensor((latents.shape[0], *self.image_shape), dtype=dtype)
+        shape = (latents.shape[0], *self.image_shape)
+        return keras.KerasTensor(shape, dtype=self.generator.outputs[0].dtype)
 
     # ---- compiling
 
@@ -156,8 +159,8 @@ class GAN(Players, SavedGAN):
 
         Args:
             generator_optimizer: A Keras optimizer or its name; see `default_optimizers`. Where it
-                averages weights (`use_ema=True`), `fit` ends with the averages in their place.
-                Batch normalization's moving statistics are then estimated again for them.
+                averages weights (`use_ema=True`), `fit` ends with the averages in their place, and
+                batch normalization's moving statistics are estimated again for them.
             discriminator_optimizer: Another instance. Where it averages weights, the moving
                 statistics of the discriminator are not estimated again.
             update: `"simultaneous"`: both players learn from one forward pass, as in the paper's
@@ -172,20 +175,16 @@ class GAN(Players, SavedGAN):
                 float16, where one loss scale cannot follow two losses.
         """
         float16 = any(layer.compute_dtype == "float16" for layer in self._flatten_layers())
-        check_update(update, float16)
-        check_positive(steps_per_execution=steps_per_execution)
-        default_generator, default_discriminator = self.default_optimizers()
-        players = (
-            keras.optimizers.get(generator_optimizer or default_generator),
-            keras.optimizers.get(discriminator_optimizer or default_discriminator),
-        )
-        variables = self.generator.trainable_variables
-        optimizer = join_optimizers(players, variables, with_loss_scale=float16)
         options = {
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
         }
+        check_compile(update, float16, options)
+        given = (generator_optimizer, discriminator_optimizer)
+        players = given_or_default(given, self.default_optimizers())
+        variables = self.generator.trainable_variables
+        optimizer = join_optimizers(players, variables, with_loss_scale=float16)
         super().compile(optimizer=optimizer, auto_scale_loss=False, **options)
         self.update = update
         self._players_optimizers = players
@@ -231,14 +230,15 @@ class GAN(Players, SavedGAN):
         `d_fake` on real and on generated images. `d_accuracy` is the mean of D's accuracies on
         both kinds, with a cut at 0.5. Scores are cut at the `calibrated_cut` of the loss.
 
-        The first batch of `x` and of `validation_data` is looked at before training starts. A
-        dataset or a `PyDataset` is asked for its first batch once more for this.
+        The first batch of `x` and of `validation_data` is looked at before training starts, for
+        which a dataset is asked for it once more. Later batches are looked at as they come, but
+        for those of a loader and of a `tf.distribute.DistributedDataset`.
 
         Args:
             x: Images `(n, height, width, channels)`: floats in [-1, 1], or uint8, which the
                 train step scales. An array or a tensor, or batches of these from a
-                `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator or a loader. Labels that
-                these yield beside the images are not used.
+                `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator or a loader. Labels
+                beside the images are not used.
             y: Must be None.
             batch_size: Positive integer: images in a batch, over all devices together.
             epochs: Integer of at least 0.
@@ -252,14 +252,14 @@ class GAN(Players, SavedGAN):
             The `keras.callbacks.History`.
 
         Raises:
-            ValueError: On images of another shape or range, on labels, on weights of samples or
-                classes. On several devices also on an array with a batch that they cannot share.
+            ValueError: On images of another shape or range, on labels, on weights. On several
+                devices also on an array with a batch that they cannot share.
             NonFiniteError: Where training diverges to NaN or infinity. With a
                 `keras.callbacks.TerminateOnNaN` it stops instead, as that callback is set.
 
         Warns:
-            UserWarning: On floats without a negative number in the first batch, which looks like
-                images scaled to [0, 1]: a generator's black is -1.
+            UserWarning: On floats without a negative number in the first batch, as if scaled to
+                [0, 1]: a generator's black is -1.
         """
         refuse_labels("y", y)
         check_fit_numbers(batch_size, epochs, validation_split, kwargs)
@@ -270,16 +270,17 @@ class GAN(Players, SavedGAN):
             validation_size = kwargs.get("validation_batch_size") or batch_size
             check_shared_batches(self, x, batch_size, validation_split)
             check_shared_batches(self, validation_data, validation_size)
-        return super().fit(
-            x,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=with_checks_and_averages(callbacks),
-            validation_split=validation_split,
-            validation_data=validation_data,
-            **kwargs,
-        )
+        with refusals_by_name():
+            return super().fit(
+                x,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=with_checks_and_averages(callbacks),
+                validation_split=validation_split,
+                validation_data=validation_data,
+                **kwargs,
+            )
 
     def evaluate(
         self,
@@ -289,10 +290,9 @@ class GAN(Players, SavedGAN):
         verbose: int | str = "auto",
         **kwargs: Any,
     ) -> Any:
-        """Return the losses and D's accuracy on held-out images, with the same noise each time.
+        """Return losses and D's accuracy on held-out images, with as many generated ones.
 
-        Arguments as in `keras.Model.evaluate`, `x` as in `fit`, with the same errors and warning.
-        As many images are generated as `x` holds.
+        The noise is the same each time. Arguments as in `keras.Model.evaluate`, `x` as in `fit`.
         """
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has looked at it
             refuse_labels("y", y)
@@ -302,7 +302,8 @@ class GAN(Players, SavedGAN):
                 check_shared_batches(self, x, batch_size)
         state = self.evaluation_noise.state
         state.assign(ops.convert_to_tensor(np.zeros(2), dtype=state.dtype))
-        return super().evaluate(x, batch_size=batch_size, verbose=verbose, **kwargs)
+        with refusals_by_name():
+            return super().evaluate(x, batch_size=batch_size, verbose=verbose, **kwargs)
 
     def predict(self, x: Any, batch_size: int | None = None, *args: Any, **kwargs: Any) -> Any:
         """Return images in [-1, 1] for latents, as `keras.Model.predict` does.
@@ -322,7 +323,8 @@ class GAN(Players, SavedGAN):
         """
         check_steps(batch_size=batch_size)
         x = checked_latents(x, self.latent_dim)
-        return super().predict(x, batch_size, *args, **kwargs)
+        with refusals_by_name():
+            return super().predict(x, batch_size, *args, **kwargs)
 
     def train_on_batch(self, x: Any, y: None = None, *args: Any, **kwargs: Any) -> Any:
         """Update both players on one batch, as `keras.Model.train_on_batch` does.
@@ -350,8 +352,8 @@ class GAN(Players, SavedGAN):
 
         Args:
             n: Positive integer: how many.
-            seed: Integer for the latents: the same seed gives the same latents on every machine
-                and backend. By default new ones at each call. Training's noise stays as it is.
+            seed: Integer: the same seed gives the same latents on every machine and backend. By
+                default new ones at each call. Training's noise stays as it is.
             batch_size: Images per forward pass; does not change the result beyond rounding.
 
         Returns:
@@ -376,8 +378,7 @@ class GAN(Players, SavedGAN):
             its score where `discriminator_outputs` is `"score"`.
 
         Raises:
-            ValueError: On images of another shape or range. Also on outputs outside of [0, 1]
-                that are no probabilities, though `discriminator_outputs` says so.
+            ValueError: On images of another shape or range, and on probabilities outside [0, 1].
 
         Warns:
             UserWarning: On floats without a negative number, as `fit` does.

@@ -2,24 +2,23 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any, Self
 
 import keras
 
-from capsgan_keras.checks import check_choice, check_finite, check_positive, check_share
+from capsgan_keras.checks import check_kind, check_positive
 from capsgan_keras.datasets import Dataset
 from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.gan.base import GAN
 from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam, falling_rate, learning_rate
 from capsgan_keras.gan.settings import (
-    LOSSES,
     NEUTRAL,
     TUNED,
     NetworkSettings,
     for_number_of,
     widened,
 )
+from capsgan_keras.gan.settings_checks import check_settings, given
 from capsgan_keras.losses import HingeLoss, MarginLoss
 from capsgan_keras.models import (
     build_capsule_discriminator,
@@ -59,6 +58,12 @@ class _GANWithDefaults(GAN):
         **kwargs: Any,
     ) -> None:
         self._name_misplaced_options(kwargs)
+        check_kind(
+            (Mapping, type(None)),
+            "a dictionary of arguments, or None",
+            generator_options=generator_options,
+            discriminator_options=discriminator_options,
+        )
         common: dict[str, Any] = {"dtype": dtype, "seed": seed}
         if generator is None:
             options = common | dict(generator_options or {})
@@ -168,7 +173,7 @@ class _GANWithDefaults(GAN):
                 kernel_size=settings.generator_kernel_size,
                 upsampling=settings.upsampling,
                 latent_categories=settings.latent_categories,
-                **_given(
+                **given(
                     scales=settings.generator_scales,
                     activation=settings.generator_activation,
                     output=settings.generator_output,
@@ -182,7 +187,7 @@ class _GANWithDefaults(GAN):
             discriminator=cls.build_discriminator(
                 image_shape,
                 **cls.options_of_discriminator(settings),
-                **_given(
+                **given(
                     spectral_normalization=settings.spectral_normalization,
                     augmentation=settings.augmentation,
                 ),
@@ -192,7 +197,7 @@ class _GANWithDefaults(GAN):
             loss=_LOSSES[settings.loss](),
             seed=seed,
             dtype=dtype,
-            **_given(
+            **given(
                 gradient_penalty=settings.gradient_penalty, penalty_every=settings.penalty_every
             ),
         )
@@ -240,33 +245,6 @@ class _GANWithDefaults(GAN):
             "image_shape": self.image_shape,
             "latent_dim": self.latent_dim,
         }
-
-
-def check_settings(settings: NetworkSettings, steps: int | None) -> None:
-    """Raise a `ValueError` where a setting is out of its range that no network's builder checks."""
-    missing = [each.name for each in fields(NetworkSettings)]
-    # `steps` is an argument beside them.
-    missing = [name for name in missing if name != "steps" and not hasattr(settings, name)]
-    if missing:
-        raise ValueError(
-            "`settings` must be NetworkSettings, or have their fields. "
-            f"Received: an object of type {type(settings).__name__} without {missing[0]}"
-        )
-    shares = ("beta_1", "beta_2", "decay", "generator_ema")
-    check_share(**{name: getattr(settings, name) for name in shares})
-    check_positive(batch_size=settings.batch_size, steps=1 if steps is None else steps)
-    check_choice("loss", settings.loss, (None, *LOSSES))
-    width, time_decay = settings.width, settings.time_decay
-    check_finite(**_given(width=width, time_decay=time_decay))
-    if width is not None and width <= 0:
-        raise ValueError(f"`width` must be above 0. Received: width={width}")
-    if time_decay is not None and time_decay < 0:
-        raise ValueError(f"`time_decay` must be at least 0. Received: time_decay={time_decay}")
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """Return the options that are not None, in whose place the builders' defaults stand."""
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _options_of_a_network(player: str) -> ValueError:
@@ -339,7 +317,7 @@ class CapsuleGAN(_GANWithDefaults):
             "routings": settings.routings,
             "dropout": settings.dropout,
             "initializer": settings.initializer,
-            **_given(hidden_activation=settings.capsule_activation),
+            **given(hidden_activation=settings.capsule_activation),
         }
 
     def default_optimizers(self) -> OptimizerPair:
@@ -387,7 +365,7 @@ class ConvolutionalGAN(_GANWithDefaults):
             "batch_norm": settings.convolutional_batch_norm,
             "dropout": settings.dropout if dropout is None else dropout,
             "initializer": settings.initializer,
-            **_given(
+            **given(
                 downsampling=settings.convolutional_downsampling,
                 hidden_activation=settings.convolutional_activation,
                 convolution_dropout=settings.convolutional_layer_dropout,

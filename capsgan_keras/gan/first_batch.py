@@ -1,5 +1,6 @@
 """The first batch of whatever Keras trains on, looked at before a weight moves."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,14 +8,26 @@ from typing import Any
 import keras
 import numpy as np
 
+from capsgan_keras.gan.later_batches import (
+    CheckedBatches,
+    checked_dataset,
+    checked_iterator,
+    same_kind,
+)
+
 Check = Callable[[str, np.ndarray], None]
 
 
-def check_first_batch(name: str, data: Any, form: str, check: Check) -> Any:
-    """Check the first batch of what `fit`, `evaluate` or `predict` is given.
+def check_batches(
+    name: str, data: Any, form: str, check: Check, check_later: Check, bound: float
+) -> Any:
+    """Check the first batch of what `fit`, `evaluate` or `predict` is given, and later ones later.
 
     A dataset or a `PyDataset` gives its first batch once more when training begins. A generator
     cannot, so that the batch is put back in front of it.
+
+    Later batches are checked when Keras asks for them. Those of a loader and of a
+    `tf.distribute.DistributedDataset` are not: Keras takes these by their class.
 
     Args:
         name: The argument's name, for messages.
@@ -23,9 +36,11 @@ def check_first_batch(name: str, data: Any, form: str, check: Check) -> Any:
             loader of batches. A batch is an array, or a tuple whose first item is one.
         form: What a batch must be, for messages: "images of shape (n, 28, 28, 1)".
         check: Called with the name and the batch; it raises an error where the batch is wrong.
+        check_later: The same for later batches.
+        bound: Numbers of no larger size are good in later batches of a `tf.data.Dataset`.
 
     Returns:
-        `data`, or for an iterator a generator with all of its batches.
+        `data`, or what gives the same batches and checks each.
 
     Raises:
         ValueError: Where `data` is none of these, has no batch, or has a wrong one.
@@ -57,14 +72,28 @@ def check_first_batch(name: str, data: Any, form: str, check: Check) -> Any:
             f"`{name}`, being a DataLoader, must give tuples (images,) or (images, labels). "
             f"Received: a batch of type {type(first).__name__}"
         )
-    check(name, to_array(name, _inputs(name, first, form), form))
-    if not isinstance(data, Iterator):
-        return data
-    # Of generators Keras takes only those of tuples.
-    return (
-        batch if isinstance(batch, tuple) else (_inputs(name, batch, form),)
-        for batch in itertools.chain([first], batches)
-    )
+    array = to_array(name, _inputs(name, first, form), form)
+    check(name, array)
+    # Of the first only the dtype is kept. A `partial` goes to other processes, a closure does not.
+    look = functools.partial(_look, name, form, check_later, array[:0])
+    if isinstance(data, keras.utils.PyDataset):
+        return CheckedBatches(data, look)
+    if isinstance(data, Iterator):
+        checked = checked_iterator(itertools.chain([first], batches), look)
+        # Of generators Keras takes only those of tuples.
+        return (
+            batch if isinstance(batch, tuple) else (_inputs(name, batch, form),)
+            for batch in checked
+        )
+    if hasattr(data, "element_spec") and hasattr(data, "map"):
+        return checked_dataset(data, look, bound)
+    return data
+
+
+def _look(name: str, form: str, check: Check, first: np.ndarray, batch: Any) -> None:
+    array = to_array(name, _inputs(name, batch, form), form)
+    same_kind(name, first, array)
+    check(name, array)
 
 
 def is_array(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """Checks of what a GAN is given: its two networks, and the images of `fit` and `discriminate`."""
 
+import functools
 import math
 import sys
 import warnings
@@ -8,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from capsgan_keras.checks import check_positive, check_share, is_whole
-from capsgan_keras.gan.first_batch import check_first_batch, is_array, refuse_weights
+from capsgan_keras.checks import check_positive, check_share, check_whole
+from capsgan_keras.gan.first_batch import check_batches, is_array, refuse_weights
 from capsgan_keras.training import devices_per_batch
 from capsgan_keras.types import Shape, Tensor
 
@@ -82,7 +83,7 @@ def check_latent_batch(latents: np.ndarray, latent_dim: int) -> None:
 
 
 def checked_images(name: str, data: Any, image_shape: Shape) -> Any:
-    """Check the first batch of images, as `check_first_batch` does; return its `data`.
+    """Check batches of images, as `check_batches` does; return its `data`.
 
     Args:
         name: The argument's name, for messages.
@@ -93,13 +94,15 @@ def checked_images(name: str, data: Any, image_shape: Shape) -> Any:
         ValueError: On images of another shape, dtype or range, or data of another form.
 
     Warns:
-        UserWarning: On floats without a negative number.
+        UserWarning: On floats without a negative number in the first batch.
     """
-    return check_first_batch(
+    return check_batches(
         name,
         data,
         images_form(image_shape),
-        lambda argument, batch: check_images(argument, batch, image_shape),
+        functools.partial(check_images, image_shape=image_shape),
+        functools.partial(check_uint8_or_scaled, image_shape=image_shape),
+        bound=1.0,
     )
 
 
@@ -120,15 +123,19 @@ def checked_validation_data(validation_data: Any, image_shape: Shape) -> Any:
 
 
 def checked_latents(latents: Any, latent_dim: int) -> Any:
-    """Check the first batch of latents, as `check_first_batch` does; return its `data`.
+    """Check batches of latents, as `check_batches` does; return its `data`.
 
     Raises:
         ValueError: Unless they are finite floats `(n, latent_dim)`.
     """
     form = f"latents of shape (n, {latent_dim})"
-    return check_first_batch(
-        "latents", latents, form, lambda _, batch: check_latent_batch(batch, latent_dim)
-    )
+    check = functools.partial(_check_named_latents, latent_dim=latent_dim)
+    return check_batches("latents", latents, form, check, check, bound=1e30)
+
+
+def _check_named_latents(name: str, latents: np.ndarray, latent_dim: int) -> None:
+    del name
+    check_latent_batch(latents, latent_dim)
 
 
 def check_one_batch(images: Any, image_shape: Shape) -> None:
@@ -172,11 +179,14 @@ def check_fit_numbers(
     counts = ("steps_per_epoch", "validation_steps", "validation_batch_size", "steps")
     check_steps(batch_size=batch_size, **{key: options.get(key) for key in counts})
     check_share(validation_split=validation_split)
-    for name, value in {"epochs": epochs, "initial_epoch": options.get("initial_epoch", 0)}.items():
-        if not is_whole(value) or value < 0:
-            raise ValueError(
-                f"`{name}` must be an integer of at least 0. Received: {name}={value!r}"
-            )
+    check_whole(epochs=epochs, initial_epoch=options.get("initial_epoch", 0))
+    frequency = options.get("validation_freq", 1)
+    if isinstance(frequency, (list, tuple, set)):  # the epochs themselves
+        check_positive(**{"validation_freq": 0} if not frequency else {})
+        for epoch in frequency:
+            check_positive(validation_freq=epoch)
+    else:
+        check_positive(validation_freq=frequency)
 
 
 def check_steps(**arguments: Any) -> None:

@@ -1,13 +1,15 @@
 """Two players' optimizers behind the one that Keras knows."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 
-from capsgan_keras.checks import check_choice
+from capsgan_keras.checks import check_bool, check_choice, check_positive
 
+PLAYERS = ("generator", "discriminator")
 FINAL_SHARE = 0.05
 """Of the learning rates, where they fall."""
 OptimizerPair = tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]
@@ -73,12 +75,35 @@ def join_optimizers(
             "`generator_optimizer` and `discriminator_optimizer` must be two instances, "
             f"since each holds the moments of its own player. Received: {players[0]} twice"
         )
-    for player, optimizer in zip(("generator", "discriminator"), players, strict=True):
+    for player, optimizer in zip(PLAYERS, players, strict=True):
         check_optimizer(f"{player}_optimizer", optimizer)
     # By identity: the paths of a functional model's variables do not hold the model's name.
     generators = {id(variable) for variable in generator_variables}
     optimizer = keras.optimizers.MultiOptimizer(lambda v: players[id(v) not in generators])
     return keras.optimizers.LossScaleOptimizer(optimizer) if with_loss_scale else optimizer
+
+
+def given_or_default(given: tuple[Any, Any], defaults: OptimizerPair) -> OptimizerPair:
+    """Return both players' optimizers as objects.
+
+    Args:
+        given: The generator's and the discriminator's: an optimizer or its name, or None for the
+            default.
+        defaults: The defaults.
+
+    Raises:
+        ValueError: Where Keras knows no such optimizer.
+    """
+    found = []
+    for player, optimizer, default in zip(PLAYERS, given, defaults, strict=True):
+        try:
+            found.append(default if optimizer is None else keras.optimizers.get(optimizer))
+        except (KeyError, TypeError, ValueError) as error:
+            name = f"{player}_optimizer"
+            raise ValueError(
+                f"`{name}` must be a Keras optimizer or its name. Received: {name}={optimizer!r}"
+            ) from error
+    return found[0], found[1]
 
 
 def check_optimizer(name: str, optimizer: keras.optimizers.Optimizer) -> None:
@@ -106,8 +131,14 @@ def check_optimizer(name: str, optimizer: keras.optimizers.Optimizer) -> None:
         )
 
 
-def check_update(update: str, float16: bool) -> None:
-    """Raise a `ValueError` unless `update` is known, and possible where float16 is used or not."""
+def check_compile(update: str, float16: bool, options: Mapping[str, Any]) -> None:
+    """Raise a `ValueError` where `compile` was given what means nothing.
+
+    Args:
+        update: Must be known, and possible where float16 is used or not.
+        float16: Whether the networks compute in it.
+        options: `run_eagerly`, `steps_per_execution` and `jit_compile`.
+    """
     check_choice("update", update, ("simultaneous", "alternating"))
     if float16 and update == "alternating":
         raise ValueError(
@@ -115,3 +146,6 @@ def check_update(update: str, float16: bool) -> None:
             "one loss scale: use update='simultaneous' or the policy 'mixed_bfloat16'. "
             f"Received: update={update!r}"
         )
+    check_bool(run_eagerly=options["run_eagerly"])
+    check_positive(steps_per_execution=options["steps_per_execution"])
+    check_choice("jit_compile", options["jit_compile"], (True, False, "auto"))

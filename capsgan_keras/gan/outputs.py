@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from capsgan_keras.checks import check_choice
-from capsgan_keras.layers import CapsuleLayer, Length, SpectralNormalization
+from capsgan_keras.layers import CapsuleLayer, Length
 from capsgan_keras.losses import HingeLoss, MarginLoss
 from capsgan_keras.types import Tensor
 
@@ -21,7 +21,14 @@ _ON_PROBABILITIES = (
 )
 _CATEGORICAL = _ON_PROBABILITIES[-2:]
 _FUNCTIONS = (keras.losses.binary_crossentropy, keras.losses.categorical_crossentropy)
-_PROBABILITIES = ("sigmoid", "hard_sigmoid", "softmax")
+# Names of activations, and of Keras's layers and operations, without underlines.
+_PROBABILITIES = ("sigmoid", "hardsigmoid", "softmax")
+_OF_OTHER_RANGES = (
+    *("celu", "elu", "exponential", "gelu", "glu", "hardshrink", "hardsilu", "hardswish"),
+    *("hardtanh", "leakyrelu", "logsigmoid", "logsoftmax", "mish", "prelu", "relu", "relu6"),
+    *("selu", "silu", "softplus", "softshrink", "softsign", "softmin", "sparseplus"),
+    *("squareplus", "swish", "tanh", "tanhshrink", "threshold"),
+)
 
 
 def resolve_outputs(
@@ -35,11 +42,17 @@ def resolve_outputs(
         discriminator: The GAN's discriminator.
 
     Raises:
-        ValueError: On something else, or where None leaves a doubt.
+        ValueError: On something else, where None leaves a doubt, or where the last layer cannot
+            give such outputs.
     """
-    if outputs is not None:
-        check_choice("discriminator_outputs", outputs, OUTPUTS)
-        return outputs
+    if outputs is None:
+        outputs = _inferred(loss, discriminator)
+    check_choice("discriminator_outputs", outputs, OUTPUTS)
+    _check_last_activation(discriminator, outputs)
+    return outputs
+
+
+def _inferred(loss: keras.losses.Loss | Callable, discriminator: keras.Model) -> str:
     if getattr(loss, "from_logits", False):
         return "logit"
     if isinstance(loss, HingeLoss):
@@ -97,15 +110,53 @@ def first_score(outputs: Tensor, kind: str, loss: keras.losses.Loss | Callable) 
     return ops.log(probability) - ops.log1p(-probability)
 
 
+def _check_last_activation(discriminator: keras.Model, outputs: str) -> None:
+    """Raise a `ValueError` where the last layer's activation is known, and does not fit."""
+    activation = _last_activation(discriminator.outputs[0])
+    refused = {
+        "probability": _OF_OTHER_RANGES,
+        "logit": (*_PROBABILITIES, *_OF_OTHER_RANGES),
+        "score": (),
+    }[outputs]
+    constant = activation in ("softmax", "logsoftmax") and discriminator.output_shape[-1] == 1
+    if activation in refused or constant:
+        wanted = {
+            "probability": "a sigmoid (or a softmax over two outputs)",
+            "logit": "no activation",
+            "score": "another activation than a softmax over one output",
+        }[outputs]
+        raise ValueError(
+            f"`discriminator` must end in {wanted}, where its outputs are taken for {outputs}s; "
+            "`discriminator_outputs` says what they are. "
+            f"Received: a discriminator that ends in {activation}"
+        )
+
+
 def _ends_in_probabilities(output: keras.KerasTensor) -> bool:
-    layer = output._keras_history.operation
-    if isinstance(layer, keras.Model):
-        return bool(getattr(layer, "outputs", None)) and _ends_in_probabilities(layer.outputs[0])
+    layer = _last_layer(output)
     if isinstance(layer, Length):  # only capsules are sure to be shorter than 1
-        before = layer.input._keras_history.operation
-        wrapped = isinstance(before, SpectralNormalization)
-        return isinstance(before.layer if wrapped else before, CapsuleLayer)
-    if isinstance(layer, SpectralNormalization):
-        layer = layer.layer
-    activation = getattr(getattr(layer, "activation", None), "__name__", None)
-    return isinstance(layer, keras.layers.Softmax) or activation in _PROBABILITIES
+        return isinstance(_unwrapped(layer.input._keras_history.operation), CapsuleLayer)
+    return _last_activation(output) in _PROBABILITIES
+
+
+def _last_activation(output: keras.KerasTensor) -> str:
+    """Return the name of the last activation, or of the last layer or operation's class."""
+    layer = _last_layer(output)
+    activation = getattr(layer, "activation", None)
+    name = type(layer).__name__ if activation is None else getattr(activation, "__name__", "")
+    return name.replace("_", "").lower()
+
+
+def _last_layer(output: keras.KerasTensor) -> keras.Operation:
+    """Return what made an output, within a model too, and before a change of shape alone."""
+    layer = _unwrapped(output._keras_history.operation)
+    if isinstance(layer, keras.Model) and getattr(layer, "outputs", None):
+        return _last_layer(layer.outputs[0])
+    if isinstance(layer, (keras.layers.Flatten, keras.layers.Reshape, keras.layers.Identity)):
+        return _last_layer(layer.input)
+    return layer
+
+
+def _unwrapped(layer: keras.Operation) -> keras.Operation:
+    """Return the layer that is normalized spectrally, or the layer itself."""
+    return layer.layer if isinstance(layer, keras.layers.SpectralNormalization) else layer

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from capsgan_keras.checks import check_bool
 from capsgan_keras.files import usable_path
 from capsgan_keras.gan.outputs import outputs_of_old_files
 from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
@@ -47,6 +48,7 @@ class SavedGAN(keras.Model):
                 f"Received: filepath={filepath}"
             )
         usable_path(filepath, "filepath")
+        check_bool(overwrite=overwrite, **({} if zipped is None else {"zipped": zipped}))
         check_finite_weights("save", self)
         super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 

@@ -6,12 +6,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from capsgan_keras.checks import check_capsules, check_choice, check_positive
+from capsgan_keras.checks import check_bool, check_capsules, check_choice, check_positive
 from capsgan_keras.layers.weight_options import (
     Constraint,
     Initializer,
     Regularizer,
     serialize_weight_options,
+    weight_option,
 )
 from capsgan_keras.routing.agreement import check_routings, squash
 from capsgan_keras.routing.blockwise import route_inputs
@@ -90,18 +91,19 @@ class CapsuleLayer(keras.layers.Layer):
         check_positive(num_capsule=num_capsule, dim_capsule=dim_capsule)
         check_routings(routings)
         check_choice("routing", routing, ("dynamic", "leaky"))
+        check_bool(use_bias=use_bias, stop_gradients=stop_gradients)
         self.num_capsule = int(num_capsule)
         self.dim_capsule = int(dim_capsule)
         self.routings = int(routings)
         self.routing = routing
         self.use_bias = use_bias
         self.stop_gradients = stop_gradients
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.kernel_initializer = weight_option("kernel_initializer", kernel_initializer)
+        self.bias_initializer = weight_option("bias_initializer", bias_initializer)
+        self.kernel_regularizer = weight_option("kernel_regularizer", kernel_regularizer)
+        self.bias_regularizer = weight_option("bias_regularizer", bias_regularizer)
+        self.kernel_constraint = weight_option("kernel_constraint", kernel_constraint)
+        self.bias_constraint = weight_option("bias_constraint", bias_constraint)
 
     def build(self, input_shape: Shape) -> None:
         """Create the kernel and, if `use_bias`, the bias."""

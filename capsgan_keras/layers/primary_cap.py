@@ -5,13 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from capsgan_keras.checks import check_positive
+from capsgan_keras.checks import check_bool, check_choice, check_filters, check_positive
 from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
 from capsgan_keras.layers.weight_options import (
     Constraint,
     Initializer,
     Regularizer,
     serialize_weight_options,
+    weight_option,
 )
 from capsgan_keras.routing.agreement import squash
 from capsgan_keras.routing.graph import as_floating
@@ -81,6 +82,9 @@ class PrimaryCap(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         check_positive(dim_capsule=dim_capsule, n_channels=n_channels)
+        _check_pair(kernel_size=kernel_size, strides=strides)
+        check_choice("padding", padding, ("valid", "same"))
+        check_bool(use_bias=use_bias)
         self.dim_capsule = int(dim_capsule)
         self.n_channels = int(n_channels)
         if kernel_initializer is None:
@@ -94,12 +98,12 @@ class PrimaryCap(keras.layers.Layer):
             padding=padding,
             data_format="channels_last",
             use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
+            kernel_initializer=weight_option("kernel_initializer", kernel_initializer),
+            bias_initializer=weight_option("bias_initializer", bias_initializer),
+            kernel_regularizer=weight_option("kernel_regularizer", kernel_regularizer),
+            bias_regularizer=weight_option("bias_regularizer", bias_regularizer),
+            kernel_constraint=weight_option("kernel_constraint", kernel_constraint),
+            bias_constraint=weight_option("bias_constraint", bias_constraint),
             dtype=self.dtype_policy,
             trainable=self.trainable,
             name="convolution",
@@ -128,7 +132,23 @@ class PrimaryCap(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         """Create the convolution's weights."""
+        self._check_images(input_shape)
         self.convolution.build(input_shape)
+
+    def _check_images(self, input_shape: Shape) -> None:
+        """Raise a `ValueError` unless the kernel fits features of this shape."""
+        if len(input_shape) != 4 or input_shape[-1] is None:
+            raise ValueError(
+                "PrimaryCap expects features of shape (batch, height, width, channels), with a "
+                f"known number of channels. Received: input_shape={tuple(input_shape)}"
+            )
+        sides = zip(self.kernel_size, input_shape[1:3], strict=True)
+        if self.padding == "valid" and any(side and kernel > side for kernel, side in sides):
+            raise ValueError(
+                "`kernel_size` must be at most the features' height and width, or `padding` "
+                f"'same'. Received: kernel_size={self.kernel_size}, "
+                f"input_shape={tuple(input_shape)}"
+            )
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the primary capsules of `inputs`."""
@@ -142,6 +162,7 @@ class PrimaryCap(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return `(batch, num_capsules, dim_capsule)`, None for what the input leaves open."""
+        self._check_images(input_shape)
         batch, height, width, _ = self.convolution.compute_output_shape(input_shape)
         known = height is not None and width is not None
         return batch, height * width * self.n_channels if known else None, self.dim_capsule
@@ -163,3 +184,9 @@ class PrimaryCap(keras.layers.Layer):
     def from_config(cls, config: dict[str, Any]) -> "PrimaryCap":
         """Return the layer that `get_config` describes."""
         return from_config_with_sublayers(cls, config)
+
+
+def _check_pair(**arguments: Any) -> None:
+    """Raise a `ValueError` unless each argument is a positive integer, or two of them."""
+    for name, value in arguments.items():
+        check_filters(value, count=2 if isinstance(value, (tuple, list)) else None, name=name)

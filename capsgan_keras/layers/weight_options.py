@@ -1,5 +1,7 @@
 """Initializers, regularizers and constraints, as layers with a kernel and a bias hold them."""
 
+from typing import Any
+
 import keras
 
 Initializer = str | keras.initializers.Initializer
@@ -11,6 +13,25 @@ _MODULES = {
     "regularizer": keras.regularizers,
     "constraint": keras.constraints,
 }
+
+
+def weight_option(name: str, value: Any) -> Any:
+    """Return an initializer, a regularizer or a constraint as an object.
+
+    Args:
+        name: The argument's name, which ends with what it is.
+        value: What Keras takes for it.
+
+    Raises:
+        ValueError: Where Keras knows no such object.
+    """
+    kind = name.rsplit("_", 1)[1]
+    try:
+        return _MODULES[kind].get(value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must be a Keras {kind} or its name. Received: {name}={value!r}"
+        ) from error
 
 
 def serialize_weight_options(layer: keras.Layer) -> dict[str, dict | None]:

@@ -26,7 +26,7 @@ from capsgan_keras.models.convolutions import (
     dropped,
     normalized_spectrally,
 )
-from capsgan_keras.models.initial_weights import InitialWeights
+from capsgan_keras.models.initial_weights import INITIALIZERS, InitialWeights
 from capsgan_keras.models.sizes import convolved
 from capsgan_keras.types import DType
 
@@ -126,6 +126,7 @@ def build_capsule_discriminator(
     """
     shape = check_image_shape(image_shape)
     check_choice("num_capsule", num_capsule, (1, 2))
+    check_choice("initializer", initializer, INITIALIZERS)
     if shape[2] == 1 and min(shape[:2]) >= _NINES_FIT:
         layout: dict[str, Any] = {
             "filters": (32,),
@@ -298,6 +299,8 @@ def build_convolutional_discriminator(
     check_choice("downsampling", downsampling, ("strides", "max_pooling"))
     check_choice("hidden_activation", hidden_activation, _ACTIVATIONS)
     check_choice("head", head, ("dense", "average"))
+    check_choice("initializer", initializer, INITIALIZERS)
+    check_choice("activation", activation, ("sigmoid", "linear"))
     if units is not None:
         check_positive(units=units)
         if head == "average":

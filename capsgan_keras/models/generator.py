@@ -105,8 +105,8 @@ def build_generator(
     widths = (*others, channels)
     scales = (2, 2) if scales is None else scales
     check_each("scales", scales, (1, 2), len(widths))
+    check_choice("upsampling", upsampling, (None, "transposed", "nearest"))
     upsampling = upsampling or ("transposed" if grey else "nearest")
-    check_choice("upsampling", upsampling, ("transposed", "nearest"))
     check_choice("activation", activation, ("relu", "leaky_relu"))
     check_choice("output", output, ("tanh", "sigmoid"))
     if kernel_size is None:

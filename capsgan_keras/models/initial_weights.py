@@ -7,6 +7,9 @@ import keras
 
 from capsgan_keras.checks import check_choice, check_seed
 
+INITIALIZERS = (None, "normal", "he", "glorot")
+"""What a network's `initializer` may be; None stands for the network's own choice."""
+
 
 class InitialWeights:
     """Make initializers, each with its own seed, from one seed.

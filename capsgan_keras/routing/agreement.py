@@ -6,8 +6,8 @@ Source: S. Sabour, N. Frosst, G. E. Hinton, "Dynamic Routing Between Capsules", 
 
 from keras import ops
 
-from capsgan_keras.checks import is_whole
-from capsgan_keras.routing.graph import as_floating, at_least_float32, in_graph
+from capsgan_keras.checks import check_bool, is_whole
+from capsgan_keras.routing.graph import as_floating, as_vectors, at_least_float32, in_graph
 from capsgan_keras.types import Tensor
 
 EPSILON = 1e-12
@@ -29,6 +29,9 @@ def squash(vectors: Tensor, axis: int = -1) -> Tensor:
     Returns:
         Tensor of the shape and dtype of `vectors`.
 
+    Raises:
+        ValueError: On other numbers, or where there is no such axis.
+
     Example:
 
     ```python
@@ -37,7 +40,7 @@ def squash(vectors: Tensor, axis: int = -1) -> Tensor:
     squash([[3.0, 4.0]])  # [[0.577, 0.769]]: of length 25 / 26, in the same direction
     ```
     """
-    vectors = as_floating("vectors", vectors)
+    vectors = as_vectors("vectors", vectors, axis)
     single, size = _without_overflow(at_least_float32(vectors), axis)
     squared = ops.sum(ops.square(single), axis=axis, keepdims=True)
     # With s = m t and m the size: |s|^2 / (1 + |s|^2) = |t|^2 / (1 / m^2 + |t|^2).
@@ -56,6 +59,9 @@ def vector_length(vectors: Tensor, axis: int = -1) -> Tensor:
         Tensor of the shape of `vectors` without `axis`; float32, or float64 for float64 input.
         The length of a zero vector comes out as 1e-6.
 
+    Raises:
+        ValueError: On other numbers, or where there is no such axis.
+
     Example:
 
     ```python
@@ -64,7 +70,7 @@ def vector_length(vectors: Tensor, axis: int = -1) -> Tensor:
     vector_length([[3.0, 4.0], [0.0, 1.0]])  # [5.0, 1.0]
     ```
     """
-    vectors = as_floating("vectors", vectors)
+    vectors = as_vectors("vectors", vectors, axis)
     single, size = _without_overflow(at_least_float32(vectors), axis)
     lengths = ops.sqrt(ops.sum(ops.square(single), axis=axis) + EPSILON)
     return lengths * ops.squeeze(size, axis=axis)
@@ -116,8 +122,8 @@ def dynamic_routing(
         with lengths in [0, 1).
 
     Raises:
-        ValueError: If `routings` is not an integer of at least 1, or `predictions` has not four
-            dimensions.
+        ValueError: If `routings` is not an integer of at least 1, `predictions` has not four
+            dimensions, `bias` does not fit them, or an option is neither True nor False.
 
     Example:
 
@@ -131,12 +137,21 @@ def dynamic_routing(
     ```
     """
     check_routings(routings)
+    check_bool(leaky=leaky, stop_gradients=stop_gradients)
     predictions = as_floating("predictions", predictions)
     if len(predictions.shape) != 4:
         raise ValueError(
             "`predictions` must have the shape (batch, num_capsule, num_input_capsules, "
             f"dim_capsule). Received: predictions of shape {tuple(predictions.shape)}"
         )
+    if bias is not None:
+        bias = as_floating("bias", bias)
+        if tuple(bias.shape) != (predictions.shape[1], predictions.shape[3]):
+            raise ValueError(
+                "`bias` must have the shape (num_capsule, dim_capsule), here "
+                f"{(predictions.shape[1], predictions.shape[3])}. "
+                f"Received: bias of shape {tuple(bias.shape)}"
+            )
     votes = at_least_float32(predictions)
     num_capsule = predictions.shape[1]
 

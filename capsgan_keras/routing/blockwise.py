@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 import keras
 from keras import ops
 
+from capsgan_keras.checks import check_bool
 from capsgan_keras.routing.agreement import check_routings, dynamic_routing, squash
 from capsgan_keras.routing.graph import at_least_float32, in_graph
 from capsgan_keras.types import Tensor
@@ -66,9 +67,11 @@ def route_inputs(
         float32, or float64 for float64 inputs.
 
     Raises:
-        ValueError: If `routings` is not an integer of at least 1.
+        ValueError: If `routings` is not an integer of at least 1, or an option is neither True
+            nor False.
     """
     check_routings(routings)
+    check_bool(leaky=leaky, stop_gradients=stop_gradients)
     inputs = ops.convert_to_tensor(inputs)
     num_input, input_dim, num_capsule, dim_capsule = kernel.shape
     components = num_input * input_dim

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from capsgan_keras.checks import is_whole
 from capsgan_keras.types import Tensor
 
 
@@ -15,13 +16,37 @@ def as_floating(name: str, values: Any) -> Tensor:
     Python's own numbers become Keras's default floating-point type.
     """
     own = not hasattr(values, "dtype")
-    tensor = ops.convert_to_tensor(values)
+    try:
+        tensor = ops.convert_to_tensor(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must be a tensor of floating-point numbers. "
+            f"Received: {name} of type {type(values).__name__}"
+        ) from error
     dtype = keras.backend.standardize_dtype(tensor.dtype)
     if own and dtype != "bool" and "int" in dtype:
         return ops.cast(tensor, keras.config.floatx())
     if "float" not in dtype:
         raise ValueError(
             f"`{name}` must be floating-point numbers. Received: {name} of dtype {dtype}"
+        )
+    return tensor
+
+
+def as_vectors(name: str, values: Any, axis: int) -> Tensor:
+    """Return `values` as `as_floating` does; raise a `ValueError` unless they have that axis."""
+    tensor = as_floating(name, values)
+    rank = len(tensor.shape)
+    if rank == 0:
+        raise ValueError(f"`{name}` must have an axis of components. Received: a single number")
+    if not is_whole(axis) or not -rank <= axis < rank:
+        raise ValueError(
+            f"`axis` must be an integer from {-rank} to {rank - 1}, for {name} of shape "
+            f"{tuple(tensor.shape)}. Received: axis={axis!r}"
+        )
+    if tensor.shape[axis] == 0:
+        raise ValueError(
+            f"`{name}` must have components. Received: {name} of shape {tuple(tensor.shape)}"
         )
     return tensor
 

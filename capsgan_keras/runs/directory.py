@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from capsgan_keras.checks import check_kind
 from capsgan_keras.files import (
     LOCK,
     file_in_the_way,
@@ -105,6 +106,7 @@ def sample_images(gan: GAN, seed: int) -> np.ndarray:
         gan: The GAN that generates them.
         seed: Integer that sets the latents.
     """
+    check_kind(GAN, "a GAN of this package", gan=gan)
     return gan.generate(SAMPLE_ROWS * SAMPLE_COLUMNS, seed=seed)
 
 
@@ -116,6 +118,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
+        check_kind((str, os.PathLike), "a path", path=path)
         self.path = Path(path)
 
     # ---- reading

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from capsgan_keras.checks import check_kind
 from capsgan_keras.training.averages import part_from_averages, start_averages, use_averages
 from capsgan_keras.training.batches import EpochBatches
 
@@ -121,7 +122,9 @@ def with_checks_and_averages(callbacks: Any) -> list[keras.callbacks.Callback]:
     """
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
-    given = keras.tree.flatten(callbacks) if callbacks else []
+    given = [] if callbacks is None else keras.tree.flatten(callbacks)
+    for callback in given:
+        check_kind(keras.callbacks.Callback, "a Keras callback or several", callbacks=callback)
 
     def of_class(kind: type) -> list[keras.callbacks.Callback]:
         return [callback for callback in given if isinstance(callback, kind)]

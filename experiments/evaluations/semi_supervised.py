@@ -16,7 +16,7 @@ from capsgan_keras.evaluation.label_spreading.settings_choice import validation_
 from capsgan_keras.machine import check_memory
 from experiments.errors import EvaluationError
 from experiments.evaluations.result_file import ResultFile
-from experiments.settings.evaluations import SEMI_SUPERVISED
+from experiments.settings.evaluations import NO_EFFECT, SEMI_SUPERVISED
 
 NEIGHBOURS = (5, 7, 10, 15, 20, 30)
 """Numbers of neighbours that --choose-settings tries, as far as there are as many labels."""
@@ -24,8 +24,6 @@ ALPHAS = (0.1, 0.2, 0.5, 0.8)
 """What it tries for alpha, with the kernel knn."""
 GAMMAS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 """What it tries for gamma, with the kernel rbf and the alpha of the settings."""
-_NO_EFFECT = {"knn": "gamma", "rbf": "n_neighbors"}
-"""The setting that has none with a kernel, and does not tell results apart."""
 
 
 def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
@@ -58,7 +56,7 @@ def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
     # Refuses what is out of range, before hours of work.
     SemiSupervisedSettings(**{name: value for name, value in given.items() if name in known})
     _check_sizes(settings, len(dataset.y_train), len(dataset.y_test))
-    del given[_NO_EFFECT[settings.kernel]]
+    del given[NO_EFFECT[settings.kernel]]
     if settings.choose_settings:
         tried = {"knn": [NEIGHBOURS, ALPHAS], "rbf": [GAMMAS]}
         given |= {"candidates": tried[settings.kernel]}
@@ -126,7 +124,7 @@ def _fill(file, finished_runs, settings, verbose):
             )
             results["choices"] = [choice.to_dict() for choice in choices]
             file.write()
-        for name in {"n_neighbors", "gamma", "alpha"} - {_NO_EFFECT[settings.kernel]}:
+        for name in {"n_neighbors", "gamma", "alpha"} - {NO_EFFECT[settings.kernel]}:
             options[name] = tuple(choice[name] for choice in results["choices"])
 
     total = len(settings.n_labelled) * settings.draws * (3 + len(finished_runs.runs))

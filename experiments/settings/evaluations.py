@@ -8,7 +8,9 @@ import dataclasses
 from pathlib import Path
 
 from experiments.settings.fields import (
+    anything,
     check_fields,
+    countable,
     not_negative,
     run_package_file,
     setting,
@@ -65,7 +67,7 @@ def _cuts(name, value):
     if not good or not value or len(set(value)) != len(value):
         raise ValueError(
             f"`{name}` must be calibrated or numbers from 0 to 1, each once. "
-            f"Received: {name}={value!r}"
+            f"Received: --cut {' '.join(map(cut_name, value))}"
         )
 
 
@@ -96,12 +98,14 @@ class MetricSettings:
         check_fields(self)
 
 
+NO_EFFECT = {"knn": "gamma", "rbf": "n_neighbors"}
+"""The setting that has none with a kernel, and does not tell results apart."""
 _PACKAGE = run_package_file("evaluation", "label_spreading", "settings.py")
 _PACKAGE_FIELDS = fields_of(_PACKAGE["SemiSupervisedSettings"])
 
 
-def _of_package(name, parse=str, many=False):
-    return from_package(_PACKAGE_FIELDS[name], parse=parse, many=many)
+def _of_package(name, parse=str, many=False, check=anything):
+    return from_package(_PACKAGE_FIELDS[name], check, parse=parse, many=many)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,7 +116,7 @@ class TableSettings:
     """
 
     n_labelled: tuple = _of_package("n_labelled", int, many=True)
-    draws: int = _of_package("draws", int)
+    draws: int = _of_package("draws", int, check=countable)
     seed: int = setting(0, "sets the draws and the generated images", whole_number(0), int)
     n_unlabelled: int = setting(
         _PACKAGE["N_UNLABELLED"],
@@ -141,6 +145,19 @@ class TableSettings:
     def __post_init__(self):
         """Check what the package does not."""
         check_fields(self)
+
+    @property
+    def without_effect(self):
+        """What was said of settings and changes nothing, one sentence each."""
+        reasons = [(NO_EFFECT[self.kernel], f"with the kernel {self.kernel}")]
+        if self.choose_settings:
+            chosen = {"knn": ("n_neighbors", "alpha"), "rbf": ("gamma",)}[self.kernel]
+            reasons += [(name, "with --choose-settings") for name in chosen]
+        return [
+            f"--{name.replace('_', '-')} {getattr(self, name)} has no effect {reason}"
+            for name, reason in reasons
+            if getattr(self, name) != _PACKAGE_FIELDS[name].default
+        ]
 
     @property
     def file_name(self):

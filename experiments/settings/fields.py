@@ -12,7 +12,8 @@ from pathlib import Path
 SMALLEST_FLOAT32, LARGEST_FLOAT32 = 2.0**-126, (2.0 - 2.0**-23) * 2.0**127
 
 MOST_SEEDS = 10_000
-"""More trainings end in no lifetime, and a list of billions fills the memory before the first."""
+"""More trainings end in no lifetime, and a list of billions fills the memory before the first. The
+same goes for draws of labelled images, each of which is a row of label spreadings."""
 
 
 def run_package_file(*parts):
@@ -122,8 +123,8 @@ def whole_number(low, high=math.inf):
     return check
 
 
-def seed_count(name, value):
-    """Check that a value is a number of trainings that a person can wait for."""
+def countable(name, value):
+    """Check that a value is a number of trainings or draws that a person can wait for."""
     whole_number(1)(name, value)
     whole_number(1, MOST_SEEDS)(name, value)
 

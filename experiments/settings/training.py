@@ -9,11 +9,11 @@ from pathlib import Path
 from experiments.settings.fields import (
     anything,
     check_fields,
+    countable,
     not_negative,
     place,
     rate,
     run_package_file,
-    seed_count,
     setting,
     share,
     text,
@@ -83,7 +83,7 @@ class Settings:
     seeds: int = setting(
         1,
         "runs of each model, with the seeds from --seed on; they are evaluated together",
-        seed_count,
+        countable,
         int,
         identity=False,
     )

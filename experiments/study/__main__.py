@@ -24,7 +24,7 @@ from experiments.command_line.arguments import add_settings, new_parser, path, s
 from experiments.command_line.running import parse_and_run
 from experiments.errors import EvaluationError
 from experiments.settings.evaluations import CLASSIFIERS
-from experiments.settings.fields import seed_count
+from experiments.settings.fields import countable
 from experiments.settings.training import PRECISIONS
 from experiments.study.cases import CASES, PROOF, StudySizes
 
@@ -58,7 +58,7 @@ def main(argv=None):
 
 def _work(arguments):
     sizes = settings_from(arguments, StudySizes())
-    seed_count("seeds", arguments.seeds)
+    countable("seeds", arguments.seeds)
     folder = arguments.output
     # Here and not above: --help must not wait for Keras.
     from experiments.study.report import write_report

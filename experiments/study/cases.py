@@ -3,9 +3,12 @@
 import dataclasses
 
 from experiments import mnist
-from experiments.settings.fields import check_fields, setting, whole_number
+from experiments.settings.evaluations import TableSettings
+from experiments.settings.fields import check_fields, countable, setting, whole_number
 from experiments.settings.training import Settings
 
+NEIGHBOURS = TableSettings().n_neighbors
+"""Of label spreading, the image itself included."""
 BASE = dataclasses.replace(
     mnist.TUNED,
     settings=None,
@@ -109,13 +112,19 @@ class StudySizes:
     n_samples: int = _size(10_000, "images of each generator that the classifier sees", 2)
     n_unlabelled: int = _size(10_000, "images of each generator that label spreading has")
     n_labelled: int = _size(100, "labelled images that it has")
-    draws: int = _size(5, "draws of these")
+    draws: int = setting(5, "draws of these", countable, int)
     seed: int = _size(0, "sets the generated images and the draws", 0)
     proof_steps: int = _size(50, "training steps in the comparison of routings")
 
     def __post_init__(self):
         """Check every field."""
         check_fields(self)
+        # Label spreading on the labelled images alone, a control, has no other neighbours.
+        if self.n_labelled < NEIGHBOURS:
+            raise ValueError(
+                f"`n_labelled` must be at least {NEIGHBOURS}, the neighbours of label spreading. "
+                f"Received: n_labelled={self.n_labelled}"
+            )
         if self.steps % self.every:
             raise ValueError(
                 f"`steps` must be a multiple of `every`, {self.every}. Received: steps={self.steps}"

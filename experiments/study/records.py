@@ -78,9 +78,10 @@ def read_study(folder):
     Raises:
         EvaluationError: Where there is nothing of it, or files are damaged or of different sizes.
     """
-    runs = [read_record(StudyRun, RUN, path) for path in sorted(folder.glob("[!.]*-seed*.json"))]
+    paths = sorted(folder.glob("[!.]*-seed*.json"))
+    runs = [_read_named(StudyRun, RUN, path, "{0.case}-seed{0.seed}") for path in paths]
     paths = sorted(folder.glob("controls-*.json"))
-    controls = [read_record(Controls, CONTROLS, path) for path in paths]
+    controls = [_read_named(Controls, CONTROLS, path, "controls-{0.dataset}") for path in paths]
     routings = {}
     for path in folder.glob(f"{PROOF}.json"):
         results = read_content(path, ROUTINGS)["results"]
@@ -94,6 +95,14 @@ def read_study(folder):
     by_case = {case.name: [run for run in runs if run.case == case.name] for case in CASES}
     made = {name: its_runs for name, its_runs in by_case.items() if its_runs}
     return Study(made, controls, routings, sizes[0])
+
+
+def _read_named(record, kind, path, name):
+    """Return what a file holds; refuse it under the name of another, as a copy would have."""
+    held = read_record(record, kind, path)
+    if path.stem != name.format(held):
+        raise EvaluationError(f"{path}: is of another name, {name.format(held)}.json: a copy?")
+    return held
 
 
 def read_record(record, kind, path):

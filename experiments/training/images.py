@@ -1,6 +1,7 @@
 """The images that runs are trained and evaluated on."""
 
 from capsgan_keras import load_dataset
+from capsgan_keras.datasets import DatasetError
 from experiments.training.surroundings import check_surroundings
 
 
@@ -17,4 +18,7 @@ def load_images(source, data_dir, image_size, validation):
     """
     check_surroundings()
     dataset = load_dataset(source, data_dir, image_size)
-    return dataset.hold_out(validation) if validation else dataset
+    try:
+        return dataset.hold_out(validation) if validation else dataset
+    except DatasetError as error:
+        raise DatasetError(f"--validation {validation}: {error}") from error

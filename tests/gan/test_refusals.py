@@ -138,3 +138,98 @@ def test_a_backend_that_is_not_there_is_named(name):
     message = result.stderr.strip().splitlines()[-1]
     assert message.startswith("ImportError: The environment variable KERAS_BACKEND must name")
     assert message.endswith(f"Received: KERAS_BACKEND='{name}'")
+
+
+def flat_discriminator(units, *last):
+    layers = [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(units), *last]
+    return keras.Sequential(layers)
+
+
+CATEGORICAL = [
+    "categorical_crossentropy",
+    "CategoricalCrossentropy",
+    "categorical_focal_crossentropy",
+    "kl_divergence",
+    "kld",
+    "cosine_similarity",
+    keras.losses.CategoricalCrossentropy(),
+    keras.losses.CategoricalCrossentropy(from_logits=True),
+    keras.losses.CategoricalFocalCrossentropy(),
+    keras.losses.CosineSimilarity(),
+    keras.losses.KLDivergence(),
+    keras.losses.categorical_crossentropy,
+]
+
+
+@pytest.mark.parametrize("loss", CATEGORICAL, ids=str)
+def test_losses_that_say_nothing_of_one_output_are_refused(loss):
+    with pytest.raises(ValueError, match=r"`loss` must say something of one output"):
+        GAN(small_generator(), small_discriminator(), loss, discriminator_outputs="score")
+    GAN(small_generator(), flat_discriminator(2), loss, discriminator_outputs="score")
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", keras.losses.Circle()])
+@pytest.mark.parametrize("units", [1, 2])
+def test_losses_of_integers_are_refused(loss, units):
+    with pytest.raises(ValueError, match="`loss` must take targets 0 and 1"):
+        GAN(small_generator(), flat_discriminator(units), loss, discriminator_outputs="score")
+
+
+@pytest.mark.parametrize("loss", [None, "no such loss", 3, object(), ["mse"]])
+def test_what_is_no_loss_is_refused_by_name(loss):
+    with pytest.raises(ValueError, match="`loss` must be a Keras loss, its name, or a function"):
+        GAN(small_generator(), small_discriminator(), loss)
+
+
+def through_a_model(activation):
+    inner = keras.Sequential([keras.Input((1,)), keras.layers.Activation(activation)])
+    return inner, keras.layers.Reshape((1,))
+
+
+LAST = {
+    "tanh": lambda: (keras.layers.Activation("tanh"),),
+    "relu": lambda: (keras.layers.Dense(1, "relu"),),
+    "relu ": lambda: (keras.layers.ReLU(),),
+    "leakyrelu": lambda: (keras.layers.LeakyReLU(),),
+    "softplus": lambda: through_a_model("softplus"),
+    "softmax": lambda: (keras.layers.Softmax(),),
+    "softmax ": lambda: (keras.layers.Activation("softmax"),),
+}
+
+
+@pytest.mark.parametrize("last", LAST)
+@pytest.mark.parametrize("model", [GAN, CapsuleGAN, ConvolutionalGAN])
+def test_last_activations_that_give_no_probability_are_refused(model, last):
+    discriminator = flat_discriminator(1, *LAST[last]())
+    first = {} if model is GAN else {"image_shape": SHAPE, "latent_dim": 4}
+    message = f"`discriminator` must end in .*Received: .* ends in {last.strip()}$"
+    for outputs in ("probability", "logit"):
+        with pytest.raises(ValueError, match=message):
+            model(
+                **first,
+                generator=small_generator(),
+                discriminator=discriminator,
+                loss="binary_crossentropy",
+                discriminator_outputs=outputs,
+            )
+
+
+def test_last_activations_that_fit_are_taken():
+    fitting = [("probability", 1, "sigmoid"), ("probability", 2, "softmax"), ("logit", 1, "linear")]
+    fitting += [("score", 1, "tanh"), ("score", 1, "linear"), ("probability", 1, "linear")]
+    for outputs, units, activation in fitting:
+        network = flat_discriminator(units, keras.layers.Activation(activation))
+        gan = GAN(small_generator(), network, "mse", discriminator_outputs=outputs)
+        assert gan.discriminator_outputs == outputs
+    network = flat_discriminator(1, keras.layers.Activation("sigmoid"))
+    with pytest.raises(ValueError, match="must end in no activation"):
+        GAN(small_generator(), network, keras.losses.BinaryCrossentropy(from_logits=True))
+    with pytest.raises(ValueError, match="`activation` must be one of 'sigmoid', 'linear'"):
+        build_convolutional_discriminator(SHAPE, filters=4, activation="tanh")
+
+
+@pytest.mark.parametrize("options", [{"run_eagerly": "no"}, {"jit_compile": "no"}])
+def test_options_of_compile_are_looked_at(gan, options):
+    ((name, value),) = options.items()
+    with pytest.raises(ValueError, match=f"`{name}` must be .*Received: {name}={value!r}"):
+        gan.compile(**options)

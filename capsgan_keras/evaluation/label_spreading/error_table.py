@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from capsgan_keras.checks import check_callable, check_kind
 from capsgan_keras.evaluation.label_spreading.labelled_sets import (
     LabelledImages,
     are_all_alike,
@@ -79,7 +80,8 @@ def semi_supervised_error(
     Raises:
         ValueError: If images or labels do not fit each other, a number of labelled images is
             larger than the pool, a labelled set has one class only, there are fewer training
-            images than neighbours, or a setting is out of its range.
+            images than neighbours, a test image has a class that the pool lacks, or a setting is
+            out of its range.
         TypeError: If an option is no setting.
 
     Example:
@@ -222,6 +224,8 @@ def semi_supervised_controls(
     ```
     """
     settings = combine(settings, options)
+    check_kind((Mapping, type(None)), "a dictionary of cells by control", finished=finished)
+    check_callable(on_cell=on_cell)
 
     controls: dict[str, Callable[..., SemiSupervisedResult]] = {
         "nearest_labelled": nearest_neighbour_error,
@@ -252,6 +256,10 @@ class _Table:
         on_cell: OnCell | None,
     ) -> SemiSupervisedResult:
         """Compute the cells that are not finished, batch after batch."""
+        check_callable(on_cell=on_cell)
+        finished = finished if isinstance(finished, Iterable) else [finished]
+        for cell in finished:
+            check_kind(SemiSupervisedCell, "cells of a SemiSupervisedResult", finished=cell)
         wanted = [(draw, labelled) for row in self.drawn for draw, labelled in enumerate(row)]
         done = {(cell.draw, cell.n_labelled): cell for cell in finished}
         missing = [(draw, images) for draw, images in wanted if (draw, len(images)) not in done]

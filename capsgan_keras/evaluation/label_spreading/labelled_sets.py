@@ -3,9 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from capsgan_keras.checks import check_bool, check_positive, is_whole
-from capsgan_keras.evaluation.images import check_images, check_labels
+from capsgan_keras.checks import check_bool, check_positive, check_whole
+from capsgan_keras.evaluation.images import as_array, check_images, check_labels
 from capsgan_keras.evaluation.label_spreading.settings import SemiSupervisedSettings
+from capsgan_keras.machine import check_memory
 
 LabelledImages = tuple[npt.ArrayLike, npt.ArrayLike]
 """Images `(n, height, width, channels)`, uint8 or float in [0, 1], and their classes `(n,)`."""
@@ -42,14 +43,10 @@ def draw_labelled(
     print(classes[draw_labelled(classes, 4)])  # two of each class
     ```
     """
-    y_pool = check_labels("y_pool", y_pool, np.size(y_pool))
+    y_pool = check_labels("y_pool", y_pool, as_array("y_pool", y_pool).size)
     check_positive(n=n)
     check_bool(stratified=stratified)
-    for name, value in (("draw", draw), ("seed", seed)):
-        if not is_whole(value) or value < 0:
-            raise ValueError(
-                f"`{name}` must be a whole number of at least 0. Received: {name}={value!r}"
-            )
+    check_whole(draw=draw, seed=seed)
     if n > len(y_pool):
         raise ValueError(f"`n` must not exceed the pool of {len(y_pool)}. Received: n={n}")
     order = np.random.default_rng([seed, draw]).permutation(len(y_pool))
@@ -61,13 +58,14 @@ def draw_labelled(
         # order within each round.
         position = np.argsort(order)  # of each image in the random order
         order = by_class[np.lexsort((position[by_class], rank_in_class))]
-    return order[:n]
+    return order[:n].copy()  # a view would keep the order of the whole pool for each draw
 
 
 def draw_all(
     y_pool: np.ndarray, settings: SemiSupervisedSettings
 ) -> tuple[tuple[np.ndarray, ...], ...]:
     """Return the labelled images' indices for each number and each draw, of two classes or more."""
+    check_memory(f"`draws`={settings.draws:,}", 8 * settings.draws * sum(settings.n_labelled))
     if max(settings.n_labelled) > len(y_pool):
         raise ValueError(
             f"`n_labelled` must not exceed the pool of {len(y_pool)} labelled images. "
@@ -99,9 +97,15 @@ def check_pool_and_test(
     """Return the arrays `x_pool, y_pool, x_test, y_test` of an evaluation.
 
     Raises:
-        ValueError: If images or labels do not fit each other, the pool has one class only, or
-            all images of the pool, or of the test, are alike.
+        ValueError: If images or labels do not fit each other, the pool has one class only or
+            lacks one of the test, or all images of the pool, or of the test, are alike.
     """
+    for name, pair in (("pool", pool), ("test", test)):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise ValueError(
+                f"`{name}` must be a pair of images and their classes. "
+                f"Received: {name} of type {type(pair).__name__}"
+            )
     x_pool = check_images("x_pool", pool[0])
     y_pool = check_labels("y_pool", pool[1], len(x_pool))
     x_test = check_images("x_test", test[0], like=x_pool)
@@ -110,6 +114,12 @@ def check_pool_and_test(
         raise ValueError(
             f"`y_pool` must have two classes or more. Received: {len(y_pool)} labels, "
             f"all of class {y_pool[0]}"
+        )
+    unknown = np.setdiff1d(y_test, y_pool)
+    if len(unknown):
+        raise ValueError(
+            "`y_test` must have classes of `y_pool` alone: label spreading can name no other. "
+            f"Received: test images of class {', '.join(map(str, unknown))}"
         )
     for name, images in (("x_pool", x_pool), ("x_test", x_test)):
         if are_all_alike(images):

@@ -74,7 +74,13 @@ class SemiSupervisedSettings:
     def __post_init__(self) -> None:
         """Check the settings."""
         # Importing anything of the package imports Keras.
-        from capsgan_keras.checks import check_choice, check_positive, check_seed
+        from capsgan_keras.checks import (
+            check_bool,
+            check_choice,
+            check_finite,
+            check_positive,
+            check_whole,
+        )
 
         for name in ("n_labelled", "n_neighbors", "gamma", "alpha"):
             object.__setattr__(self, name, _without_numpy(getattr(self, name)))
@@ -87,7 +93,8 @@ class SemiSupervisedSettings:
                 f"`n_labelled` must name at least one number, each once. "
                 f"Received: n_labelled={self.n_labelled}"
             )
-        object.__setattr__(self, "seed", check_seed(self.seed))
+        check_whole(seed=self.seed)
+        check_bool(stratified=self.stratified)
         check_positive(draws=self.draws, max_iter=self.max_iter)
         for name in ("n_neighbors", "gamma", "alpha"):
             value = getattr(self, name)
@@ -108,7 +115,8 @@ class SemiSupervisedSettings:
             gamma = self.gamma_for(n)
             if not isinstance(gamma, Real) or not 0 < gamma < math.inf:
                 raise ValueError(f"`gamma` must be above 0, and finite. Received: gamma={gamma!r}")
-        if not self.tol >= 0:
+        check_finite(tol=self.tol)
+        if self.tol < 0:
             raise ValueError(f"`tol` must be at least 0. Received: tol={self.tol!r}")
 
     def spreading(self, n: int) -> tuple[int, float]:

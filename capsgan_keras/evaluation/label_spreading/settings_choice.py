@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from capsgan_keras.checks import check_choice
+from capsgan_keras.checks import check_choice, is_whole
+from capsgan_keras.evaluation.images import as_array
 from capsgan_keras.evaluation.label_spreading.labelled_sets import (
     LabelledImages,
     check_pool_and_test,
@@ -116,14 +117,20 @@ def choose_settings(
     x_pool, y_pool, _, _ = check_pool_and_test(pool, pool)
     if n_validation is None:
         n_validation = validation_size(len(y_pool))
-    if not 0 < n_validation < len(y_pool):
+    if not is_whole(n_validation) or not 0 < n_validation < len(y_pool):
         raise ValueError(
             f"`n_validation` must lie between 0 and the pool's {len(y_pool)} images. "
-            f"Received: n_validation={n_validation}"
+            f"Received: n_validation={n_validation!r}"
         )
     check_choice("kernel", kernel, ("knn", "rbf"))
     first = {"knn": "n_neighbors", "rbf": "gamma"}[kernel]
     given = {"n_neighbors": n_neighbors, "gamma": gamma}[first]
+    for name, values in ((first, given), ("alpha", alpha)):
+        if np.ndim(values) != 1 or as_array(name, values).dtype.kind not in "iuf":
+            raise ValueError(
+                f"`{name}` must be several candidates, such as a list of numbers. "
+                f"Received: {name}={values!r}"
+            )
     firsts, alphas = (sorted(np.asarray(values).tolist()) for values in (given, alpha))
     if not firsts or not alphas:
         raise ValueError(

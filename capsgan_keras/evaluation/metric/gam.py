@@ -16,6 +16,7 @@ from capsgan_keras.evaluation.metric.cuts import resolve_cut
 from capsgan_keras.evaluation.metric.scores import (
     ComparableGAN,
     area_under_curve,
+    check_comparable,
     generate_images,
     score_images,
 )
@@ -116,6 +117,7 @@ def generative_adversarial_metric(
     seed = check_seed(seed)
     check_tolerance(tolerance)
     x_test = check_uint8_images("x_test", x_test)
+    check_comparable(gan_a=gan_a, gan_b=gan_b)
     cuts = (*cut,) if isinstance(cut, tuple | list) else (cut, cut)
     if len(cuts) != 2:
         raise ValueError(f"`cut`, being a pair, must have two numbers. Received: cut={cut!r}")

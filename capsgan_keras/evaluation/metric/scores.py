@@ -21,10 +21,22 @@ class ComparableGAN(Protocol):
         """Return the probabilities `(n,)` of uint8 images being real."""
 
 
+def check_comparable(**models: Any) -> None:
+    """Raise a `ValueError` that names the first model that lacks what the metric asks for."""
+    for name, model in models.items():
+        for method in ("generate", "discriminate"):
+            if not callable(getattr(model, method, None)):
+                raise ValueError(
+                    f"`{name}` must be a model with the methods `generate` and `discriminate`. "
+                    f"Received: {name} of type {type(model).__name__}, without `{method}`"
+                )
+
+
 def generate_images(
     model: ComparableGAN, name: str, n_samples: int, seed: int | None, like: np.ndarray
 ) -> np.ndarray:
     """Return a model's images; refuse others than `n_samples` uint8 images shaped as `like`."""
+    check_comparable(**{name: model})
     images = check_uint8_images(f"{name}.generate()", model.generate(n_samples, seed=seed), like)
     if len(images) != n_samples:
         raise ValueError(
@@ -38,6 +50,7 @@ def score_images(
     model: ComparableGAN, name: str, images: np.ndarray, batch_size: int
 ) -> np.ndarray:
     """Return a discriminator's scores of images, `(n,)`; refuse what it says it does not give."""
+    check_comparable(**{name: model})
     parts = []
     for rows in gen_batches(len(images), batch_size):
         batch = images[rows]

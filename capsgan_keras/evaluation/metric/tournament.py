@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from capsgan_keras.checks import check_positive, check_seed
+from capsgan_keras.checks import check_callable, check_kind, check_positive, check_seed
 from capsgan_keras.evaluation.images import check_uint8_images
 from capsgan_keras.evaluation.metric.cuts import outputs_of, resolve_cut
 from capsgan_keras.evaluation.metric.gam import check_tolerance, decide_winner, ratio
@@ -283,10 +283,14 @@ def tournament(
     check_positive(n_samples=n_samples, batch_size=batch_size)
     seed = check_seed(seed)
     check_tolerance(tolerance)
+    check_kind(Mapping, "a dictionary of models by their names", runs=runs)
+    check_callable(on_row=on_row)
     names = list(runs)
     if len(names) < 2:
         raise ValueError(f"`runs` must hold two models or more. Received: runs={names}")
     x_test = check_uint8_images("x_test", x_test)
+    if isinstance(cut, Mapping) and not set(names) <= set(cut):
+        raise ValueError(f"`cut` must name all of {names}. Received: cut={cut!r}")
     rows = {row.name: row for row in finished if set(names) <= set(row.on_samples)}
     samples = {}
     if not set(names) <= set(rows):

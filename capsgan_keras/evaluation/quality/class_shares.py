@@ -6,21 +6,23 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr, rel_entr
 
+from capsgan_keras.checks import check_unit
+from capsgan_keras.evaluation.images import as_numbers
 from capsgan_keras.evaluation.record import Record
 
 
-def check_probabilities(probabilities: npt.ArrayLike) -> np.ndarray:
+def check_probabilities(probabilities: npt.ArrayLike, name: str = "probabilities") -> np.ndarray:
     """Return probabilities `(n, num_classes)` as float64; refuse rows that do not add up to 1."""
-    probabilities = np.asarray(probabilities, np.float64)
+    probabilities = as_numbers(name, probabilities)
     if probabilities.ndim != 2 or 0 in probabilities.shape:
         raise ValueError(
-            f"`probabilities` must have shape (n, num_classes), at least one row. "
-            f"Received: probabilities.shape={probabilities.shape}"
+            f"`{name}` must have shape (n, num_classes), at least one row. "
+            f"Received: {name}.shape={probabilities.shape}"
         )
     sums = probabilities.sum(axis=1)
     if not (probabilities.min() >= 0 and np.abs(sums - 1).max() <= 1e-3):
         raise ValueError(
-            f"`probabilities` must be at least 0 and add up to 1 in each row. Received: values "
+            f"`{name}` must be at least 0 and add up to 1 in each row. Received: values "
             f"from {probabilities.min()}, sums from {sums.min()} to {sums.max()}"
         )
     return probabilities
@@ -69,7 +71,12 @@ def share_entropy(shares: npt.ArrayLike) -> float:
     print(share_entropy([0.5, 0.5]))  # 0.6931, the logarithm of 2
     ```
     """
-    (shares,) = check_probabilities(np.asarray(shares, np.float64)[np.newaxis])
+    shares = as_numbers("shares", shares)
+    if shares.ndim != 1 or len(shares) == 0:
+        raise ValueError(
+            f"`shares` must have shape (num_classes,). Received: shares.shape={shares.shape}"
+        )
+    (shares,) = check_probabilities(shares[np.newaxis], "shares")
     return float(entr(shares).sum())
 
 
@@ -128,7 +135,7 @@ def confident_shares(probabilities: npt.ArrayLike, threshold: float = 0.9) -> Co
         threshold: In [0, 1]. A sample counts where its most probable class has more.
 
     Raises:
-        ValueError: If they are no probabilities.
+        ValueError: If they are no probabilities, or the threshold is none.
 
     Example:
 
@@ -139,6 +146,7 @@ def confident_shares(probabilities: npt.ArrayLike, threshold: float = 0.9) -> Co
     ```
     """
     probabilities = check_probabilities(probabilities)
+    check_unit(threshold=threshold)
     sure = probabilities.max(axis=1) > threshold
     counts = np.bincount(probabilities[sure].argmax(axis=1), minlength=probabilities.shape[1])
     return ConfidentShares(

@@ -13,7 +13,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from capsgan_keras.checks import check_positive
+from capsgan_keras.checks import (
+    check_bool,
+    check_filters,
+    check_finite,
+    check_kind,
+    check_positive,
+    check_whole,
+)
 from capsgan_keras.evaluation.images import check_labels, check_uint8_images
 
 FEATURES = "features"
@@ -29,9 +36,12 @@ class ClassifierSettings:
             which is the number of features.
         epochs: Passes over the training images.
         batch_size: Images in a training step.
-        learning_rate: Adam's rate at the start; it falls to 0 along a cosine.
+        learning_rate: Adam's rate at the start, above 0; it falls to 0 along a cosine.
         flip: Whether training images are mirrored at random.
-        seed: Seed of the weights and of the training images' order and changes.
+        seed: Integer of at least 0: sets the weights, and the training images' order and changes.
+
+    Raises:
+        ValueError: If a setting is out of its range.
 
     Example:
 
@@ -48,6 +58,17 @@ class ClassifierSettings:
     flip: bool = False
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_positive(width=self.width, epochs=self.epochs, batch_size=self.batch_size)
+        check_finite(learning_rate=self.learning_rate)
+        if self.learning_rate <= 0:
+            raise ValueError(
+                f"`learning_rate` must be above 0. Received: learning_rate={self.learning_rate}"
+            )
+        check_bool(flip=self.flip)
+        check_whole(seed=self.seed)
+
     @classmethod
     def for_images(
         cls, image_shape: tuple[int, int, int], n_images: int, **changes: Any
@@ -61,8 +82,12 @@ class ClassifierSettings:
             image_shape: `(height, width, channels)`.
             n_images: Number of training images.
             **changes: Settings to be set otherwise.
+
+        Raises:
+            ValueError: If the shape, the number or a setting is out of its range.
         """
-        if image_shape[-1] == 1:
+        check_positive(n_images=n_images)
+        if _checked_shape(image_shape)[-1] == 1:
             settings = cls(width=16, epochs=3, batch_size=64, learning_rate=5e-3)
         else:
             settings = cls(width=32, epochs=15, batch_size=128, learning_rate=2e-3, flip=True)
@@ -90,7 +115,7 @@ def build_classifier(
         `(n, 4 * width)`.
 
     Raises:
-        ValueError: If a number is not a positive integer.
+        ValueError: If a number is not a positive integer, or the seed is below 0.
 
     Example:
 
@@ -100,6 +125,8 @@ def build_classifier(
     ```
     """
     check_positive(num_classes=num_classes, width=width)
+    check_whole(seed=seed)
+    image_shape = _checked_shape(image_shape)
     # The dtype is said everywhere, so that a mixed precision chosen for a GAN does not reach the
     # features.
     options = {"dtype": "float32"}
@@ -163,6 +190,9 @@ def train_classifier(
     print(history.history["accuracy"])
     ```
     """
+    check_kind(keras.Model, "a Keras model", model=model)
+    check_kind(ClassifierSettings, "ClassifierSettings", settings=settings)
+    check_kind(Iterable, "Keras callbacks", callbacks=callbacks)
     x_train = check_uint8_images("x_train", x_train)
     y_train = check_labels("y_train", y_train, len(x_train))
     num_classes = model.output_shape[-1]
@@ -183,6 +213,12 @@ def train_classifier(
     return model.fit(
         batches, epochs=settings.epochs, shuffle=False, verbose=0, callbacks=list(callbacks)
     )
+
+
+def _checked_shape(image_shape: Any) -> tuple[int, int, int]:
+    """Return `(height, width, channels)` as a tuple; refuse others than positive integers."""
+    height, width, channels = check_filters(image_shape, count=3, name="image_shape")
+    return height, width, channels
 
 
 class _TrainingBatches(keras.utils.PyDataset):
@@ -233,6 +269,9 @@ class ImageClassifier:
             outputs `(n, features)`.
         info: What is known of it: its data set, accuracy, settings.
 
+    Raises:
+        ValueError: If the model has no such layer.
+
     Example:
 
     ```python
@@ -245,6 +284,13 @@ class ImageClassifier:
     """
 
     def __init__(self, model: keras.Model, info: Mapping[str, Any] | None = None) -> None:
+        built = isinstance(model, keras.Model) and getattr(model, "inputs", None)
+        if not built or FEATURES not in [layer.name for layer in model.layers]:
+            raise ValueError(
+                f"`model` must be a built Keras model with a layer named {FEATURES!r}. "
+                f"Received: model={model!r}"
+            )
+        check_kind((Mapping, type(None)), "a dictionary, or None", info=info)
         self.model = model
         self.info = dict(info or {})
         self._both = keras.Model(model.inputs, [model.outputs[0], model.get_layer(FEATURES).output])
@@ -259,6 +305,7 @@ class ImageClassifier:
         Raises:
             ValueError: If the images are not uint8 images of the model's shape.
         """
+        check_positive(batch_size=batch_size)
         images = check_uint8_images("images", images)
         if images.shape[1:] != self.model.input_shape[1:]:
             raise ValueError(
@@ -269,6 +316,7 @@ class ImageClassifier:
 
     def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
         """Return the share of uint8 images that are classified correctly, by labels `(n,)`."""
+        images = check_uint8_images("images", images)
         labels = check_labels("labels", labels, len(images))
         probabilities, _ = self(images)
         return float(np.mean(probabilities.argmax(axis=1) == labels))

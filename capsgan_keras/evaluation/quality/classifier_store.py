@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from capsgan_keras.checks import check_kind, check_unit
 from capsgan_keras.datasets.dataset import Dataset
 from capsgan_keras.datasets.registry import REGISTERED
 from capsgan_keras.evaluation.quality.classifier import (
@@ -19,7 +20,7 @@ from capsgan_keras.evaluation.quality.classifier import (
     build_classifier,
     train_classifier,
 )
-from capsgan_keras.files import replacing, write_json
+from capsgan_keras.files import replacing, usable_path, write_json
 from capsgan_keras.runs.provenance import versions
 
 
@@ -75,6 +76,9 @@ def load_or_train_classifier(
         print(error)
     ```
     """
+    check_kind(Dataset, "a Dataset, as `load_dataset` returns it", dataset=dataset)
+    check_kind((ClassifierSettings, type(None)), "ClassifierSettings", settings=settings)
+    check_unit(minimum_accuracy=0.0 if minimum_accuracy is None else minimum_accuracy)
     y_train, y_test = _labels(dataset, "y_train"), _labels(dataset, "y_test")
     n_images, *image_shape = dataset.x_train.shape
     settings = settings or ClassifierSettings.for_images(tuple(image_shape), n_images)
@@ -86,7 +90,10 @@ def load_or_train_classifier(
         "dataset_checksum": dataset.checksum,
         "settings": asdict(settings),
     }
-    path = Path(cache_dir) / f"classifier-{dataset.name}-{dataset.checksum[:12]}.keras"
+    path = (
+        usable_path(cache_dir, "cache_dir")
+        / f"classifier-{dataset.name}-{dataset.checksum[:12]}.keras"
+    )
     classifier = _load(path, described)
     is_new = classifier is None
     if classifier is None:

@@ -4,12 +4,15 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import gen_batches
 
+from capsgan_keras.checks import check_positive
+from capsgan_keras.evaluation.images import as_numbers
+
 
 def check_features(
     name: str, features: npt.ArrayLike, like: np.ndarray | None = None
 ) -> np.ndarray:
     """Return features `(n, dimensions)` as float64; refuse single rows and what is not finite."""
-    features = np.asarray(features, np.float64)
+    features = as_numbers(name, features)
     if features.ndim != 2 or len(features) < 2 or features.shape[1] == 0:
         raise ValueError(
             f"`{name}` must be features of shape (n, dimensions), two rows or more. "
@@ -51,6 +54,8 @@ def frechet_distance(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     a = check_features("a", a)
     b = check_features("b", b, like=a)
     mean_term = ((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum()
+    if max(len(a), len(b)) < a.shape[1]:
+        return float(max(mean_term + _covariance_term_of_few(a, b), 0.0))
     cov_a, cov_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
     # (S_a S_b)^(1/2) has the eigenvalues of (R S_b R)^(1/2) with R = S_a^(1/2), which is
     # symmetric; singular covariances (dead features) are no trouble there.
@@ -59,6 +64,16 @@ def frechet_distance(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     squared = np.linalg.eigvalsh(root_a @ cov_b @ root_a)
     root_term = np.sqrt(np.maximum(squared, 0)).sum()
     return float(max(mean_term + np.trace(cov_a) + np.trace(cov_b) - 2 * root_term, 0.0))
+
+
+def _covariance_term_of_few(a: np.ndarray, b: np.ndarray) -> float:
+    """Return `tr(S_a + S_b - 2 (S_a S_b)^(1/2))` where there are fewer rows than dimensions.
+
+    With `S_a = A^T A` and `S_b = B^T B` the eigenvalues of `S_a S_b` other than 0 are the squared
+    singular values of `A B^T`, which has a row and a column for each sample alone.
+    """
+    a, b = ((x - x.mean(axis=0)) / np.sqrt(len(x) - 1) for x in (a, b))
+    return (a**2).sum() + (b**2).sum() - 2 * np.linalg.svd(a @ b.T, compute_uv=False).sum()
 
 
 def kernel_distance(a: npt.ArrayLike, b: npt.ArrayLike, block: int = 2_000) -> float:
@@ -93,6 +108,7 @@ def kernel_distance(a: npt.ArrayLike, b: npt.ArrayLike, block: int = 2_000) -> f
         raise ValueError(
             f"`b` must have as many rows as `a`, {len(a)}. Received: b.shape={b.shape}"
         )
+    check_positive(block=block)
     n = len(a)
     total = 0.0
     for rows in gen_batches(n, block):

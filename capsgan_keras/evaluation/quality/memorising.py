@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from capsgan_keras.evaluation.images import check_images
+from capsgan_keras.evaluation.images import as_numbers, check_images
 from capsgan_keras.evaluation.neighbours.distances import pixel_vectors
 from capsgan_keras.evaluation.neighbours.nearest import nearest
 from capsgan_keras.evaluation.record import Record
@@ -77,7 +77,7 @@ def memorising(generated_distances: npt.ArrayLike, held_out_distances: npt.Array
         held_out_distances: `(m,)`, the same for real images that were not trained on.
 
     Raises:
-        ValueError: If either is empty, or not of one dimension.
+        ValueError: If either is empty, not of one dimension, or holds what is no distance.
 
     Example:
 
@@ -88,13 +88,19 @@ def memorising(generated_distances: npt.ArrayLike, held_out_distances: npt.Array
     ```
     """
     sets = {"generated_distances": generated_distances, "held_out_distances": held_out_distances}
-    for name, distances in sets.items():
-        if np.ndim(distances) != 1 or np.size(distances) == 0:
+    arrays = [as_numbers(name, distances) for name, distances in sets.items()]
+    for name, distances in zip(sets, arrays, strict=True):
+        if distances.ndim != 1 or distances.size == 0:
             raise ValueError(
                 f"`{name}` must have shape (n,), at least one distance. "
-                f"Received: shape {np.shape(distances)}"
+                f"Received: shape {distances.shape}"
             )
-    generated, held_out = (np.asarray(distances, np.float64) for distances in sets.values())
+        if not (np.isfinite(distances).all() and distances.min() >= 0):
+            raise ValueError(
+                f"`{name}` must be finite distances of at least 0. "
+                f"Received: {name} from {distances.min()} to {distances.max()}"
+            )
+    generated, held_out = arrays
     held_out_median = float(np.median(held_out))
     generated_median = float(np.median(generated))
     return Memorising(

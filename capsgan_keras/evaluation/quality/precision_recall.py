@@ -64,7 +64,7 @@ def manifold_scores(
     """
     real = check_features("real", real)
     generated = check_features("generated", generated, like=real)
-    check_positive(n_neighbors=n_neighbors)
+    check_positive(n_neighbors=n_neighbors, block=block)
     if n_neighbors >= min(len(real), len(generated)):
         raise ValueError(
             f"`n_neighbors` must be smaller than both sets of samples, {len(real)} real and "

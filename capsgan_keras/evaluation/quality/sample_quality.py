@@ -10,16 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from capsgan_keras.checks import check_positive
+from capsgan_keras.checks import check_positive, check_unit
 from capsgan_keras.evaluation.images import check_uint8_images
 from capsgan_keras.evaluation.quality.class_shares import (
     ConfidentShares,
+    check_probabilities,
     class_shares,
     classifier_score,
     confident_shares,
     share_entropy,
 )
-from capsgan_keras.evaluation.quality.feature_distances import frechet_distance, kernel_distance
+from capsgan_keras.evaluation.quality.feature_distances import (
+    check_features,
+    frechet_distance,
+    kernel_distance,
+)
 from capsgan_keras.evaluation.quality.memorising import (
     Memorising,
     memorising,
@@ -100,12 +105,13 @@ def sample_quality(
     print(quality.frechet_distance, quality.memorising.copies)
     ```
     """
-    check_positive(batch_size=batch_size)
+    check_positive(batch_size=batch_size, n_neighbors=n_neighbors)
+    check_unit(threshold=threshold)
     x_train = check_uint8_images("x_train", x_train)
     samples = check_uint8_images("samples", samples, like=x_train)
     x_held_out = check_uint8_images("x_held_out", x_held_out, like=x_train)
-    probabilities, features = classifier(samples, batch_size=batch_size)
-    _, real_features = classifier(x_held_out, batch_size=batch_size)
+    probabilities, features = _classified(classifier, samples, batch_size)
+    _, real_features = _classified(classifier, x_held_out, batch_size)
     n = min(len(features), len(real_features))
     features, real_features = features[:n], real_features[:n]
 
@@ -124,4 +130,27 @@ def sample_quality(
         n_samples=len(samples),
         n_real=len(x_held_out),
         classifier=dict(getattr(classifier, "info", {})),
+    )
+
+
+def _classified(
+    classifier: Callable[..., tuple[np.ndarray, np.ndarray]], images: np.ndarray, batch_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities and features, one row an image; refuse another result."""
+    if not callable(classifier):
+        raise ValueError(
+            "`classifier` must be an ImageClassifier, or a function of images and batch_size. "
+            f"Received: classifier of type {type(classifier).__name__}"
+        )
+    result = classifier(images, batch_size=batch_size)
+    pair = isinstance(result, (tuple, list)) and len(result) == 2
+    if not pair or any(np.shape(part)[:1] != (len(images),) for part in result):
+        raise ValueError(
+            "`classifier` must return class probabilities and features, each with one row an "
+            f"image. Received: a {type(result).__name__} for {len(images)} images"
+        )
+    probabilities, features = result
+    return (
+        check_probabilities(probabilities, "classifier's probabilities"),
+        check_features("classifier's features", features),
     )

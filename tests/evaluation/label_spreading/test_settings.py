@@ -7,6 +7,7 @@ import pytest
 
 import capsgan_keras
 from capsgan_keras.evaluation import SemiSupervisedSettings
+from capsgan_keras.evaluation.label_spreading.labelled_sets import draw_all
 
 PATH = Path(capsgan_keras.__file__).parent / "evaluation" / "label_spreading" / "settings.py"
 SCRIPT = f"""
@@ -39,3 +40,9 @@ def test_numpys_numbers_become_pythons_own():
 def test_what_is_no_number_of_images_is_named(n_labelled):
     with pytest.raises(ValueError, match=r"`n_labelled` must .*Received: n_labelled="):
         SemiSupervisedSettings(n_labelled=n_labelled)
+
+
+def test_more_draws_than_memory_has_room_for_are_refused_at_once():
+    settings = SemiSupervisedSettings(n_labelled=(4,), draws=10**15)
+    with pytest.raises(ValueError, match="`draws`=1,000,000,000,000,000 takes at least"):
+        draw_all(np.arange(8) % 2, settings)

@@ -85,3 +85,28 @@ def test_what_is_no_cut_is_refused(cut):
 @pytest.mark.parametrize("cut", [0, 1, 0.25, np.float32(0.5)])
 def test_cuts_within_are_taken(cut):
     assert resolve_cut(cut, None, "gan_a") == float(cut)
+
+
+@pytest.mark.parametrize(
+    "loss", ["categorical_crossentropy", keras.losses.CategoricalCrossentropy(from_logits=True)]
+)
+def test_a_loss_of_two_categories_is_cut_between_them(loss):
+    assert calibrated_cut(loss) == pytest.approx(0.5, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ("no such loss", "must be a Keras loss, its name, or a function"),
+        (7, "must be a Keras loss, its name, or a function"),
+        (lambda: 0.0, "must be a function .* which fails"),
+        (lambda y_true, y_pred: "low", "must be a function .* which fails"),
+        (lambda y_true, y_pred: ops.mean(y_pred), "must be a function .* which fails"),
+        (lambda y_true, y_pred: 0.0 * y_pred, "must depend on the outputs"),
+        (lambda y_true, y_pred: y_pred * np.nan, "must be finite"),
+        ("sparse_categorical_crossentropy", "must take targets 0 and 1"),
+    ],
+)
+def test_what_cannot_be_cut_is_refused_by_name(loss, message):
+    with pytest.raises(ValueError, match=f"`loss` {message}"):
+        calibrated_cut(loss)

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -113,3 +115,22 @@ def test_bad_features_are_named(distance, b, message):
 def test_kernel_distance_needs_sets_of_the_same_size():
     with pytest.raises(ValueError, match=r"as many rows as `a`, 60\. Received: b.shape=\(59, 5\)"):
         kernel_distance(samples(60), samples(59))
+
+
+@pytest.mark.parametrize(("n", "m"), [(5, 5), (4, 9), (9, 4)])
+def test_few_samples_have_the_distance_of_their_covariances(n, m):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(n, 10)), rng.normal(1.0, 2.0, size=(m, 10))
+    product = np.cov(a, rowvar=False) @ np.cov(b, rowvar=False)
+    root = np.sqrt(np.maximum(np.linalg.eigvals(product).real, 0)).sum()
+    expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + a.var(0, ddof=1).sum()
+    expected += b.var(0, ddof=1).sum() - 2 * root
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-5)
+
+
+def test_few_samples_of_many_dimensions_cost_no_matrix_of_all_dimensions():
+    few, many = np.zeros((5, 20_000)), np.ones((4, 20_000))
+    start = time.process_time()
+    assert frechet_distance(few, many) == 20_000.0
+    assert frechet_distance(many, many) == 0.0
+    assert time.process_time() - start < 5.0  # a matrix of 20,000 by 20,000 takes 3 GB and hours

@@ -147,6 +147,8 @@ def test_tables_of_both_kernels_stand_in_one_report(run_paths, tmp_path, capsys)
     # A setting that the kernel does not have makes no other results; one that it has does.
     rbf = [*table, "--kernel", "rbf", "--n-neighbors", "3"]
     assert semi_supervised.main([*rbf, "--gamma", "0.5"]) == 0
+    told = "warning: --n-neighbors 3 has no effect with the kernel rbf\n"
+    assert told in capsys.readouterr().err
     assert semi_supervised.main([*rbf, "--gamma", "0.25"]) == 2
     assert "other runs or settings" in capsys.readouterr().err
 
@@ -246,6 +248,7 @@ def other_run(run_paths, tmp_path):
         (gam, ["{first}", "{first}/none"], "is no run: the folder does not exist"),
         (gam, ["{first}", "{second}", "--samples", "0"], "`n_samples`"),
         (gam, ["{first}", "{second}", "--cut", "paper", "paper"], "each once"),
+        (gam, ["{first}", "{second}", "--cut", "0.5", "0.5"], "each once. Received: --cut 0.5 0.5"),
         (gam, ["{first}", "{second}", "--cut", "nan"], "`cuts` must be"),
         (gam, ["{first}", "{second}", "--cut", "2"], "numbers from 0 to 1"),
         (gam, ["{first}", "{second}", "--cut", "half"], "or a number from 0 to 1. Received: half"),
@@ -261,6 +264,7 @@ def other_run(run_paths, tmp_path):
         ),
         (semi_supervised, ["{first}", *SMALL, "--alpha", "1.5"], "`alpha` must lie in (0, 1)"),
         (semi_supervised, ["{first}", *SMALL, "--draws", "0"], "`draws`"),
+        (semi_supervised, ["{first}", *SMALL, "--draws", "99999999"], "from 1 to 10000"),
         (semi_supervised, ["{first}", *SMALL, "--seed", "-1"], "`seed` must be"),
         (semi_supervised, ["{first}", *SMALL, "--n-unlabelled", "0"], "`n_unlabelled` must be"),
         (semi_supervised, ["{first}", *SMALL, "--n-neighbors", "21"], "`n_neighbors` must not"),

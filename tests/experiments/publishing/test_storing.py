@@ -180,3 +180,12 @@ def test_results_of_other_networks_are_refused(run_paths, results, copied_run, t
     below = shutil.copytree(results, tmp_path / "results" / "digits")
     error = refused([run_paths[0], "--results", below.parent], tmp_path, capsys)
     assert f"{below.parent}: holds no results itself, but {below} does" in error
+
+
+def test_the_same_run_is_stored_in_the_same_bytes(run_paths, tmp_path, monkeypatch):
+    for name, now in (("one", 1.6e9), ("two", 1.7e9)):  # years apart
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        assert publish.main([run_paths[0], *IMAGES, "--output", str(tmp_path / name)]) == 0
+    one, two = (tmp_path / name / "digits" / "capsule" for name in ("one", "two"))
+    for path in one.iterdir():
+        assert path.read_bytes() == (two / path.name).read_bytes(), path.name

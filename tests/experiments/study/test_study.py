@@ -15,6 +15,7 @@ from capsgan_keras.evaluation import ClassifierSettings, semi_supervised_error
 from capsgan_keras.layers import capsule_layer
 from capsgan_keras.runs.lock import working
 from capsgan_keras.training.batches import EpochBatches
+from experiments.errors import EvaluationError
 from experiments.mnist import TUNED
 from experiments.study import __main__ as study
 from experiments.study import runner
@@ -374,3 +375,27 @@ def test_what_a_kill_leaves_of_a_writer_is_no_record(tmp_path):
         (tmp_path / "study" / name).write_text("", encoding="utf-8")
     assert read_study(tmp_path / "study") == read_study(PUBLISHED)
     assert runner.choose_precision("auto", tmp_path / "study") == "mixed_bfloat16"
+
+
+@pytest.mark.parametrize("name", ["controls-mnist", f"{ONLY[0]}-seed0"])
+def test_a_copy_under_another_name_is_not_counted(tmp_path, name):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    other = name.replace("mnist", "digits").replace("seed0", "seed7")
+    shutil.copy(PUBLISHED / f"{name}.json", folder / f"{other}.json")
+    shutil.copy(PUBLISHED / f"{ONLY[0]}-seed1.json", folder)
+    with pytest.raises(EvaluationError, match=f"{other}.json: is of another name, {name}.json"):
+        read_study(folder)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--n-labelled", "5", "`n_labelled` must be at least 7"),
+        ("--draws", "99999999", "`draws` must be a whole number from 1 to 10000"),
+    ],
+)
+def test_sizes_that_cannot_work_are_refused_at_the_start(tmp_path, capsys, option, value, message):
+    assert study.main([option, value, "--output", str(tmp_path / "study")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "study").exists()

@@ -64,6 +64,7 @@ def test_more_than_there_are_cannot_be_held_out(train, tmp_path, capsys):
     error = capsys.readouterr().err
     assert "`count`, of training images to hold out, must be" in error
     assert f"Received: count={count}" in error
+    assert f"--validation {count}: " in error
     assert not (tmp_path / "runs").exists()
 
 
