@@ -144,9 +144,10 @@ class Settings:
         flag=True,
         identity=False,
     )
-    verbose: int = setting(
-        1,
-        "0: no progress, 1: a progress bar, 2: a line for each epoch",
+    verbose: int | None = setting(
+        None,
+        "0: no progress, 1: a progress bar, 2: a line for each epoch (default: 1 on a terminal, "
+        "else 2)",
         parse=int,
         choices=(0, 1, 2),
         identity=False,

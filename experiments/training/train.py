@@ -3,12 +3,12 @@
 import keras
 
 from capsgan_keras.datasets import DatasetError
-from capsgan_keras.evaluation import calibrated_cut
 from capsgan_keras.gan.optimizers import learning_rate
-from capsgan_keras.plotting import training_curves
 from capsgan_keras.runs import WriteRun, sample_images
+from capsgan_keras.runs.finishing import finish_run
 from capsgan_keras.runs.lock import working
-from capsgan_keras.runs.model_card import counted, model_card
+from capsgan_keras.runs.model_card import counted
+from capsgan_keras.terminal import progress
 from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError
@@ -146,7 +146,7 @@ def train_model(settings, plan, dataset, batches):
     if epoch < settings.epochs:
         print(f"{plan.model}: epochs {epoch + 1} to {settings.epochs} in {plan.directory.path}")
         try:
-            fit(gan, batches, settings.epochs, writer, epoch, settings.verbose)
+            fit(gan, batches, settings.epochs, writer, epoch, progress(settings.verbose))
         except NonFiniteError as error:
             kept = plan.directory.newest_checkpoint()
             stands = f"The checkpoint {kept.path} stands" if kept else "No epoch was finished"
@@ -156,7 +156,8 @@ def train_model(settings, plan, dataset, batches):
             ) from error
     else:
         use_averages(gan)  # as `fit` does at its end
-    finish(settings, gan, plan.directory, writer, batches)
+    seen = batches.num_batches * batches.batch_size
+    print(finish_run(plan.directory, gan, writer, seen))
 
 
 def fit(gan, batches, epochs, callback, initial_epoch=0, verbose=0):
@@ -181,33 +182,4 @@ def fit(gan, batches, epochs, callback, initial_epoch=0, verbose=0):
         shuffle=False,
         verbose=verbose,
         callbacks=[FollowEpoch(batches), StopOnAbsurd(), callback],
-    )
-
-
-def finish(settings, gan, directory, writer, batches):
-    """Write what a finished run has besides, and say where everything lies."""
-    seen = batches.num_batches * batches.batch_size * settings.epochs
-    metrics = {
-        "epochs": settings.epochs,
-        "final": {name: values[-1] for name, values in writer.history.items()},
-        "seconds": writer.seconds,
-        "images_per_second": seen / writer.seconds if writer.seconds else 0.0,  # a timer may stand
-        "parameters": {
-            "generator": gan.generator.count_params(),
-            "discriminator": gan.discriminator.count_params(),
-        },
-    }
-    directory.finish(
-        gan,
-        metrics,
-        training_curves(writer.history, calibrated_cut(gan.loss)),
-        model_card(directory.path, directory.read_config(), metrics),
-    )
-    print(
-        f"{counted(settings.epochs, 'epoch')} in {writer.seconds:.0f} s "
-        f"({metrics['images_per_second']:.0f} images/s). In {directory.path}:\n"
-        f"  samples/epoch-{settings.epochs:04d}.png      images from the last epoch's generator\n"
-        "  curves.png, history.csv     losses and the discriminator's outputs, epoch by epoch\n"
-        "  gan.keras, generator.keras  the trained networks\n"
-        "  README.md, metrics.json     the model card, time and final values"
     )
