@@ -1,10 +1,16 @@
 """What every experiment does: train the models that the settings ask for, one run each."""
 
+import contextlib
+import dataclasses
+import io
+import tempfile
+from pathlib import Path
+
 import keras
 
 from capsgan_keras.datasets import DatasetError
 from capsgan_keras.gan.optimizers import learning_rate
-from capsgan_keras.runs import WriteRun, sample_images
+from capsgan_keras.runs import RunDirectory, WriteRun, sample_images
 from capsgan_keras.runs.finishing import finish_run
 from capsgan_keras.runs.lock import working
 from capsgan_keras.runs.model_card import counted
@@ -14,7 +20,7 @@ from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError
 from experiments.errors import DivergedError, SettingsError
 from experiments.training.absurd import StopOnAbsurd
-from experiments.training.devices import choose_devices, spread_over
+from experiments.training.devices import agree, choose_devices, keeps_files, spread_over
 from experiments.training.images import load_images
 from experiments.training.networks import build_gan
 from experiments.training.plan import check_unchanged, plan_run
@@ -54,7 +60,7 @@ def train(settings, dataset, check=None):
 
     Returns:
         The folders of the runs that were trained or brought to their end, a list; not of those that
-        were finished already.
+        were finished already. None on a worker that keeps no files.
 
     Raises:
         SettingsError: Where the settings do not fit the data or each other.
@@ -84,6 +90,7 @@ def train(settings, dataset, check=None):
     count = len(devices) or 1
     plans = [[plan_run(each, model, dataset, count) for model in each.models] for each in by_seed]
     _try_networks(settings, plans, dataset)
+    agree(devices, [_fingerprint(plan) for its_plans in plans for plan in its_plans])
     trained = []
     for each, its_batches, its_plans in zip(by_seed, batches, plans, strict=True):
         for plan in its_plans:
@@ -91,11 +98,39 @@ def train(settings, dataset, check=None):
                 # Also starts the numbers in layers' names anew, so that no name depends on the
                 # model before; it would end the scope, too.
                 keras.backend.clear_session()
-                with working(plan.directory.lock), spread_over(devices):
-                    check_unchanged(plan)
-                    train_model(each, plan, dataset, its_batches)
+                with _place(plan, keeps_files(devices)) as own, spread_over(devices):
+                    train_model(each, own, dataset, its_batches)
                 trained.append(plan.directory.path)
-    return trained
+    return trained if keeps_files(devices) else None
+
+
+def _fingerprint(plan):
+    """Return what all workers must have in common of a plan, as JSON can hold it."""
+    if plan is None:
+        return None
+    epoch = plan.checkpoint.epoch if plan.checkpoint else None
+    return [plan.description["settings"], plan.description["dataset"]["checksum"], epoch]
+
+
+@contextlib.contextmanager
+def _place(plan, kept):
+    """Give the plan of this process: to write the run itself, or what all workers but one write.
+
+    Each step is collective, and so are those that read the networks to save them. So the others
+    write too, to a folder that is removed.
+    """
+    with contextlib.ExitStack() as stack:
+        if kept:
+            stack.enter_context(working(plan.directory.lock))
+            check_unchanged(plan)
+        else:
+            print(f"{plan.model}: trains along with the worker that keeps {plan.directory.path}")
+            stack.enter_context(contextlib.redirect_stdout(io.StringIO()))  # that one says it all
+            scratch = stack.enter_context(tempfile.TemporaryDirectory())
+            directory = RunDirectory(Path(scratch, plan.directory.path.name))
+            directory.create(plan.description)
+            plan = dataclasses.replace(plan, directory=directory)
+        yield plan
 
 
 def _try_networks(settings, plans, dataset):
