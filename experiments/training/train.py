@@ -128,7 +128,7 @@ def _place(plan, kept):
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))  # that one says it all
             scratch = stack.enter_context(tempfile.TemporaryDirectory())
             directory = RunDirectory(Path(scratch, plan.directory.path.name))
-            directory.create(plan.description)
+            directory.create(plan.description if plan.is_new else plan.directory.read_config())
             plan = dataclasses.replace(plan, directory=directory)
         yield plan
 

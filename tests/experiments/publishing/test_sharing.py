@@ -1,5 +1,7 @@
 """A run as a folder to push to a model hub."""
 
+import contextlib
+import io
 import json
 import re
 import shutil
@@ -28,9 +30,24 @@ def files_in(folder):
     return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def run_path(finished_runs):
     return finished_runs / "capsule-seed0"
+
+
+@pytest.fixture(scope="module")
+def made(run_path, tmp_path_factory):
+    """A shared folder, which tests copy before they change it, and what its command printed."""
+    folder = tmp_path_factory.mktemp("made") / "new" / "digits gan"
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert publish.main([str(run_path), "--to", str(folder), "--license", "cc-by-4.0"]) == 0
+    return folder, printed.getvalue()
+
+
+@pytest.fixture
+def shared(made, tmp_path):
+    return shutil.copytree(made[0], tmp_path / "shared")
 
 
 @pytest.fixture
@@ -43,15 +60,12 @@ def own_run(run_path, tmp_path):
     return path
 
 
-@pytest.mark.parametrize("model", ["capsule", "convolutional"])
-def test_a_shared_folder_holds_the_run_as_it_was_trained(finished_runs, model, tmp_path, capsys):
-    path, folder = finished_runs / f"{model}-seed0", tmp_path / "new" / "digits gan"
-    assert publish.main([str(path), "--to", str(folder), "--license", "cc-by-4.0"]) == 0
-    output = capsys.readouterr().out
+def test_a_shared_folder_holds_the_run_as_it_was_trained(made, run_path):
+    folder, output = made
     assert files_in(folder) == CONTENT
     assert [each.name for each in folder.parent.iterdir()] == [folder.name]
 
-    run, gan = load_run(path), load_pretrained(folder)
+    run, gan = load_run(run_path), load_pretrained(folder)
     assert not gan.compiled
     assert type(gan) is type(run.gan)
     for ours, theirs in zip(gan.get_weights(), run.gan.get_weights(), strict=True):
@@ -72,13 +86,12 @@ def test_a_shared_folder_holds_the_run_as_it_was_trained(finished_runs, model, t
     np.testing.assert_array_equal(namespace["gan"].get_weights()[0], gan.get_weights()[0])
 
 
-def test_keras_loads_it_from_a_hub(run_path, tmp_path, monkeypatch):
-    assert publish.main([str(run_path), "--to", str(tmp_path / "shared")]) == 0
+def test_keras_loads_it_from_a_hub(run_path, made, monkeypatch):
     asked = []
 
     def snapshot_download(repo_id, **_):
         asked.append(repo_id)
-        return str(tmp_path / "shared")
+        return str(made[0])
 
     hub = SimpleNamespace(snapshot_download=snapshot_download)
     monkeypatch.setattr(saving_lib, "huggingface_hub", hub)
@@ -89,7 +102,8 @@ def test_keras_loads_it_from_a_hub(run_path, tmp_path, monkeypatch):
 
 
 def test_the_place_of_ones_own_images_is_not_shared(own_run, tmp_path):
-    folder = tmp_path / "shared"
+    folder = tmp_path / "empty"
+    folder.mkdir()  # is taken
     assert publish.main([str(own_run), "--to", str(folder)]) == 0
     for name in CONTENT:
         assert b"secret" not in (folder / name).read_bytes(), name
@@ -98,11 +112,8 @@ def test_the_place_of_ones_own_images_is_not_shared(own_run, tmp_path):
     load_pretrained(folder)
 
 
-def test_a_folder_is_replaced_on_request_only(run_path, own_run, tmp_path, capsys):
-    folder = tmp_path / "shared"
-    folder.mkdir()  # an empty one is taken
-    arguments = ["--to", str(folder)]
-    assert publish.main([str(run_path), *arguments]) == 0
+def test_a_folder_is_replaced_on_request_only(run_path, own_run, shared, capsys):
+    folder, arguments = shared, ["--to", str(shared)]
     assert publish.main([str(own_run), *arguments]) == 2
     assert "holds networks already. Replace them by --overwrite" in capsys.readouterr().err
     assert load_run(folder / "run").config["dataset"]["name"] == "digits"
@@ -115,9 +126,8 @@ def test_a_folder_is_replaced_on_request_only(run_path, own_run, tmp_path, capsy
     assert not folder.with_name(files.BEFORE + folder.name).exists()
 
 
-def test_what_was_not_made_so_is_not_replaced(run_path, own_run, tmp_path, capsys):
-    folder = tmp_path / "shared"
-    assert publish.main([str(run_path), "--to", str(folder)]) == 0
+def test_what_was_not_made_so_is_not_replaced(run_path, own_run, shared, capsys):
+    folder = shared
     (folder / ".git").mkdir()
     for place, reason in (
         (folder, "holds .git, which --to has not made"),
@@ -161,9 +171,8 @@ def test_only_one_process_writes_a_folder(run_path, tmp_path, capsys):
     assert not (tmp_path / "shared").exists()
 
 
-def test_damaged_and_other_folders_are_not_loaded(run_path, finished_runs, tmp_path):
-    shared, other = tmp_path / "shared", tmp_path / "other"
-    assert publish.main([str(run_path), "--to", str(shared)]) == 0
+def test_damaged_and_other_folders_are_not_loaded(run_path, finished_runs, shared, tmp_path):
+    other = tmp_path / "other"
     assert publish.main([str(finished_runs / "convolutional-seed0"), "--to", str(other)]) == 0
     for place in (run_path, tmp_path / "none", "capsule"):
         with pytest.raises(RunError, match="must be a folder made by"):
