@@ -24,6 +24,29 @@ notebooks-outputs: .venv/installed-notebooks
 docs: .venv/installed-docs
 	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
 
+# The archive and the wheel, in dist/, as an index takes them; the wheel and its dependencies in an
+# environment of their own, away from this folder.
+wheel: .venv/bin/python
+	.venv/bin/python -m pip install build twine uv
+	rm -rf build dist
+	.venv/bin/python -m build
+	.venv/bin/python -m twine check --strict dist/*
+	.venv/bin/python -m uv venv --python .venv/bin/python build/wheel
+	.venv/bin/python -m uv pip install --python build/wheel dist/*.whl
+	cd build/wheel && bin/python -m capsgan_keras.demo --epochs 2
+
+# The oldest versions that setup.cfg allows, with the tests of layers, training and evaluation. The
+# warning comes from the oldest matplotlib, which calls what the newest pyparsing renamed.
+lowest: .venv/bin/python
+	.venv/bin/python -m pip install uv
+	.venv/bin/python -m uv venv --clear --python .venv/bin/python build/lowest
+	.venv/bin/python -m uv pip install --python build/lowest --resolution lowest-direct \
+		--editable '.[test]'
+	build/lowest/bin/python -m pytest -m "not long" \
+		-W ignore::pyparsing.warnings.PyparsingDeprecationWarning \
+		tests/layers tests/gan/test_tuned.py tests/training/test_callbacks.py \
+		tests/evaluation/metric tests/evaluation/label_spreading/test_error_table.py
+
 bench: .venv/installed
 	.venv/bin/python -m benchmarks
 	.venv/bin/python -m benchmarks.report
@@ -50,6 +73,6 @@ bench: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv build site *.egg-info
+	rm -rf .venv build dist site *.egg-info
 
-.PHONY: demo test notebooks notebooks-outputs docs bench clean
+.PHONY: demo test notebooks notebooks-outputs docs wheel lowest bench clean

@@ -1,5 +1,12 @@
 """Capsule layers and generative adversarial capsule networks for Keras 3."""
 
+import sys
+
+from capsgan_keras.terminal import quiet_tensorflow
+
+if sys.argv[0] == "-m":  # so Python calls it while it looks for the module of a command
+    quiet_tensorflow()
+
 from capsgan_keras import keras_backend as keras_backend  # first: a check before Keras's import
 from capsgan_keras.datasets import load_dataset
 from capsgan_keras.gan import GAN, CapsuleGAN, ConvolutionalGAN

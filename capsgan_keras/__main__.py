@@ -1,4 +1,4 @@
-"""Say what the package has, and where its commands are."""
+"""Say what the package has, which commands, and where the others are."""
 
 from capsgan_keras import __version__
 
@@ -8,7 +8,11 @@ The package is used from Python:
 
   from capsgan_keras import CapsuleGAN, ConvolutionalGAN, load_dataset, load_pretrained
 
-The commands are in a clone of the repository. In its folder:
+Its command:
+
+  python -m capsgan_keras.demo   trains a CapsuleGAN on small digits in about a minute
+
+The other commands are in a clone of the repository. In its folder:
 
   python -m experiments   lists them: train both GANs, on images of your own too, and compare them
   python -m benchmarks    measures speed

@@ -1,4 +1,4 @@
-"""Store the networks of finished runs in the package, where `load_pretrained` finds them.
+"""Store the networks of finished runs in the package, or make a folder of one to share.
 
     python -m experiments.publish runs/mnist/capsule-seed0 runs/mnist/convolutional-seed0 \\
         --results results/mnist
@@ -9,6 +9,14 @@ images of what is stored are compared with those of the run, and the largest dif
 is written down. With --results, so is what the evaluations in that folder measured of the run.
 
 What is stored is a run directory too, which `experiments.gam` and the other evaluations take.
+
+    python -m experiments.publish runs/faces/capsule-seed0 --to faces-capsgan
+
+This makes a folder ready to be pushed to a model hub: both networks as they were trained, without
+optimizers, in Keras's own form of a folder, with a model card, pictures and the run's records.
+`load_pretrained("faces-capsgan")` loads it, and from a hub
+`keras.saving.load_model("hf://OWNER/NAME")`.
+
 Time: half a minute for a run on MNIST and 2 CPU cores.
 """
 
@@ -29,6 +37,12 @@ def main(argv=None):
         "--output", type=path, help="folder to store in (default: the package's own)"
     )
     parser.add_argument(
+        "--to", type=path, metavar="FOLDER", help="folder to make of one run, to be shared"
+    )
+    parser.add_argument(
+        "--license", help="with --to, the networks' licence as the hub names it (default: unknown)"
+    )
+    parser.add_argument(
         "--images",
         type=int,
         default=COMPARED_IMAGES,
@@ -40,9 +54,21 @@ def main(argv=None):
 
     def work(arguments):
         # Here and not above: --help must not wait for Keras.
+        from experiments.publishing.sharing import share
         from experiments.publishing.storing import publish
 
-        for line in publish(**vars(arguments)):
+        values = vars(arguments)
+        sharing = {name: values.pop(name) for name in ("to", "license")}
+        if sharing["to"] is None:
+            if sharing["license"] is not None:
+                raise ValueError("--license goes with --to. The package's networks have its own")
+            lines = publish(**values)
+        else:
+            if values.pop("output") is not None:
+                raise ValueError("--to and --output exclude each other")
+            del values["images"]  # networks that are not rounded need no comparison
+            lines = share(**values, **sharing)
+        for line in lines:
             print(line)
 
     return parse_and_run(parser, argv, work, "Folders that were named are whole.")

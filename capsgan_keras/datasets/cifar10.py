@@ -217,4 +217,5 @@ CIFAR10 = DatasetDefinition(
     subfolders=("cifar-10-batches-py-target",),  # where keras.datasets keeps its copy
     read_folder=read_folder,
     download=functools.partial(download_with_keras, "cifar10"),
+    hub_name="uoft-cs/cifar10",
 )

@@ -45,6 +45,8 @@ class DatasetDefinition:
         download: Function that gets the images where no folder has them.
         stored_shape: Shape of the stored images where it is not `image_shape`, to which they are
             resized.
+        hub_name: Its name on the Hugging Face hub, `"owner/name"`, for the heads of model cards;
+            empty where it has none.
 
     Raises:
         ValueError: If `name` has other characters.
@@ -62,6 +64,7 @@ class DatasetDefinition:
     load: Callable[[], SourcedArrays] | None = None
     download: Callable[[], SourcedArrays] | None = None
     stored_shape: tuple[int, int, int] | None = None
+    hub_name: str = ""
 
     def __post_init__(self) -> None:
         """Check the name, of which files and folders are called."""

@@ -90,4 +90,5 @@ MNIST = DatasetDefinition(
     subfolders=("MNIST/raw",),
     read_folder=read_folder,
     download=functools.partial(download_with_keras, "mnist"),
+    hub_name="ylecun/mnist",
 )

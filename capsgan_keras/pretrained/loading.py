@@ -1,9 +1,12 @@
-"""Loading the trained networks that come with the package.
+"""Loading the trained networks that come with the package, and those that others share.
 
-Each lies in a folder `<data set>/<model>/` beside this file: a finished run directory
-(`capsgan_keras.runs`) without its checkpoint, curves and single generator, whose `gan.keras` has no
-optimizer and holds its kernels in float16. `python -m experiments.publish` writes it, and the
-evaluations of `experiments` take its path as that of a run.
+Each of the package's lies in a folder `<data set>/<model>/` beside this file: a finished run
+directory (`capsgan_keras.runs`) without its checkpoint, curves and single generator, whose
+`gan.keras` has no optimizer and holds its kernels in float16. `python -m experiments.publish`
+writes it, and the evaluations of `experiments` take its path as that of a run.
+
+A shared folder, which `python -m experiments.publish --to` writes, is a model in Keras's own form
+of a folder, as model hubs keep it, with the run's records in `run/`.
 """
 
 import os
@@ -11,9 +14,13 @@ from pathlib import Path
 
 from capsgan_keras.files import BEFORE, is_temporary, standing, usable_path
 from capsgan_keras.gan.base import GAN
+from capsgan_keras.runs.models import check_gan, load_model
 from capsgan_keras.runs.reading import load_run
+from capsgan_keras.runs.records import RunError
 
 FOLDER = Path(__file__).parent
+RECORDS = "run"
+"""The part of a shared folder that holds the run's records."""
 
 
 def pretrained_models(folder: str | os.PathLike = FOLDER) -> list[tuple[str, str]]:
@@ -35,15 +42,19 @@ def pretrained_models(folder: str | os.PathLike = FOLDER) -> list[tuple[str, str
     )
 
 
-def load_pretrained(model: str, dataset: str, folder: str | os.PathLike = FOLDER) -> GAN:
-    """Load trained networks that come with the package.
+def load_pretrained(
+    model: str | os.PathLike, dataset: str | None = None, folder: str | os.PathLike = FOLDER
+) -> GAN:
+    """Load trained networks that come with the package, or that were shared as a folder.
 
-    They compute in float32, with kernels that are stored in float16. The model card, the
+    The package's compute in float32, with kernels that are stored in float16. The model card, the
     `README.md` beside them, says by how many grey levels their images differ from those of the
-    networks as they were trained, and what was measured of them.
+    networks as they were trained, and what was measured of them. Shared networks are as they were
+    trained.
 
     Args:
-        model: `"capsule"` or `"convolutional"`.
+        model: `"capsule"` or `"convolutional"`; or, as the only argument, the path of a folder that
+            `python -m experiments.publish --to` has made.
         dataset: What they were trained on, such as `"mnist"`.
         folder: Where to look; by default where the package keeps them.
 
@@ -53,7 +64,7 @@ def load_pretrained(model: str, dataset: str, folder: str | os.PathLike = FOLDER
     Raises:
         ValueError: Where there is none of that name; the message lists what there is. Also where
             `folder` can be no folder.
-        RunError: (a `ValueError`) where a file of it is damaged.
+        RunError: (a `ValueError`) where there is no such folder, or a file of it is damaged.
 
     Example:
 
@@ -64,6 +75,8 @@ def load_pretrained(model: str, dataset: str, folder: str | os.PathLike = FOLDER
     scores = gan.discriminate(images)  # (64,) probabilities of being real
     ```
     """
+    if dataset is None:
+        return _load_shared(standing(usable_path(model, "model")))
     folder = usable_path(folder, "folder")
     available = pretrained_models(folder)
     if (model, dataset) not in available:
@@ -72,7 +85,19 @@ def load_pretrained(model: str, dataset: str, folder: str | os.PathLike = FOLDER
             "`model` and `dataset` must name trained networks that come with the package: "
             f"{listed or 'there are none'}. Received: model={model!r}, dataset={dataset!r}"
         )
-    return load_run(pretrained_path(model, dataset, folder)).gan
+    return load_run(pretrained_path(str(model), str(dataset), folder)).gan
+
+
+def _load_shared(path: Path) -> GAN:
+    if not (path / RECORDS).is_dir():
+        raise RunError(
+            f"{path}: must be a folder made by python -m experiments.publish --to, and holds no "
+            f"{RECORDS}/. Networks of the package: load_pretrained(model, dataset)"
+        )
+    records = load_run(path / RECORDS)
+    gan = load_model(path)
+    check_gan(path, gan, records.config, records.metrics)
+    return gan
 
 
 def pretrained_path(model: str, dataset: str, folder: str | os.PathLike = FOLDER) -> Path:

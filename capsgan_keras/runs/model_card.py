@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from capsgan_keras.datasets.registry import find_dataset
+from capsgan_keras.runs.card_head import NO_LICENSE, card_head
 
 _OWN_TERMS = "A data set of your own: its terms hold for the trained networks' images too."
 _KINDS = {
@@ -21,7 +22,7 @@ features, which are not an Inception network's."""
 
 
 def model_card(path: str | os.PathLike, config: dict[str, Any], metrics: dict[str, Any]) -> str:
-    """Return a run's model card, a Markdown text.
+    """Return a run's model card, a Markdown text with a head that model hubs read.
 
     Args:
         path: The run's folder, named in the example.
@@ -32,7 +33,8 @@ def model_card(path: str | os.PathLike, config: dict[str, Any], metrics: dict[st
     pictures = f"""![100 images after the last epoch](samples/epoch-{metrics["epochs"]:04d}.png)
 
 ![training curves](curves.png)"""
-    return f"""{_introduction(config, "", pictures)}
+    return f"""{card_head(config, metrics, NO_LICENSE)}
+{_introduction(config, "", pictures)}
 
 {_terms(config["dataset"])}
 
@@ -61,15 +63,12 @@ def pretrained_card(config: dict[str, Any], metrics: dict[str, Any]) -> str:
         f"![100 images of the stored generator, latents of seed {settings['seed']}, not chosen]"
         "(samples.png)"
     )
-    measured = "None."
-    if stored["evaluation"]:
-        measured = f"""{_table(("measured of the run", "value"), stored["evaluation"])}
-
-Of the networks as they were trained, computing in {precision}, not of those stored here.
-
-{_MEASURES}"""
+    of = (
+        f"Of the networks as they were trained, computing in {precision}, not of those stored here."
+    )
     load = f'load_pretrained("{settings["model"]}", "{config["dataset"]["source"]}")'
-    return f"""{_introduction(config, ": trained networks", picture)}
+    return f"""{card_head(config, metrics, "apache-2.0")}
+{_introduction(config, ": trained networks", picture)}
 
 ## Terms of use
 
@@ -80,9 +79,7 @@ that have terms of their own, which may reach what is generated:
 
 {_training(config, metrics)}
 
-## Evaluation
-
-{measured}
+{_evaluation(stored["evaluation"], of)}
 
 ## What is stored
 
@@ -91,6 +88,49 @@ that have terms of their own, which may reach what is generated:
 {_settings(config)}
 
 {_use(config, "load_pretrained", load)}
+"""
+
+
+def shared_card(
+    name: str,
+    config: dict[str, Any],
+    metrics: dict[str, Any],
+    evaluation: dict[str, str],
+    license: str,
+) -> str:
+    """Return the model card of a folder that is to be pushed to a model hub, a Markdown text.
+
+    Args:
+        name: The folder's name.
+        config: The run's `config.json` as a dictionary.
+        metrics: The run's `metrics.json` as a dictionary.
+        evaluation: What was measured of the run, a dictionary of texts.
+        license: The licence's name on the hub.
+    """
+    seed = config["settings"]["seed"]
+    pictures = f"""![100 images of the generator, latents of seed {seed}, not chosen](samples.png)
+
+![training curves](curves.png)"""
+    return f"""{card_head(config, metrics, license)}
+{_introduction(config, ": trained networks", pictures)}
+
+{_terms(config["dataset"])}
+
+{_training(config, metrics, "run/history.csv")}
+
+{_evaluation(evaluation, "")}
+
+{_settings(config)}
+
+{_use(config, "load_pretrained", f'load_pretrained("{name}")')}
+
+The folder has Keras's own form of a model. So on a hub Keras loads it by its place there:
+
+```python
+import capsgan_keras, keras
+
+gan = keras.saving.load_model("hf://OWNER/NAME")
+```
 """
 
 
@@ -121,7 +161,7 @@ def _terms(dataset):
     return definition.terms if definition else _OWN_TERMS
 
 
-def _training(config, metrics):
+def _training(config, metrics, history="history.csv"):
     final = {name: f"{value:.4f}" for name, value in metrics["final"].items()}
     counts = ", ".join(f"{name} {count:,}" for name, count in metrics["parameters"].items())
     devices = config.get("devices", 1)  # runs of older versions do not say it
@@ -132,7 +172,7 @@ def _training(config, metrics):
 {_table(("log after the last epoch", "value"), final)}
 
 {epochs} in {metrics["seconds"]:.0f} s: {metrics["images_per_second"]:.0f} real
-images/s{together}. Parameters: {counts}. `history.csv` has every epoch."""
+images/s{together}. Parameters: {counts}. `{history}` has every epoch."""
 
 
 def _stored(stored, precision):
@@ -150,6 +190,13 @@ They compute in float32. {images}, and their
 scores, compared with those of the same networks in float32 with the weights as trained:
 
 {_table(("pixels, in grey levels of 255", "value"), rows)}"""
+
+
+def _evaluation(measured, of):
+    if not measured:
+        return "## Evaluation\n\nNone."
+    table = _table(("measured of the run", "value"), measured)
+    return "\n\n".join(filter(None, ["## Evaluation", table, of, _MEASURES]))
 
 
 def _settings(config):

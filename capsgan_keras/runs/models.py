@@ -14,18 +14,20 @@ from capsgan_keras.runs.records import RunError
 
 
 def load_model(path: Path) -> GAN:
-    """Load a `.keras` file of a run.
+    """Load a `.keras` file of a run, or a model in Keras's form of a folder.
 
     Raises:
         RunError: Where the file is damaged, cannot be read, or holds weights that are not finite.
     """
     try:
         refuse_pipe(path)
-        with path.open("rb") as stream:
-            is_archive = zipfile.is_zipfile(stream)
+        is_model = path.is_dir()
+        if not is_model:
+            with path.open("rb") as stream:
+                is_model = zipfile.is_zipfile(stream)
     except OSError as error:
         raise RunError(f"{path}: could not be loaded. {error}") from error
-    if not is_archive:  # Keras would say that there is no file
+    if not is_model:  # Keras would say that there is no file
         raise RunError(f"{path}: could not be loaded. It is no archive as Keras writes it")
     try:
         model = keras.saving.load_model(path)

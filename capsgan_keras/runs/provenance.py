@@ -1,15 +1,45 @@
-"""What a run was made with: versions and the commit."""
+"""What a run was made with: settings, images, versions and the commit."""
 
 import importlib
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
+from capsgan_keras.datasets import Dataset
 from capsgan_keras.version import __version__
+
+
+def describe(
+    settings: Mapping[str, Any], dataset: Dataset, source: str, devices: int = 1
+) -> dict[str, Any]:
+    """Return what `config.json` says of a run, but for its learning rates.
+
+    Args:
+        settings: What JSON can hold: `model`, `seed`, `precision`, `epochs`, `batch_size`,
+            `latent_dim` and others.
+        dataset: The images.
+        source: By what `load_dataset` finds them.
+        devices: Number of devices that share each batch.
+    """
+    return {
+        "settings": dict(settings),
+        "dataset": {
+            "name": dataset.name,
+            "source": source,
+            "checksum": dataset.checksum,
+            "images": len(dataset.x_train),
+            "image_shape": list(dataset.image_shape),
+        },
+        "devices": devices,
+        "versions": versions(),
+        "commit": git_commit(),
+    }
 
 
 def versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from capsgan_keras.files import standing, usable_path
 from capsgan_keras.gan import GAN
 from capsgan_keras.runs.directory import RunDirectory
+from capsgan_keras.runs.display import run_html
 from capsgan_keras.runs.models import check_gan, load_model
 from capsgan_keras.runs.records import RunError, check_epochs
 from capsgan_keras.training.averages import use_averages
@@ -55,6 +56,10 @@ class Run:
         gan = checkpoint.load_gan(self.config)
         use_averages(gan)
         return gan
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: pictures, curves, logs and settings."""
+        return run_html(self.path, self.config, self.history, self.metrics)
 
     @property
     def kept_epochs(self) -> tuple[int, ...]:

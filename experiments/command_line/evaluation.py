@@ -1,6 +1,7 @@
 """The command line that the evaluations of finished runs share."""
 
 from experiments.command_line.arguments import add_settings, new_parser, path
+from experiments.command_line.logs import progress
 from experiments.command_line.running import parse_and_run
 
 
@@ -32,7 +33,12 @@ def evaluation_parser(name, description, settings, leave_out=()):
         "result of an evaluation",
     )
     parser.add_argument(
-        "--verbose", type=int, choices=(0, 1), default=1, help="0: no progress (default: 1)"
+        "--verbose",
+        type=int,
+        choices=(0, 1, 2),
+        default=None,
+        help="0: no progress, 1: a progress bar, 2: a line at its end (default: 1 on a terminal, "
+        "else 2)",
     )
     return parser
 
@@ -57,6 +63,7 @@ def evaluate_runs(name, parser, argv, evaluate):
         # Here and not above: --help must not wait for Keras.
         from experiments.evaluations.finished_runs import load_finished_runs
 
+        arguments.verbose = progress(arguments.verbose)
         runs = load_finished_runs(arguments.runs, arguments.data_dir)
         folder = arguments.output or runs.evaluation_folder
         file = folder / f"{name if isinstance(name, str) else name(arguments)}.json"

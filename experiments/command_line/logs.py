@@ -1,14 +1,6 @@
-"""What TensorFlow logs that helps nobody on a command line."""
+"""What the package knows of terminals and logs, read without importing it."""
 
-import logging
-import os
+from experiments.settings.fields import run_package_file
 
-
-def quiet_tensorflow():
-    """Silence it before it is imported. Its errors are raised in Python too.
-
-    What else it logs at these levels is a search for GPUs and optimizations that it then does
-    without, and that prediction was traced once for each network and size of batch.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+_TERMINAL = run_package_file("terminal.py")
+progress, quiet_tensorflow = _TERMINAL["progress"], _TERMINAL["quiet_tensorflow"]

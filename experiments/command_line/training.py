@@ -89,6 +89,8 @@ def train_and_compare(program, settings, evaluation=None, dataset=None):
     dataset = dataset or load_training_images(settings)
     check = evaluation and (lambda: check_comparison(evaluation, dataset))
     trained = train(settings, dataset, check)
+    if trained is None:  # another worker has the runs
+        return
     for results in compare(settings, evaluation, trained) if evaluation else ():
         print(tables(results))
     print(ending(program, settings))

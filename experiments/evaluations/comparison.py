@@ -1,6 +1,7 @@
 """The evaluation that an experiment ends with: both models of all its seeds."""
 
 from capsgan_keras.runs import RunDirectory
+from capsgan_keras.terminal import progress
 from experiments.errors import OtherResultsError, SettingsError
 from experiments.evaluations.finished_runs import load_finished_runs
 from experiments.evaluations.gam import evaluate_metric
@@ -71,7 +72,7 @@ def compare(settings, evaluation, retrained=()):
         if part is not None:
             path = runs.evaluation_folder / f"{name}.json"
             print(f"\n{title}, in {path}")
-            verbose = min(settings.verbose, 1)
+            verbose = progress(settings.verbose)
             try:
                 results = evaluate(runs, part, path, settings.overwrite, verbose)
             except OtherResultsError as error:

@@ -19,7 +19,7 @@ def evaluate_epochs(finished_runs, settings, path, overwrite=False, verbose=1):
         settings: `MetricSettings`.
         path: The result file.
         overwrite: Whether results of other runs or settings may be replaced.
-        verbose: 1 for a progress bar.
+        verbose: As in Keras: 1 for a progress bar, 2 for a line at its end.
 
     Returns:
         The `experiments.evaluations.results.EpochResults`.

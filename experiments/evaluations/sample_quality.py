@@ -22,7 +22,7 @@ def evaluate_quality(
         settings: `QualitySettings`.
         path: The result file.
         overwrite: Whether results of other runs or settings may be replaced.
-        verbose: 1 for progress bars.
+        verbose: As in Keras: 1 for progress bars, 2 for a line at their end.
         cache_dir: Folder that keeps the classifier.
 
     Returns:

@@ -47,7 +47,7 @@ def publish(runs, results=None, output=None, images=10_000, overwrite=False):
     """
     check_positive(images=images)
     check_surroundings()
-    evaluations = None if results is None else _evaluations_in(results.expanduser())
+    evaluations = None if results is None else evaluations_in(results.expanduser())
     output = FOLDER if output is None else output.expanduser()
     plans = {}
     # All are looked at before the first is stored.
@@ -69,12 +69,17 @@ def publish(runs, results=None, output=None, images=10_000, overwrite=False):
         yield store(run, evaluation, path, images)
 
 
-def check_run(run):
-    """Raise an `EvaluationError` unless a run can be published."""
+def check_finished(run):
+    """Raise an `EvaluationError` unless a run has ended."""
     if not run.finished:
         raise EvaluationError(
             f"{run.path}: the run has not ended. Go on with it by --resume of its experiment"
         )
+
+
+def check_run(run):
+    """Raise an `EvaluationError` unless a run can be stored in the package."""
+    check_finished(run)
     source = run.config["dataset"]["source"]
     if source not in DATASET_NAMES or run.config["settings"].get("image_size") is not None:
         raise EvaluationError(
@@ -88,7 +93,12 @@ def check_run(run):
         )
 
 
-def _evaluations_in(folder):
+def evaluations_in(folder):
+    """Return the evaluations whose result files lie in a folder.
+
+    Raises:
+        EvaluationError: Where only folders below it hold some.
+    """
     folders = read_folders(folder)
     if folder not in folders:
         below = ", ".join(map(str, folders))

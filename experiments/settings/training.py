@@ -122,7 +122,8 @@ class Settings:
     distribute: bool = setting(
         False,
         "train on all devices of this machine together: its GPUs or TPUs, else its logical CPU "
-        "devices; the batch is divided among them",
+        "devices; or, where TF_CONFIG names several workers, on those of all; the batch is divided "
+        "among them",
         truth,
         bool,
         identity=False,  # the steps are the same, but for rounding
@@ -144,9 +145,10 @@ class Settings:
         flag=True,
         identity=False,
     )
-    verbose: int = setting(
-        1,
-        "0: no progress, 1: a progress bar, 2: a line for each epoch",
+    verbose: int | None = setting(
+        None,
+        "0: no progress, 1: a progress bar, 2: a line for each epoch (default: 1 on a terminal, "
+        "else 2)",
         parse=int,
         choices=(0, 1, 2),
         identity=False,

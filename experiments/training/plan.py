@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from capsgan_keras.datasets.registry import find_dataset
+from capsgan_keras.runs import provenance
 from capsgan_keras.runs.directory import Checkpoint, RunDirectory, RunError
 from capsgan_keras.runs.lock import check_free
-from capsgan_keras.runs.provenance import git_commit, versions
 from capsgan_keras.runs.records import check_epochs, check_parts
 from experiments.settings.differences import differences
 from experiments.training.precision import resolve_precision
@@ -108,19 +108,8 @@ def _way_of_training(settings, model):
 
 def describe(settings, model, policy, dataset, devices):
     """Return what `config.json` says of a run, as far as known before networks are built."""
-    return {
-        "settings": settings.identity(model) | {"precision": policy},
-        "dataset": {
-            "name": dataset.name,
-            "source": _source(settings.dataset),
-            "checksum": dataset.checksum,
-            "images": len(dataset.x_train),
-            "image_shape": list(dataset.image_shape),
-        },
-        "devices": devices,
-        "versions": versions(),
-        "commit": git_commit(),
-    }
+    identity = settings.identity(model) | {"precision": policy}
+    return provenance.describe(identity, dataset, _source(settings.dataset), devices)
 
 
 def _source(dataset):

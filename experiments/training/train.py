@@ -1,20 +1,26 @@
 """What every experiment does: train the models that the settings ask for, one run each."""
 
+import contextlib
+import dataclasses
+import io
+import tempfile
+from pathlib import Path
+
 import keras
 
 from capsgan_keras.datasets import DatasetError
-from capsgan_keras.evaluation import calibrated_cut
 from capsgan_keras.gan.optimizers import learning_rate
-from capsgan_keras.plotting import training_curves
-from capsgan_keras.runs import WriteRun, sample_images
+from capsgan_keras.runs import RunDirectory, WriteRun, sample_images
+from capsgan_keras.runs.finishing import finish_run
 from capsgan_keras.runs.lock import working
-from capsgan_keras.runs.model_card import counted, model_card
+from capsgan_keras.runs.model_card import counted
+from capsgan_keras.terminal import progress
 from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError
 from experiments.errors import DivergedError, SettingsError
 from experiments.training.absurd import StopOnAbsurd
-from experiments.training.devices import choose_devices, spread_over
+from experiments.training.devices import agree, choose_devices, keeps_files, spread_over
 from experiments.training.images import load_images
 from experiments.training.networks import build_gan
 from experiments.training.plan import check_unchanged, plan_run
@@ -54,7 +60,7 @@ def train(settings, dataset, check=None):
 
     Returns:
         The folders of the runs that were trained or brought to their end, a list; not of those that
-        were finished already.
+        were finished already. None on a worker that keeps no files.
 
     Raises:
         SettingsError: Where the settings do not fit the data or each other.
@@ -90,6 +96,7 @@ def train(settings, dataset, check=None):
     count = len(devices) or 1
     plans = [[plan_run(each, model, dataset, count) for model in each.models] for each in by_seed]
     _try_networks(settings, plans, dataset)
+    agree(devices, [_fingerprint(plan) for its_plans in plans for plan in its_plans])
     trained = []
     for each, its_batches, its_plans in zip(by_seed, batches, plans, strict=True):
         for plan in its_plans:
@@ -97,11 +104,39 @@ def train(settings, dataset, check=None):
                 # Also starts the numbers in layers' names anew, so that no name depends on the
                 # model before; it would end the scope, too.
                 keras.backend.clear_session()
-                with working(plan.directory.lock), spread_over(devices):
-                    check_unchanged(plan)
-                    train_model(each, plan, dataset, its_batches)
+                with _place(plan, keeps_files(devices)) as own, spread_over(devices):
+                    train_model(each, own, dataset, its_batches)
                 trained.append(plan.directory.path)
-    return trained
+    return trained if keeps_files(devices) else None
+
+
+def _fingerprint(plan):
+    """Return what all workers must have in common of a plan, as JSON can hold it."""
+    if plan is None:
+        return None
+    epoch = plan.checkpoint.epoch if plan.checkpoint else None
+    return [plan.description["settings"], plan.description["dataset"]["checksum"], epoch]
+
+
+@contextlib.contextmanager
+def _place(plan, kept):
+    """Give the plan of this process: to write the run itself, or what all workers but one write.
+
+    Each step is collective, and so are those that read the networks to save them. So the others
+    write too, to a folder that is removed.
+    """
+    with contextlib.ExitStack() as stack:
+        if kept:
+            stack.enter_context(working(plan.directory.lock))
+            check_unchanged(plan)
+        else:
+            print(f"{plan.model}: trains along with the worker that keeps {plan.directory.path}")
+            stack.enter_context(contextlib.redirect_stdout(io.StringIO()))  # that one says it all
+            scratch = stack.enter_context(tempfile.TemporaryDirectory())
+            directory = RunDirectory(Path(scratch, plan.directory.path.name))
+            directory.create(plan.description if plan.is_new else plan.directory.read_config())
+            plan = dataclasses.replace(plan, directory=directory)
+        yield plan
 
 
 def _try_networks(settings, plans, dataset):
@@ -152,7 +187,7 @@ def train_model(settings, plan, dataset, batches):
     if epoch < settings.epochs:
         print(f"{plan.model}: epochs {epoch + 1} to {settings.epochs} in {plan.directory.path}")
         try:
-            fit(gan, batches, settings.epochs, writer, epoch, settings.verbose)
+            fit(gan, batches, settings.epochs, writer, epoch, progress(settings.verbose))
         except NonFiniteError as error:
             kept = plan.directory.newest_checkpoint()
             stands = f"The checkpoint {kept.path} stands" if kept else "No epoch was finished"
@@ -162,7 +197,8 @@ def train_model(settings, plan, dataset, batches):
             ) from error
     else:
         use_averages(gan)  # as `fit` does at its end
-    finish(settings, gan, plan.directory, writer, batches)
+    seen = batches.num_batches * batches.batch_size
+    print(finish_run(plan.directory, gan, writer, seen))
 
 
 def fit(gan, batches, epochs, callback, initial_epoch=0, verbose=0):
@@ -187,33 +223,4 @@ def fit(gan, batches, epochs, callback, initial_epoch=0, verbose=0):
         shuffle=False,
         verbose=verbose,
         callbacks=[FollowEpoch(batches), StopOnAbsurd(), callback],
-    )
-
-
-def finish(settings, gan, directory, writer, batches):
-    """Write what a finished run has besides, and say where everything lies."""
-    seen = batches.num_batches * batches.batch_size * settings.epochs
-    metrics = {
-        "epochs": settings.epochs,
-        "final": {name: values[-1] for name, values in writer.history.items()},
-        "seconds": writer.seconds,
-        "images_per_second": seen / writer.seconds if writer.seconds else 0.0,  # a timer may stand
-        "parameters": {
-            "generator": gan.generator.count_params(),
-            "discriminator": gan.discriminator.count_params(),
-        },
-    }
-    directory.finish(
-        gan,
-        metrics,
-        training_curves(writer.history, calibrated_cut(gan.loss)),
-        model_card(directory.path, directory.read_config(), metrics),
-    )
-    print(
-        f"{counted(settings.epochs, 'epoch')} in {writer.seconds:.0f} s "
-        f"({metrics['images_per_second']:.0f} images/s). In {directory.path}:\n"
-        f"  samples/epoch-{settings.epochs:04d}.png      images from the last epoch's generator\n"
-        "  curves.png, history.csv     losses and the discriminator's outputs, epoch by epoch\n"
-        "  gan.keras, generator.keras  the trained networks\n"
-        "  README.md, metrics.json     the model card, time and final values"
     )

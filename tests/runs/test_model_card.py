@@ -2,7 +2,11 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from capsgan_keras.pretrained import pretrained_models
+from capsgan_keras.pretrained.loading import pretrained_path
+from capsgan_keras.runs.card_head import card_head, check_license
 from capsgan_keras.runs.model_card import counted, model_card
 
 CONFIG = {
@@ -91,3 +95,71 @@ def test_published_cards_load_only_what_a_clone_has():
             assert (root / path / "gan.keras").is_file(), card
         for model, data in re.findall(r'load_pretrained\("(\w+)", "(\w+)"\)', text):
             assert (root / "capsgan_keras/pretrained" / data / model / "gan.keras").is_file(), card
+
+
+def read_head(card):
+    """What a model hub reads: the YAML between the first line, of dashes, and the next such one."""
+    empty, head, text = re.split(r"^---\n", card, maxsplit=2, flags=re.MULTILINE)
+    assert empty == ""
+    assert text.startswith("\n# ")
+    return yaml.safe_load(head)
+
+
+def test_the_head_of_a_card_is_what_hubs_read():
+    task = "unconditional-image-generation"
+    assert read_head(model_card("runs/a", CONFIG, METRICS)) == {
+        "library_name": "keras",
+        "license": "unknown",
+        "pipeline_tag": task,
+        "tags": ["capsgan_keras", "gan", "capsule-network"],
+        "datasets": ["uoft-cs/cifar10"],
+        "metrics": ["d_loss"],
+        "model-index": [
+            {
+                "name": "capsule GAN on cifar10, seed 3",
+                "results": [
+                    {
+                        "task": {"type": task},
+                        "dataset": {"name": "cifar10", "type": "uoft-cs/cifar10", "split": "train"},
+                        "metrics": [{"type": "d_loss", "value": 0.123456}],
+                    }
+                ],
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a: b # c", "\"'\\ - {x}", "yes", "1e-5", "é…😀\x7f\x85\u2028\ufeff", "two\nlines\n---", " "],
+)
+def test_names_of_every_kind_are_texts_in_the_head(name):
+    dataset = CONFIG["dataset"] | {"name": name, "source": f"/home/me/{name}"}
+    card = card_head(CONFIG | {"dataset": dataset}, METRICS, "mit") + "\n# Title"
+    head = read_head(card)
+    (result,) = head["model-index"][0]["results"]
+    assert result["dataset"] == {"name": name, "type": name, "split": "train"}
+    assert head["model-index"][0]["name"] == f"capsule GAN on {name}, seed 3"
+    assert "datasets" not in head
+    assert "/home/me" not in card
+    assert card.isascii()
+
+
+def test_small_numbers_are_numbers_in_the_head():
+    head = read_head(card_head(CONFIG, METRICS | {"final": {"a": 1e-5, "b": 2}}, "mit") + "\n# ")
+    metrics = head["model-index"][0]["results"][0]["metrics"]
+    assert metrics == [{"type": "a", "value": 1e-5}, {"type": "b", "value": 2.0}]
+
+
+@pytest.mark.parametrize("license", ["", "Apache 2.0", "mit\ntags: x", "-", "mit: x"])
+def test_what_is_no_name_of_a_licence_is_refused(license):
+    with pytest.raises(ValueError, match="`license` must be the name of a licence"):
+        check_license(license)
+
+
+@pytest.mark.parametrize(("model", "dataset"), pretrained_models())
+def test_shipped_cards_have_a_head(model, dataset):
+    head = read_head((pretrained_path(model, dataset) / "README.md").read_text(encoding="utf-8"))
+    assert head["library_name"] == "keras"
+    assert head["license"] == "apache-2.0"
+    assert head["datasets"][0].endswith(f"/{dataset}")

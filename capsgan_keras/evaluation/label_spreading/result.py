@@ -7,6 +7,7 @@ import numpy as np
 
 from capsgan_keras.evaluation.label_spreading.settings import SemiSupervisedSettings
 from capsgan_keras.evaluation.record import Record
+from capsgan_keras.html import html_table
 
 
 @dataclass(frozen=True)
@@ -125,3 +126,20 @@ class SemiSupervisedResult:
                 [indices.tolist() for indices in row] for row in self.labelled_indices
             ]
         return result
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: mean errors over the draws, a row for each number."""
+        rows = zip(
+            self.n_labelled,
+            self.mean.tolist(),
+            [None if np.isnan(value) else value for value in self.deviation.tolist()],
+            self.n_unlabelled.mean(axis=1).tolist(),
+            self.unreached.sum(axis=1).tolist(),
+            strict=True,
+        )
+        header = ("labels", "mean error", "deviation", "unlabelled images", "unreached, all draws")
+        caption = (
+            f"{self.method}, {self.n_test:,} test images, {self.errors.shape[1]} draws, "
+            f"unlabelled images: {self.unlabelled}"
+        )
+        return html_table(header, rows, caption)

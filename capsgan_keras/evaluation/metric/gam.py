@@ -21,6 +21,7 @@ from capsgan_keras.evaluation.metric.scores import (
     score_images,
 )
 from capsgan_keras.evaluation.record import Record
+from capsgan_keras.html import html_table, interval
 
 _RESAMPLES = 10_000
 Interval = tuple[float | None, float | None]
@@ -62,6 +63,21 @@ class GamResult(Record):
     n_samples: int
     n_test: int
     seed: int | None
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: both discriminators side by side, and the ratios."""
+        shares, auc, cuts = self.accuracies, self.auc, self.cuts
+        rows = [
+            ("accuracy on the other's images", shares["d_a_on_g_b"], shares["d_b_on_g_a"]),
+            ("accuracy on test images", shares["d_a_on_test"], shares["d_b_on_test"]),
+            ("area under the ROC curve", auc["d_a"], auc["d_b"]),
+            (f"cut ({self.cut})", *cuts),
+        ]
+        caption = (
+            f"r_samples {interval(self.r_samples, self.r_samples_interval)}, "
+            f"r_test {interval(self.r_test, self.r_test_interval)}, winner: {self.winner}"
+        )
+        return html_table(("", "discriminator of a", "discriminator of b"), rows, caption)
 
 
 def generative_adversarial_metric(

@@ -18,6 +18,7 @@ from capsgan_keras.evaluation.metric.scores import (
     score_images,
 )
 from capsgan_keras.evaluation.record import Record
+from capsgan_keras.html import html_table
 
 _SMALLEST = 1e-7
 """The smallest probability in a logarithm: Keras's epsilon, as in its cross-entropy."""
@@ -235,6 +236,15 @@ class TournamentResult(Record):
         """Return the result as JSON can hold it, every ordered pair's ratios included."""
         pairs = [self.compare(a, b) for a in self.names for b in self.names if a != b]
         return {"names": list(self.names), "pairs": pairs} | super().to_dict()
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the accuracy of each discriminator on all images."""
+        header = ["accuracy of", "cut", "test images", *(f"images of {n}" for n in self.names)]
+        rows = [
+            (row.name, row.cut, row.on_test, *(row.on_samples[name] for name in self.names))
+            for row in self.rows
+        ]
+        return html_table(header, rows, f"{self.n_samples:,} images of each generator")
 
 
 def tournament(

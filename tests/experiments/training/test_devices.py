@@ -108,7 +108,8 @@ def test_a_batch_that_cannot_be_divided_is_refused(train, monkeypatch, tmp_path,
 
 
 def test_a_cluster_of_workers_is_refused(train, monkeypatch, tmp_path, capsys):
-    """Each of them would train a run of its own, and write it over the others'."""
+    """But on TensorFlow: each of them would train a run of its own, and write it over others'."""
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     cluster = {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"index": 0}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
     assert train("--distribute") == 2
