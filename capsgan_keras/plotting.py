@@ -61,12 +61,13 @@ def image_grid(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.
     return grid[: grid.shape[0] - gap, : grid.shape[1] - gap]
 
 
-def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
+def save_image(path: str | os.PathLike, image: np.ndarray, sync: bool = True) -> None:
     """Write an image as PNG.
 
     Args:
         path: The file to write.
         image: uint8 `(height, width, channels)`, 1, 3 or 4 channels.
+        sync: Whether to wait until the disk has it, which takes the most of the time.
 
     Raises:
         OSError: Where the file cannot be written.
@@ -81,7 +82,7 @@ def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
     save_image("black.png", np.zeros((16, 16, 1), "uint8"))
     ```
     """
-    with replacing(path) as partial:
+    with replacing(path, sync) as partial:
         _picture(image).save(partial, format="PNG")
 
 
