@@ -91,7 +91,11 @@ def check_export(filepath: str | os.PathLike, format: str, part: str) -> None:
 
 
 def export_network(
-    network: keras.Model, filepath: str | os.PathLike, format: str, **options: Any
+    network: keras.Model,
+    filepath: str | os.PathLike,
+    format: str,
+    verbose: bool | None = None,
+    **options: Any,
 ) -> None:
     """Write a network to a file or folder that appears whole.
 
@@ -99,6 +103,7 @@ def export_network(
         network: A built network; for other formats than SavedModel, one that computes in float32.
         filepath: As in `keras.Model.export`.
         format: One of `BACKENDS`.
+        verbose: Whether to print where it is; None, as in Keras, does so.
         **options: Further arguments of `keras.Model.export`.
 
     Raises:
@@ -114,7 +119,7 @@ def export_network(
         # Keras looks for a name that older releases of NumPy had.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
         try:
-            network.export(str(partial), format=format, **options)
+            network.export(str(partial), format=format, verbose=False, **options)
             if format == "onnx":
                 _check_onnx(str(partial))
         except OSError:
@@ -123,6 +128,8 @@ def export_network(
             raise ValueError(
                 f"The network could not be converted to {format!r}: {type(error).__name__}: {error}"
             ) from error
+    if verbose is not False:  # Keras would name the file under which it was written
+        print(f"Saved artifact at '{os.fspath(filepath)}'.")
 
 
 def convertible(network: keras.Model) -> keras.Model:

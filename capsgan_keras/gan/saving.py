@@ -70,7 +70,7 @@ class SavedGAN(keras.Model):
             filepath: The folder of a SavedModel, or the file. What is there is replaced.
             format: `"tf_saved_model"`, `"onnx"`, or `"litert"` (a `.tflite` file). SavedModels
                 compute with the dtype policies of the networks, the others in float32.
-            verbose: Whether to print a message.
+            verbose: Whether to print where it is; None does so.
             input_signature: As in Keras; by default batches of any size.
             part: `"generator"` or `"discriminator"`.
             **kwargs: Further arguments of `keras.Model.export`.
@@ -85,8 +85,8 @@ class SavedGAN(keras.Model):
         check_export(filepath, format, part)
         check_finite_weights("export", getattr(self, part))
         gan = self if format == "tf_saved_model" else in_float32(self)
-        options = {"verbose": verbose, "input_signature": input_signature, **kwargs}
-        export_network(getattr(gan, part), filepath, format, **options)
+        options = {"input_signature": input_signature, **kwargs}
+        export_network(getattr(gan, part), filepath, format, verbose, **options)
 
     def save_own_variables(self, store: Any) -> None:
         """Save the states of seeds (noise, dropout) too."""

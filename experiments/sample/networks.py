@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from capsgan_keras import GAN, load_run
-from capsgan_keras.files import usable_path
+from capsgan_keras.files import standing, usable_path
 from capsgan_keras.pretrained.loading import pretrained_models, pretrained_path
 from capsgan_keras.runs.models import load_model
 from experiments.errors import EvaluationError
@@ -73,7 +73,7 @@ def find_networks(word, epoch=None):
         RunError: Where a run or a file is damaged, or has no networks yet.
         EvaluationError: Where nothing is there, or a file holds no generator of images.
     """
-    place = usable_path(word, "networks")
+    place = standing(usable_path(word, "networks"))
     if place.is_file():
         if epoch is not None:
             raise EvaluationError(f"{word}: a file has no kept epochs. Received: --epoch {epoch}")

@@ -135,7 +135,7 @@ def test_a_network_within_a_sequential_one_is_convertible_too():
 
 
 @pytest.mark.parametrize("part", exporting.PARTS)
-def test_other_precisions_are_exported_in_float32(part, tmp_path, monkeypatch):
+def test_other_precisions_are_exported_in_float32(part, tmp_path, monkeypatch, capsys):
     networks = []
     monkeypatch.setattr(exporting.importlib.util, "find_spec", lambda name: name)
     monkeypatch.setattr(exporting, "BACKENDS", {"onnx": (keras.backend.backend(),)})
@@ -144,6 +144,7 @@ def test_other_precisions_are_exported_in_float32(part, tmp_path, monkeypatch):
     with_policy = {"dtype": "mixed_bfloat16"}
     gan = CapsuleGAN((16, 16, 1), 5, seed=0, generator_options={"filters": (4, 3)}, **with_policy)
     gan.export(tmp_path / "network.onnx", format="onnx", part=part)
+    assert capsys.readouterr().out == f"Saved artifact at '{tmp_path / 'network.onnx'}'.\n"
     policies = {layer.compute_dtype for layer in networks[0]._flatten_layers()}
     assert policies == {"float32"}
     weights = getattr(gan, part).get_weights()
