@@ -19,7 +19,7 @@ BEFORE = ".before-"
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[Path]:
+def replacing(path: str | os.PathLike, sync: bool = True) -> Iterator[Path]:
     """Give a path to write to, which replaces `path` when the block ends without an error.
 
     A file is replaced in one step, and never takes the place of a folder. For a folder no system
@@ -28,6 +28,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
     Args:
         path: The file or folder to write.
+        sync: Whether to wait until the disk has it. Without, only a power cut can still take it.
 
     Yields:
         A `Path` in the same folder, of the same suffix, for a file or folder to be written.
@@ -41,7 +42,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     _settle(path, before)
     try:
         yield partial
-        for written in [*partial.rglob("*"), partial]:
+        for written in [*partial.rglob("*"), partial] if sync else ():
             _sync(written)
         if path.is_dir() and not path.is_symlink():
             if not partial.is_dir():
@@ -54,7 +55,8 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename is None and error.errno is not None:
             error.filename = os.fspath(path)  # a full disk is reported without a name
         raise
-    _sync(path.parent)  # the new name itself
+    if sync:
+        _sync(path.parent)  # the new name itself
     _settle(path, before)
 
 

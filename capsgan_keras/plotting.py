@@ -66,12 +66,13 @@ def image_grid(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.
     return grid[: grid.shape[0] - gap, : grid.shape[1] - gap]
 
 
-def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
+def save_image(path: str | os.PathLike, image: np.ndarray, sync: bool = True) -> None:
     """Write an image as PNG.
 
     Args:
         path: The file to write.
         image: uint8 `(height, width, channels)`, 1, 3 or 4 channels.
+        sync: Whether to wait until the disk has it, which takes the most of the time.
 
     Raises:
         ValueError: On another path or image.
@@ -88,7 +89,7 @@ def save_image(path: str | os.PathLike, image: np.ndarray) -> None:
     ```
     """
     picture = _picture(image)
-    with replacing(usable_path(path)) as partial:
+    with replacing(usable_path(path), sync) as partial:
         picture.save(partial, format="PNG")
 
 

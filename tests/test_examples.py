@@ -9,6 +9,7 @@ import pytest
 
 PACKAGES = (
     "capsgan_keras",
+    "capsgan_keras.callbacks",
     "capsgan_keras.datasets",
     "capsgan_keras.evaluation",
     "capsgan_keras.layers",

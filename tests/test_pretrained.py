@@ -15,10 +15,11 @@ from PIL import Image
 
 import capsgan_keras
 from capsgan_keras import CapsuleGAN, ConvolutionalGAN, load_pretrained
+from capsgan_keras.gan.saving import in_float32
 from capsgan_keras.models import build_capsule_discriminator, build_generator
 from capsgan_keras.plotting import image_grid
 from capsgan_keras.pretrained import pretrained_models
-from capsgan_keras.pretrained.half_precision import in_float32, save_half_precision
+from capsgan_keras.pretrained.half_precision import save_half_precision
 from capsgan_keras.pretrained.loading import FOLDER, pretrained_path
 from capsgan_keras.runs import RunError, load_run, sample_images
 

@@ -25,6 +25,7 @@ from capsgan_keras.gan.input_checks import (
     images_form,
     refuse_labels,
 )
+from capsgan_keras.gan.latents import Latents
 from capsgan_keras.gan.later_batches import refusals_by_name
 from capsgan_keras.gan.optimizers import (
     OptimizerPair,
@@ -40,7 +41,7 @@ from capsgan_keras.gan.prediction import check_many, predict_in_chunks
 from capsgan_keras.gan.saving import SavedGAN
 from capsgan_keras.loss_checks import checked_loss
 from capsgan_keras.training.callbacks import check_finite_weights, with_checks_and_averages
-from capsgan_keras.types import Shape, Tensor
+from capsgan_keras.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -129,20 +130,10 @@ class GAN(Players, SavedGAN):
         if not self.trainable:  # Keras hands it on only where it changes
             generator.trainable = discriminator.trainable = False
 
-    def build(self, input_shape: Shape) -> None:
-        """Do nothing: both networks are built."""
-        self.built = True
-
     def call(self, latents: Tensor, training: bool = False) -> Tensor:
         """Return images in [-1, 1]."""
         check_latents(latents, self.latent_dim)
         return self.generator(latents, training=training)
-
-    def compute_output_spec(self, latents: Tensor, training: bool = False) -> keras.KerasTensor:
-        """Return the shape and dtype of the images, without a forward pass."""
-        check_latents(latents, self.latent_dim)
-        shape = (latents.shape[0], *self.image_shape)
-        return keras.KerasTensor(shape, dtype=self.generator.outputs[0].dtype)
 
     # ---- compiling
 
@@ -347,7 +338,13 @@ class GAN(Players, SavedGAN):
 
     # ---- using
 
-    def generate(self, n: int, seed: int | None = None, batch_size: int = 256) -> np.ndarray:
+    def generate(
+        self,
+        n: int,
+        seed: int | None = None,
+        batch_size: int = 256,
+        truncation: float | None = None,
+    ) -> np.ndarray:
         """Generate images.
 
         Args:
@@ -355,15 +352,16 @@ class GAN(Players, SavedGAN):
             seed: Integer: the same seed gives the same latents on every machine and backend. By
                 default new ones at each call. Training's noise stays as it is.
             batch_size: Images per forward pass; does not change the result beyond rounding.
+            truncation: Draw latents again that lie further from 0 than this, as BigGAN does (Brock
+                et al., arXiv 1809.11096): images more typical and less varied. At least 0.01.
 
         Returns:
-            uint8 array `(n, height, width, channels)`.
+            uint8 array `(n, height, width, channels)`. Image k of a seed is the same for every n.
         """
         check_positive(n=n, batch_size=batch_size)
         check_many("n", n, self.latent_dim, self.image_shape)
         check_finite_weights("generate", self.generator)
-        draws = np.random.default_rng(check_seed(seed))
-        latents = draws.standard_normal((n, self.latent_dim), "float32")
+        latents = Latents(self.latent_dim, seed, truncation).draw(n)
         return predict_in_chunks(self, latents, batch_size, after=to_uint8)
 
     def discriminate(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:

@@ -79,7 +79,11 @@ def join_optimizers(
         check_optimizer(f"{player}_optimizer", optimizer)
     # By identity: the paths of a functional model's variables do not hold the model's name.
     generators = {id(variable) for variable in generator_variables}
-    optimizer = keras.optimizers.MultiOptimizer(lambda v: players[id(v) not in generators])
+
+    def player_of(variable: keras.Variable) -> keras.optimizers.Optimizer:
+        return players[id(variable) not in generators]
+
+    optimizer = keras.optimizers.MultiOptimizer(player_of)
     return keras.optimizers.LossScaleOptimizer(optimizer) if with_loss_scale else optimizer
 
 

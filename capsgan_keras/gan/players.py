@@ -6,12 +6,12 @@ import keras
 from keras import ops
 
 from capsgan_keras.gan.first_batch import refuse_weights
-from capsgan_keras.gan.input_checks import check_batch, checked_latents
+from capsgan_keras.gan.input_checks import check_batch, check_latents, checked_latents
 from capsgan_keras.gan.outputs import first_output
 from capsgan_keras.gan.penalty import gradient_penalties
 from capsgan_keras.training import AdversarialTrainer, loss_divisor
 from capsgan_keras.training.adversarial import Batch
-from capsgan_keras.types import Tensor
+from capsgan_keras.types import Shape, Tensor
 
 
 class Players(AdversarialTrainer):
@@ -26,6 +26,18 @@ class Players(AdversarialTrainer):
     def image_shape(self) -> tuple[int, int, int]:
         """`(height, width, channels)` of the images."""
         return tuple(self.generator.output_shape[1:])
+
+    def build(self, input_shape: Shape) -> None:
+        """Do nothing: both networks are built."""
+        del input_shape
+        self.built = True
+
+    def compute_output_spec(self, latents: Tensor, training: bool = False) -> keras.KerasTensor:
+        """Return the shape and dtype of the images, without a forward pass."""
+        del training
+        check_latents(latents, self.latent_dim)
+        dtype = self.generator.outputs[0].dtype
+        return keras.KerasTensor((latents.shape[0], *self.image_shape), dtype=dtype)
 
     def real_images(self, data: Any) -> Tensor:
         """Return a batch's images as float32 in [-1, 1]; labels in the batch are not used."""

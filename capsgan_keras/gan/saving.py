@@ -8,6 +8,7 @@ from keras import ops
 
 from capsgan_keras.checks import check_bool
 from capsgan_keras.files import usable_path
+from capsgan_keras.gan.exporting import check_export, export_network
 from capsgan_keras.gan.outputs import outputs_of_old_files
 from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
 from capsgan_keras.training.callbacks import check_finite_weights
@@ -51,6 +52,43 @@ class SavedGAN(keras.Model):
         check_bool(overwrite=overwrite, **({} if zipped is None else {"zipped": zipped}))
         check_finite_weights("save", self)
         super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        part: str = "generator",
+        **kwargs: Any,
+    ) -> None:
+        """Export one of the networks, as `keras.Model.export` does, to run without this package.
+
+        The exported generator turns latents `(batch, latent_dim)`, float32 from a standard normal
+        distribution, into images `(batch, height, width, channels)`, float32 in [-1, 1]. The
+        exported discriminator turns such images into what `discriminator` gives.
+
+        Args:
+            filepath: The folder of a SavedModel, or the file. What is there is replaced.
+            format: `"tf_saved_model"`, `"onnx"`, or `"litert"` (a `.tflite` file). SavedModels
+                compute with the dtype policies of the networks, the others in float32.
+            verbose: Whether to print where it is; None does so.
+            input_signature: As in Keras; by default batches of any size.
+            part: `"generator"` or `"discriminator"`.
+            **kwargs: Further arguments of `keras.Model.export`.
+
+        Raises:
+            ValueError: On another format or part, or where the network has operations that the
+                format does not have.
+            NotImplementedError: On a Keras backend that does not export to this format.
+            ImportError: Where the format's converter is not installed.
+            NonFiniteError: Where a weight is not finite.
+        """
+        check_export(filepath, format, part)
+        check_finite_weights("export", getattr(self, part))
+        gan = self if format == "tf_saved_model" else in_float32(self)
+        options = {"input_signature": input_signature, **kwargs}
+        export_network(getattr(gan, part), filepath, format, verbose, **options)
 
     def save_own_variables(self, store: Any) -> None:
         """Save the states of seeds (noise, dropout) too."""
@@ -129,3 +167,22 @@ def copy_of(gan: Any, config: dict[str, Any] | None = None) -> Any:
     copy = type(gan).from_config(gan.get_config() if config is None else config)
     copy.set_weights(gan.get_weights())
     return copy
+
+
+def in_float32(gan: Any) -> Any:
+    """Return a copy of a GAN, of any dtype policy, that computes in float32, not compiled."""
+
+    def rebuild(step: keras.Operation) -> keras.Operation:
+        # Besides layers a model may have operations, which compute in what they are given.
+        dtype = {"dtype": "float32"} if isinstance(step, keras.layers.Layer) else {}
+        return type(step).from_config(step.get_config() | dtype)
+
+    players = {
+        name: keras.saving.serialize_keras_object(
+            keras.models.clone_model(getattr(gan, name), clone_function=rebuild)
+        )
+        for name in ("generator", "discriminator")
+    }
+    config = gan.get_config() | players | {"dtype": "float32"}
+    sublayers = [state | {"dtype": "float32"} for state in config["sublayers"]]
+    return copy_of(gan, config | {"sublayers": sublayers})

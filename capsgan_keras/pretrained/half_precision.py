@@ -11,7 +11,6 @@ import zipfile
 from typing import Any
 
 import h5py
-import keras
 import numpy as np
 
 from capsgan_keras.gan.base import GAN
@@ -21,25 +20,6 @@ WEIGHTS = "model.weights.h5"
 """The file in a `.keras` archive that holds the weights."""
 _JSON = ("metadata.json", "config.json")
 """Those that say by which version of Keras it was saved, and what the model is."""
-
-
-def in_float32(gan: GAN) -> GAN:
-    """Return a copy of a GAN, of any dtype policy, that computes in float32, not compiled."""
-
-    def rebuild(step: keras.Operation) -> keras.Operation:
-        # Besides layers a model may have operations, which compute in what they are given.
-        dtype = {"dtype": "float32"} if isinstance(step, keras.layers.Layer) else {}
-        return type(step).from_config(step.get_config() | dtype)
-
-    players = {
-        name: keras.saving.serialize_keras_object(
-            keras.models.clone_model(getattr(gan, name), clone_function=rebuild)
-        )
-        for name in ("generator", "discriminator")
-    }
-    config = gan.get_config() | players | {"dtype": "float32"}
-    sublayers = [state | {"dtype": "float32"} for state in config["sublayers"]]
-    return copy_of(gan, config | {"sublayers": sublayers})
 
 
 def save_half_precision(gan: GAN, path: str | os.PathLike) -> None:

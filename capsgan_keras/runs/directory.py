@@ -110,6 +110,11 @@ def sample_images(gan: GAN, seed: int) -> np.ndarray:
     return gan.generate(SAMPLE_ROWS * SAMPLE_COLUMNS, seed=seed)
 
 
+def write_grid(folder: Path, epoch: int, images: np.ndarray, rows: int, columns: int) -> None:
+    """Write the grid of an epoch's images, uint8 `(rows * columns, height, width, channels)`."""
+    save_image(folder / f"epoch-{epoch:04d}.png", image_grid(images, rows, columns))
+
+
 class RunDirectory:
     """A run's folder: its files are written and read here.
 
@@ -292,8 +297,7 @@ class RunDirectory:
         # Before the first file of an epoch: where it is missing later, it was lost.
         (self.path / "checkpoint").mkdir(exist_ok=True)
         folder.mkdir(exist_ok=True)
-        grid = image_grid(images, SAMPLE_ROWS, SAMPLE_COLUMNS)
-        save_image(folder / f"epoch-{epoch:04d}.png", grid)
+        write_grid(folder, epoch, images, SAMPLE_ROWS, SAMPLE_COLUMNS)
 
     def write_history(self, history: History) -> None:
         """Write the logs of all epochs so far."""

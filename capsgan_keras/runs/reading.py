@@ -46,16 +46,32 @@ class Run:
         Raises:
             RunError: Where no epoch was finished, or the file is damaged.
         """
+        return self.newest()[0]
+
+    def newest(self) -> tuple[GAN, int]:
+        """Load `gan` anew; return it, and the number of epochs that it was trained.
+
+        Where another process trains the run, its checkpoint may be newer than `history`.
+
+        Raises:
+            RunError: As `gan`.
+        """
         if self.finished:
             gan = load_model(self.path / "gan.keras")
             check_gan(self.path / "gan.keras", gan, self.config, self.metrics)
-            return gan
-        checkpoint = RunDirectory(self.path).newest_checkpoint()
-        if checkpoint is None:
-            raise RunError(f"{self.path}: holds no model yet, for no epoch was finished")
-        gan = checkpoint.load_gan(self.config)
-        use_averages(gan)
-        return gan
+            return gan, (self.metrics or {})["epochs"]
+        while True:
+            checkpoint = RunDirectory(self.path).newest_checkpoint()
+            if checkpoint is None:
+                raise RunError(f"{self.path}: holds no model yet, for no epoch was finished")
+            try:
+                gan = checkpoint.load_gan(self.config)
+            except RunError:
+                if checkpoint.path.exists():
+                    raise
+                continue  # the process that trains has just replaced it by a newer one
+            use_averages(gan)
+            return gan, checkpoint.epoch
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: pictures, curves, logs and settings."""

@@ -8,8 +8,9 @@ from capsgan_keras.checks import check_positive
 from capsgan_keras.datasets import DATASET_NAMES
 from capsgan_keras.files import LOCK, replacing, standing, write_json, write_text
 from capsgan_keras.gan.prediction import check_many
+from capsgan_keras.gan.saving import in_float32
 from capsgan_keras.plotting import image_grid, save_image
-from capsgan_keras.pretrained.half_precision import in_float32, save_half_precision
+from capsgan_keras.pretrained.half_precision import save_half_precision
 from capsgan_keras.pretrained.loading import FOLDER, pretrained_path
 from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS, RunDirectory, sample_images
 from capsgan_keras.runs.lock import working

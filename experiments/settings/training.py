@@ -119,6 +119,14 @@ class Settings:
         flag=True,
         identity=False,
     )
+    tensorboard: bool = setting(
+        False,
+        "write logs, sample grids and settings for TensorBoard, in tensorboard/ of each run",
+        truth,
+        bool,
+        flag=True,
+        identity=False,
+    )
     distribute: bool = setting(
         False,
         "train on all devices of this machine together: its GPUs or TPUs, else its logical CPU "

@@ -24,6 +24,7 @@ from experiments.training.devices import agree, choose_devices, keeps_files, spr
 from experiments.training.images import load_images
 from experiments.training.networks import build_gan
 from experiments.training.plan import check_unchanged, plan_run
+from experiments.training.tensorboard import check_logs, log_settings, logs_of
 
 
 def load_training_images(settings):
@@ -84,6 +85,7 @@ def train(settings, dataset, check=None):
     except ValueError as error:
         raise SettingsError(str(error)) from error
     devices = choose_devices(settings)
+    check_logs(settings)
     if check is not None:
         check()
     left_out = len(images) % settings.batch_size
@@ -186,8 +188,11 @@ def train_model(settings, plan, dataset, batches):
         plan.directory.create(plan.description | {"learning_rates": rates})
     if epoch < settings.epochs:
         print(f"{plan.model}: epochs {epoch + 1} to {settings.epochs} in {plan.directory.path}")
+        # The checkpoint comes last, so that it is not ahead of the logs.
+        callbacks = [*logs_of(settings, plan), writer]
+        log_settings(settings, plan)
         try:
-            fit(gan, batches, settings.epochs, writer, epoch, progress(settings.verbose))
+            fit(gan, batches, settings.epochs, callbacks, epoch, progress(settings.verbose))
         except NonFiniteError as error:
             kept = plan.directory.newest_checkpoint()
             stands = f"The checkpoint {kept.path} stands" if kept else "No epoch was finished"
@@ -208,7 +213,8 @@ def fit(gan, batches, epochs, callback, initial_epoch=0, verbose=0):
         gan: The `GAN`, compiled.
         batches: `EpochBatches`.
         epochs: The last epoch, counted from the beginning of the run.
-        callback: Keras callback that sees the logs, once they are known to be finite.
+        callback: Keras callback, or a list of them, that sees the logs, once they are known to be
+            finite.
         initial_epoch: Epochs that are done.
         verbose: As in Keras.
 

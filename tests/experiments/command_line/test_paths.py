@@ -12,6 +12,7 @@ from capsgan_keras import load_dataset, load_pretrained, load_run
 from capsgan_keras.files import usable_path
 from capsgan_keras.runs import RunDirectory
 from experiments import digits, gam, images, publish, report, sample_quality, semi_supervised
+from experiments.sample import __main__ as sample
 from experiments.study import __main__ as study
 
 COMMANDS = [
@@ -33,6 +34,8 @@ COMMANDS = [
     (publish, "{}"),
     (publish, "run --results {}"),
     (publish, "run --output {}"),
+    (sample, "{} --output images"),
+    (sample, "mnist/capsule --output {}"),
     (study, "--output {}"),
     (study, "--readme {}"),
     (study, "--data-dir {}"),

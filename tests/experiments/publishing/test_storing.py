@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from capsgan_keras import files, load_pretrained, load_run
+from capsgan_keras.gan.saving import in_float32
 from capsgan_keras.pretrained import pretrained_models
-from capsgan_keras.pretrained.half_precision import in_float32
 from capsgan_keras.runs.lock import working
 from experiments import gam, publish, semi_supervised
 from experiments.publishing import storing

@@ -1,0 +1,1 @@
+"""Many images of one generator, written by `python -m experiments.sample`."""

@@ -1,0 +1,51 @@
+"""What `--tensorboard` writes of a run: the logs of its epochs, its grids and its settings."""
+
+import keras
+
+from capsgan_keras.callbacks import SampleGrid, TensorBoardLog, check_tensorboard
+from experiments.errors import SettingsError
+
+
+def check_logs(settings):
+    """Raise a `SettingsError` where logs are asked for that cannot be written here."""
+    if settings.tensorboard:
+        try:
+            check_tensorboard()
+        except ImportError as error:
+            raise SettingsError(f"--tensorboard: {error}") from error
+
+
+def logs_of(settings, plan):
+    """Return the callbacks that write a run's logs, a list; empty where none are asked for.
+
+    Args:
+        settings: `experiments.settings.training.Settings`.
+        plan: The run's `experiments.training.plan.Plan`.
+    """
+    if not settings.tensorboard:
+        return []
+    folder = _folder(plan)
+    return [
+        keras.callbacks.TensorBoard(folder, write_graph=False),
+        SampleGrid(to="tensorboard", path=folder, seed=settings.seed),
+    ]
+
+
+def log_settings(settings, plan):
+    """Write a run's settings as a table for TensorBoard's page of texts.
+
+    Args:
+        settings: As in `logs_of`.
+        plan: As in `logs_of`.
+    """
+    if not settings.tensorboard:
+        return
+    rows = [f"| {name} | {value} |" for name, value in plan.description["settings"].items()]
+    table = "\n".join(["| setting | value |", "|---|---|", *rows])
+    log = TensorBoardLog(_folder(plan) / "settings")
+    log.write("text", "settings", table, 0)
+    log.close()
+
+
+def _folder(plan):
+    return plan.directory.path / "tensorboard"
