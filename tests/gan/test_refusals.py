@@ -161,7 +161,7 @@ CATEGORICAL = [
 ]
 
 
-@pytest.mark.parametrize("loss", CATEGORICAL, ids=str)
+@pytest.mark.parametrize("loss", CATEGORICAL)
 def test_losses_that_say_nothing_of_one_output_are_refused(loss):
     with pytest.raises(ValueError, match=r"`loss` must say something of one output"):
         GAN(small_generator(), small_discriminator(), loss, discriminator_outputs="score")
