@@ -66,7 +66,7 @@ class Run:
                 raise RunError(f"{self.path}: holds no model yet, for no epoch was finished")
             try:
                 gan = checkpoint.load_gan(self.config)
-            except RunError:
+            except (RunError, OSError):
                 if checkpoint.path.exists():
                     raise
                 continue  # the process that trains has just replaced it by a newer one

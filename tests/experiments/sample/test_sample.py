@@ -1,3 +1,4 @@
+import functools
 import shutil
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from capsgan_keras import CapsuleGAN, load_run
 from capsgan_keras.files import read_json
 from capsgan_keras.gan.latents import Latents
 from capsgan_keras.models import build_generator
+from capsgan_keras.runs import directory
 from capsgan_keras.runs.directory import RunDirectory
-from experiments.sample import writing
+from experiments.sample import networks, writing
 from experiments.sample.__main__ import kind_of, main
 from experiments.sample.networks import find_networks
 
@@ -23,6 +25,15 @@ def small_blocks(monkeypatch):
     """Blocks of a few images, so that a test has several of them."""
     monkeypatch.setattr(writing, "BATCH", 4)
     monkeypatch.setattr(writing, "BLOCK", 8)
+
+
+LOAD = functools.cache(networks.load_model)
+
+
+@pytest.fixture(autouse=True)
+def load_once(monkeypatch):
+    """Load a file once for all tests: a loaded model is traced once, too."""
+    monkeypatch.setattr(networks, "load_model", LOAD)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +50,8 @@ def generators(tmp_path_factory):
 def sample(generators, tmp_path):
     """Run the command on a generator's file and return its exit status."""
 
-    def call(*arguments, output="samples", networks=generators / "grey.keras"):
-        words = [networks, "--output", tmp_path / output, "--verbose", 0, *arguments]
+    def call(*arguments, output="samples", source=generators / "grey.keras"):
+        words = [source, "--output", tmp_path / output, "--verbose", 0, *arguments]
         return main(list(map(str, words)))
 
     return call
@@ -69,7 +80,7 @@ def contents(folder):
 
 @pytest.mark.parametrize(("name", "mode"), [("grey", "L"), ("coloured", "RGB")])
 def test_a_folder(name, mode, sample, generators, tmp_path, capsys):
-    assert sample("--n", 19, networks=generators / f"{name}.keras") == 0
+    assert sample("--n", 19, source=generators / f"{name}.keras") == 0
     folder = tmp_path / "samples"
     assert "000000.png to 000018.png" in capsys.readouterr().out
     assert sorted(contents(folder)) == [*(f"{k:06d}.png" for k in range(19)), "samples.json"]
@@ -87,10 +98,10 @@ def test_images_depend_neither_on_their_number_nor_on_blocks(generators, tmp_pat
     by_batch = build_generator((16, 16, 1), 5, (4, 3), batch_statistics=True, seed=0)
     by_batch.save(tmp_path / "statistics.keras")
     for path in (generators / "grey.keras", tmp_path / "statistics.keras"):
-        found, networks = {}, find_networks(path)
+        found, ours = {}, find_networks(path)
         for n, block in ((21, 8), (5, 8), (18, 12)):
             monkeypatch.setattr(writing, "BLOCK", block)
-            stream = writing.ImageStream(networks, n, 3, truncation=0.5)
+            stream = writing.ImageStream(ours, n, 3, truncation=0.5)
             blocks = [images for _, images in stream.blocks()]
             assert max(map(len, blocks)) <= block
             found[n, block] = np.concatenate(blocks)
@@ -148,7 +159,7 @@ def test_a_larger_number_adds_images(sample, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "networks", "reason"),
+    ("arguments", "name", "reason"),
     [
         (["--n", 9, "--seed", 1], "grey", "it holds other images: seed 0 there, 1 now"),
         (["--n", 9, "--truncation", 0.5], "grey", "truncation None there, 0.5 now"),
@@ -156,10 +167,10 @@ def test_a_larger_number_adds_images(sample, tmp_path):
         (["--n", 8], "grey", "it holds more images than 8, such as 000008.png"),
     ],
 )
-def test_images_are_never_mixed(arguments, networks, reason, sample, generators, tmp_path, capsys):
+def test_images_are_never_mixed(arguments, name, reason, sample, generators, tmp_path, capsys):
     assert sample("--n", 9) == 0
     before = contents(tmp_path / "samples")
-    options = {"networks": generators / f"{networks}.keras"}
+    options = {"source": generators / f"{name}.keras"}
     assert sample(*arguments, **options) == 2
     error = capsys.readouterr().err
     assert reason in error
@@ -218,13 +229,13 @@ def test_an_npz_file(sample, generators, tmp_path, monkeypatch, capsys):
 
 def test_a_grid(sample, generators, tmp_path, capsys):
     coloured = generators / "coloured.keras"
-    assert sample("--n", 11, output="grid.png", networks=coloured) == 0
+    assert sample("--n", 11, output="grid.png", source=coloured) == 0
     grid = pixels(tmp_path / "grid.png").astype(int)
     assert grid.shape == (3 * 18 - 2, 4 * 18 - 2, 3)
     images = expected(coloured, 11)
     assert np.abs(grid[18:34, 36:52] - images[6]).max() <= 1
     assert (grid[36:, 54:] == 255).all()
-    assert sample("--n", 11, output="grid.png", networks=coloured) == 2
+    assert sample("--n", 11, output="grid.png", source=coloured) == 2
     assert sample("--n", 10_001, output="other.png") == 2
     assert "`n` must be at most 10,000 for one picture" in capsys.readouterr().err
     assert sorted(contents(tmp_path)) == ["grid.png"]
@@ -255,17 +266,28 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read(tmp_path, monkeypatch):
     run, newest = load_run(folder), RunDirectory.newest_checkpoint
     asked = []
 
-    def replaced_meanwhile(directory):
-        checkpoint = newest(directory)
+    def replaced_meanwhile(run_directory):
+        checkpoint = newest(run_directory)
         asked.append(checkpoint.epoch)
         if len(asked) == 1:
             gan = checkpoint.load_gan()
-            directory.write_checkpoint(gan, 2, {"d_loss": [1.0, 1.0]}, 1.0)
+            run_directory.write_checkpoint(gan, 2, {"d_loss": [1.0, 1.0]}, 1.0)
         return checkpoint
 
-    monkeypatch.setattr(RunDirectory, "newest_checkpoint", replaced_meanwhile)
-    assert run.newest()[1] == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDirectory, "newest_checkpoint", replaced_meanwhile)
+        assert run.newest()[1] == 2
     assert asked == [1, 2]
+
+    def replaced_after_loading(path):
+        gan = load_model(path)
+        if path.parent.name == "epoch-0002":
+            RunDirectory(folder).write_checkpoint(gan, 3, {"d_loss": [1.0] * 3}, 1.0)
+        return gan
+
+    load_model = directory.load_model
+    monkeypatch.setattr(directory, "load_model", replaced_after_loading)
+    assert run.newest()[1] == 3
 
 
 def test_what_comes_with_the_package(tmp_path, capsys):
@@ -292,7 +314,7 @@ def test_a_file_of_a_gan_gives_what_its_generator_gives(tmp_path):
 
 def test_a_file_without_a_generator(sample, tmp_path, capsys):
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(tmp_path / "dense.keras")
-    assert sample(networks=tmp_path / "dense.keras") == 2
+    assert sample(source=tmp_path / "dense.keras") == 2
     assert "holds no generator" in capsys.readouterr().err
     assert not (tmp_path / "samples").exists()
 
