@@ -7,7 +7,13 @@ from typing import Any, Self
 
 import keras
 
-from capsgan_keras.checks import check_choice, check_finite, check_positive, check_share
+from capsgan_keras.checks import (
+    check_above_zero,
+    check_choice,
+    check_finite,
+    check_positive,
+    check_share,
+)
 from capsgan_keras.datasets import Dataset
 from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.gan.base import GAN
@@ -242,9 +248,8 @@ def check_settings(settings: NetworkSettings, steps: int | None) -> None:
     check_positive(batch_size=settings.batch_size, steps=1 if steps is None else steps)
     check_choice("loss", settings.loss, (None, *LOSSES))
     width, time_decay = settings.width, settings.time_decay
-    check_finite(**_given(width=width, time_decay=time_decay))
-    if width is not None and width <= 0:
-        raise ValueError(f"`width` must be above 0. Received: width={width}")
+    check_above_zero(**_given(width=width))
+    check_finite(**_given(time_decay=time_decay))
     if time_decay is not None and time_decay < 0:
         raise ValueError(f"`time_decay` must be at least 0. Received: time_decay={time_decay}")
 
