@@ -97,7 +97,8 @@ class RoutedCapsules(LayerWithSublayers):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
-        if isinstance(self.router, keras.Layer):
+        # Keras builds a routing that it loads from a file.
+        if isinstance(self.router, keras.Layer) and not self.router.built:
             self.router.build((None, self.num_capsule, num_input, self.dim_capsule))
 
     def _split(self, inputs: Any) -> tuple[Any, Any]:

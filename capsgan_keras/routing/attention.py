@@ -118,9 +118,10 @@ class SelfAttentionRouting(keras.layers.Layer):
         num_input: int, input_dim: int, num_capsule: int, dim_capsule: int
     ) -> float:
         """Return the variance of kernel weights that keeps lengths; arguments as of the kernel."""
-        # As in `length_keeping_variance`, with a gain of 2 and this squash: the length l becomes
-        # 1 - exp(-sqrt(2) l), which keeps a length of a half.
-        return 2.0 * num_capsule**2 / (num_input * dim_capsule)
+        # As in `length_keeping_variance`, with a gain of 1: this squash leaves short vectors as
+        # they are. A gain of 2 lets one capsule win all images, with a length near 1, where the
+        # squash has no slope.
+        return num_capsule**2 / (num_input * dim_capsule)
 
 
 @in_graph

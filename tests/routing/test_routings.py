@@ -186,7 +186,7 @@ def test_matrices_vote_by_products_of_matrices(routing):
 def test_gradients_are_finite_differences(name, way, gradient):
     kind, options, _ = ROUTINGS[name]
     on_jax = keras.backend.backend() == "jax"  # float64 is off by default there
-    dtype, step, tolerance = ("float32", 3e-3, 5e-3) if on_jax else ("float64", 1e-5, 1e-6)
+    dtype, step, tolerance = ("float32", 1e-3, 2e-2) if on_jax else ("float64", 1e-5, 1e-6)
     layer, values = kind(dtype=dtype, **options), VOTES.astype(dtype)
     if way == "inputs":
         layer = CapsuleLayer(N_OUT, DIM, routing=layer, dtype=dtype)
@@ -204,7 +204,7 @@ def test_gradients_are_finite_differences(name, way, gradient):
         up, down = (float(loss(values + sign * step * direction)) for sign in (1, -1))
         numeric = (up - down) / (2 * step)
         assert np.sum(slopes * direction) == pytest.approx(numeric, rel=tolerance, abs=tolerance)
-        assert abs(numeric) > 1e-2
+        assert abs(numeric) > 1e-3
 
 
 @pytest.mark.parametrize("kind", [SelfAttentionRouting, InvertedDotProductRouting, EMRouting])
