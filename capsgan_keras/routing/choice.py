@@ -92,6 +92,16 @@ def get_routing(routing: Any, routings: int, stop_gradients: bool, dtype: DType)
     return kind(routings, dtype=dtype, name=routing)
 
 
+def check_gives_probabilities(routing: Any) -> None:
+    """Raise a `ValueError` unless capsules of this routing have lengths in [0, 1)."""
+    if routing not in LENGTHS_ARE_PROBABILITIES:
+        raise ValueError(
+            f"`routing` must be one of {', '.join(map(repr, LENGTHS_ARE_PROBABILITIES))}, since "
+            "the length of a final capsule is a probability: that of others is not in [0, 1). "
+            f"Received: {routing=}"
+        )
+
+
 def check_bias(use_bias: bool, routing: Any) -> None:
     """Raise a `ValueError` where a bias is wished with a routing that adds none."""
     if use_bias and routing not in BY_AGREEMENT:
