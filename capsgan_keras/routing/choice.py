@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 
-from capsgan_keras.checks import check_choice
 from capsgan_keras.routing.agreement import check_routings, dynamic_routing
 from capsgan_keras.routing.attention import InvertedDotProductRouting, SelfAttentionRouting
 from capsgan_keras.routing.blockwise import route_inputs
@@ -81,9 +80,13 @@ def get_routing(routing: Any, routings: int, stop_gradients: bool, dtype: DType)
         routing = keras.saving.deserialize_keras_object(routing)
     if stop_gradients and routing not in BY_AGREEMENT:
         raise _only_by_agreement("stop_gradients", stop_gradients, routing)
-    if callable(routing):
+    if callable(routing) and not isinstance(routing, type):
         return routing
-    check_choice("routing", routing, (*NAMES, "a function of votes and activations"))
+    if routing not in NAMES:
+        raise ValueError(
+            f"`routing` must be one of {', '.join(map(repr, NAMES))}, or a function or object that "
+            f"takes votes and activations. Received: {routing=}"
+        )
     if routing in BY_AGREEMENT:
         return DynamicRouting(routing, int(routings), stop_gradients)
     if routing == "self_attention":
