@@ -1,9 +1,11 @@
 """Speed and memory of the capsule layer against two textbook ways to compute it.
 
 One forward and backward pass of a layer, in float32, with gradients for its inputs and weights.
-The layers are the last ones of CapsNet and of the experiments' discriminators. Values and
-gradients are compared before any is timed.
+The layers are the last ones of CapsNet and of the experiments' discriminators, and some with other
+routings or windows beside the plain way. Values and gradients are compared before any is timed.
 """
+
+from functools import partial
 
 import keras
 import numpy as np
@@ -25,8 +27,9 @@ from benchmarks.reference.capsules import (
     textbook_layer,
     textbook_weights,
 )
+from benchmarks.reference.routed import plain
 from benchmarks.training.networks import new_gan
-from capsgan_keras.layers import CapsuleLayer
+from capsgan_keras.layers import CapsuleLayer, ConvCapsuleLayer
 from capsgan_keras.models import CapsNet
 from experiments import cifar10, mnist
 
@@ -45,6 +48,17 @@ NETWORKS = {
 QUICK = "discriminator, MNIST, tuned"
 """The one that tests time."""
 SEED = 0
+FULL, WINDOWS = (1152, 8), (14, 14, 8, 8)
+ROUTED = {
+    "self-attention": (lambda: CapsuleLayer(10, 16, routing="self_attention"), FULL),
+    "inverted dot-product": (lambda: CapsuleLayer(10, 16, routing="inverted_dot_product"), FULL),
+    "dynamic, windows": (lambda: ConvCapsuleLayer(16, 8, 3, 2), WINDOWS),
+    "self-attention, windows": (
+        lambda: ConvCapsuleLayer(16, 8, 3, 2, routing="self_attention"),
+        WINDOWS,
+    ),
+}
+"""Functions that make the layers, and the shapes of their inputs without the batch."""
 
 
 def run(quick=False):
@@ -54,8 +68,8 @@ def run(quick=False):
         quick: Whether only a small layer is timed on small batches, for tests.
 
     Returns:
-        Dictionary for the JSON file: `batch_size`, `rounds`, and `layers`, which holds what
-        `measure` returns for each network.
+        Dictionary for the JSON file: `batch_size`, `rounds`, `layers`, which holds what `measure`
+        returns for each network, and `routings`, what `measure_routed` returns for each layer.
 
     Raises:
         DisagreementError: Where a textbook layer computes other values.
@@ -66,7 +80,11 @@ def run(quick=False):
     for name in names:
         print(f"capsules: {name}", flush=True)
         layers[name] = measure(sizes_of(NETWORKS[name]()), batch_size, rounds, quick)
-    return {"batch_size": batch_size, "rounds": rounds, "layers": layers}
+    routings = {}
+    for name in list(ROUTED)[-1 if quick else 0 :]:
+        print(f"capsules: {name}", flush=True)
+        routings[name] = measure_routed(name, batch_size, rounds, quick)
+    return {"batch_size": batch_size, "rounds": rounds, "layers": layers, "routings": routings}
 
 
 def sizes_of(network):
@@ -116,6 +134,55 @@ def measure(sizes, batch_size, rounds, quick):
     }
 
 
+def measure_routed(name, batch_size, rounds, quick):
+    """Check, time and weigh a layer of `ROUTED` and its plain way.
+
+    Args:
+        name: Key of `ROUTED`.
+        batch_size: As in `measure`.
+        rounds: As in `measure`.
+        quick: As in `measure`.
+
+    Returns:
+        `capsules`, the shapes of inputs and outputs in words, and `differences` and `ways` as in
+        `measure`.
+
+    Raises:
+        DisagreementError: Where the plain way computes other values.
+    """
+    passes = routed_passes(name, batch_size)
+    ours, theirs = (way() for way in passes.values())
+    names = ("value", "input_gradient", "kernel_gradient")
+    differences = dict(zip(names, map(difference, ours, theirs), strict=True))
+    check_values(f"{name}: the layer and einsum", differences, TOLERANCE)
+    seconds = time_in_turn(passes, 2, rounds)
+    inputs, outputs = ROUTED[name][1], ours[0].shape[1:]
+    return {
+        "capsules": " to ".join(" x ".join(map(str, shape)) for shape in (inputs, outputs)),
+        "differences": {"einsum": differences},
+        "ways": {
+            way: {
+                "milliseconds": spread([1e3 * value for value in values]),
+                "times_layer": ratios(values, seconds[LAYER]),
+                "memory": in_own_process(routed_memory, way, name, batch_size, quick=quick),
+            }
+            for way, values in seconds.items()
+        },
+    }
+
+
+def routed_passes(name, batch_size):
+    """Return a layer's pass and that of its plain way, by the ways' names, as `make_pass` does."""
+    make, shape = ROUTED[name]
+    keras.utils.set_random_seed(SEED)
+    layer = make()
+    layer.build((None, *shape))
+    inputs = tf.random.stateless_normal((batch_size, *shape), (SEED, 0), stddev=0.3)
+    factors = tf.random.stateless_normal(layer.compute_output_shape(inputs.shape), (SEED, 1))
+    ways = {LAYER: layer, "einsum": partial(plain, layer)}
+    return {way: _compiled(function, inputs, layer, factors) for way, function in ways.items()}
+
+
 def make_pass(way, sizes, batch_size):
     """Return a compiled forward and backward pass, always on the same weights and inputs.
 
@@ -144,11 +211,15 @@ def make_pass(way, sizes, batch_size):
     inputs = tf.random.stateless_normal(shape, (SEED, 0), stddev=0.3)
     factors = tf.random.stateless_normal((batch_size, *outputs.shape[1:]), (SEED, 1))
 
+    return _compiled(layer, inputs, layer, factors)
+
+
+def _compiled(function, inputs, layer, factors):
     @tf.function
     def compute():
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            value = layer(inputs)
+            value = function(inputs)
             total = tf.reduce_sum(value * factors)
         return value, *tape.gradient(total, [inputs, layer.kernel.value])
 
@@ -177,3 +248,9 @@ def memory(way, sizes, batch_size):
     # What TensorFlow takes once for itself is not counted, and neither is the graph.
     make_pass(way, sizes | {"num_input": 8}, 2)()
     return peak_memory(make_pass(way, sizes, batch_size).get_concrete_function())
+
+
+def routed_memory(way, name, batch_size):
+    """Return the bytes by which this process grows in a pass of a layer of `ROUTED`."""
+    routed_passes(name, 2)[way]()
+    return peak_memory(routed_passes(name, batch_size)[way].get_concrete_function())

@@ -46,6 +46,10 @@ hold the predictions. One computes them by an einsum. The other repeats the inpu
 Milliseconds are those of a forward and a backward pass in float32. "3 times" means three times as
 long as `CapsuleLayer`. Values and gradients agree within 0.0001 of the largest element.
 """
+ROUTED = """\
+Other routings, and routing within windows of 3x3 places with steps of 2. The plain way cuts out
+windows by Keras's `extract_patches`, makes all votes by an einsum, and then routes.
+"""
 TRAINING = """\
 ## The training step
 
@@ -154,17 +158,24 @@ def capsules(result):
     rows = []
     for network, layer in result["layers"].items():
         sizes = f"{layer['num_input']} to {layer['num_capsule']} x {layer['dim_capsule']}"
-        cells = []
-        for way in names:
-            measured = layer["ways"][way]
-            parts = [f"{cell(measured['milliseconds'], '.1f')} ms"]
-            if way != "layer":
-                parts.append(f"{cell(measured['times_layer'], '.1f')} times")
-            parts.append(mebibytes(measured["memory"]))
-            cells.append(", ".join(parts))
-        rows.append([network, sizes, *cells])
+        rows.append([network, sizes, *(way_cell(way, layer["ways"][way]) for way in names)])
     note = f"Batches of {result['batch_size']}, {result['rounds']} rounds.\n"
-    return [CAPSULES, table(["last layer of", "capsules", *names.values()], rows), note]
+    parts = [CAPSULES, table(["last layer of", "capsules", *names.values()], rows), note]
+    if "routings" not in result:  # in older files
+        return parts
+    rows = [
+        [name, layer["capsules"], *(way_cell(*way) for way in layer["ways"].items())]
+        for name, layer in result["routings"].items()
+    ]
+    return [*parts, ROUTED, table(["routing", "capsules", "the package", "einsum"], rows)]
+
+
+def way_cell(way, measured):
+    """Return the cell of one way to compute a capsule layer."""
+    parts = [f"{cell(measured['milliseconds'], '.1f')} ms"]
+    if way != "layer":
+        parts.append(f"{cell(measured['times_layer'], '.1f')} times")
+    return ", ".join([*parts, mebibytes(measured["memory"])])
 
 
 def training(result):

@@ -90,6 +90,26 @@ def check_finite(**arguments: Any) -> None:
             raise ValueError(f"`{name}` must be a finite number. Received: {name}={value!r}")
 
 
+def check_above_zero(**arguments: Any) -> None:
+    """Raise a `ValueError` that names the first argument that is not a finite number above 0."""
+    check_finite(**arguments)
+    for name, value in arguments.items():
+        if value <= 0:
+            raise ValueError(f"`{name}` must be above 0. Received: {name}={value!r}")
+
+
+def check_pair(name: str, value: Any) -> tuple[int, int]:
+    """Return a positive integer, or two of them, as two; raise a `ValueError` on others."""
+    pair = (value, value) if is_whole(value) else value
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(map(is_whole, pair)):
+        pair = (0, 0)
+    if min(pair) < 1:
+        raise ValueError(
+            f"`{name}` must be a positive integer, or two of them. Received: {name}={value!r}"
+        )
+    return int(pair[0]), int(pair[1])
+
+
 def check_bool(**arguments: Any) -> None:
     """Raise a `ValueError` that names the first argument that is neither True nor False."""
     for name, value in arguments.items():

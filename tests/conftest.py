@@ -10,6 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from capsgan_keras import ConvolutionalGAN
 from capsgan_keras.datasets.registry import REGISTERED
@@ -92,7 +93,10 @@ def run_python():
 
 @pytest.fixture
 def check_layer(tmp_path):
-    """Take a layer through configuration, shapes, dtype policies, training and saving."""
+    """Take a layer through configuration, shapes, dtype policies, training and saving.
+
+    A layer of several outputs has a list of shapes.
+    """
 
     def check(layer_class, arguments, inputs, output_shape, n_weights, output_dtype=None):
         layer = layer_class(**arguments)
@@ -102,10 +106,10 @@ def check_layer(tmp_path):
         assert again.get_config() == config
 
         outputs = layer(inputs)
-        assert tuple(outputs.shape) == output_shape
+        assert _shapes(outputs) == output_shape
         assert len(layer.weights) == n_weights
         shapes = keras.tree.map_structure(lambda x: (None, *x.shape[1:]), inputs)
-        assert tuple(layer.compute_output_shape(shapes)) == (None, *output_shape[1:])
+        assert layer.compute_output_shape(shapes) == _of_any_batch(output_shape)
 
         _check_policies(layer_class, arguments, inputs, output_dtype)
         model = _check_fit(layer_class, arguments, inputs, output_shape)
@@ -113,9 +117,22 @@ def check_layer(tmp_path):
         model.save(path)
         loaded = keras.saving.load_model(path)
         expected = model.predict(inputs, verbose=0)
-        np.testing.assert_array_equal(loaded.predict(inputs, verbose=0), expected)
+        keras.tree.map_structure(
+            np.testing.assert_array_equal, loaded.predict(inputs, verbose=0), expected
+        )
 
     return check
+
+
+def _shapes(outputs):
+    return keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
+
+
+def _of_any_batch(shape):
+    """Return a shape, or each of a list, with an unknown batch."""
+    if isinstance(shape, list):
+        return [_of_any_batch(one) for one in shape]
+    return (None, *shape[1:])
 
 
 def _check_policies(layer_class, arguments, inputs, output_dtype):
@@ -126,19 +143,21 @@ def _check_policies(layer_class, arguments, inputs, output_dtype):
         expected = output_dtype or layer.compute_dtype
         if policy == "float64":
             expected = "float64"
-        assert keras.backend.standardize_dtype(outputs.dtype) == expected, policy
+        for output in keras.tree.flatten(outputs):
+            assert keras.backend.standardize_dtype(output.dtype) == expected, policy
         assert {weight.dtype for weight in layer.weights} <= {layer.variable_dtype}
 
 
 def _check_fit(layer_class, arguments, inputs, output_shape):
     symbolic = keras.tree.map_structure(lambda x: keras.Input(x.shape[1:]), inputs)
     model = keras.Model(symbolic, layer_class(**arguments)(symbolic))
-    assert model.output_shape == (None, *output_shape[1:])
+    assert model.output_shape == _of_any_batch(output_shape)
     if not model.trainable_weights:
         return model
     model.compile("sgd", loss="mse")
     before = [weight.copy() for weight in model.get_weights()]
-    model.fit(inputs, np.ones(output_shape, "float32"), verbose=0, batch_size=output_shape[0])
+    targets = keras.tree.map_structure(ops.ones_like, model(inputs))
+    model.fit(inputs, targets, verbose=0, batch_size=len(keras.tree.flatten(inputs)[0]))
     for old, new in zip(before, model.get_weights(), strict=True):
         assert np.any(old != new)
     return model

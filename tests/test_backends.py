@@ -114,8 +114,8 @@ def test_layers_and_losses_on_jax(run_python):
         """
 import sys, pytest
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/routing/test_agreement.py",
-    "tests/routing/test_blockwise.py", "tests/test_losses.py", "tests/layers",
-    "-k", "not check and not capsule_layer["]))
+    "tests/routing/test_blockwise.py", "tests/routing/test_routings.py", "tests/test_losses.py",
+    "tests/layers", "-m", "not long", "-k", "not check and not capsule_layer["]))
 """,
         KERAS_BACKEND="jax",
         JAX_PLATFORMS="cpu",

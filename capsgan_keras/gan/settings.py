@@ -164,7 +164,9 @@ class NetworkSettings:
     )
     dim_capsule: int = _setting(16, "components of a final capsule")
     routing: str = _setting(
-        "dynamic", "leaky adds an orphan category to the softmax", ("dynamic", "leaky")
+        "dynamic",
+        "leaky adds an orphan category to the softmax; self_attention has a learned prior",
+        ("dynamic", "leaky", "self_attention"),
     )
     routings: int = _setting(
         3, "iterations of routing; with one final capsule dynamic routing has no effect"

@@ -3,7 +3,13 @@
 from dataclasses import fields
 from typing import Any
 
-from capsgan_keras.checks import check_choice, check_finite, check_positive, check_share
+from capsgan_keras.checks import (
+    check_above_zero,
+    check_choice,
+    check_finite,
+    check_positive,
+    check_share,
+)
 from capsgan_keras.gan.settings import LOSSES, NetworkSettings
 
 
@@ -22,9 +28,8 @@ def check_settings(settings: NetworkSettings, steps: int | None) -> None:
     check_positive(batch_size=settings.batch_size, steps=1 if steps is None else steps)
     check_choice("loss", settings.loss, (None, *LOSSES))
     width, time_decay = settings.width, settings.time_decay
-    check_finite(**given(width=width, time_decay=time_decay))
-    if width is not None and width <= 0:
-        raise ValueError(f"`width` must be above 0. Received: width={width}")
+    check_above_zero(**given(width=width))
+    check_finite(**given(time_decay=time_decay))
     if time_decay is not None and time_decay < 0:
         raise ValueError(f"`time_decay` must be at least 0. Received: time_decay={time_decay}")
 

@@ -1,6 +1,8 @@
 """Capsule layers, and layers for the discriminators of GANs."""
 
 from capsgan_keras.layers.capsule_layer import CapsuleLayer
+from capsgan_keras.layers.conv_capsule_layer import ConvCapsuleLayer
+from capsgan_keras.layers.depthwise_primary_cap import DepthwisePrimaryCap
 from capsgan_keras.layers.differentiable_augmentation import DifferentiableAugmentation
 from capsgan_keras.layers.length import Length
 from capsgan_keras.layers.mask import Mask
@@ -10,6 +12,8 @@ from capsgan_keras.layers.spectral_normalization import SpectralNormalization
 
 __all__ = [
     "CapsuleLayer",
+    "ConvCapsuleLayer",
+    "DepthwisePrimaryCap",
     "DifferentiableAugmentation",
     "Length",
     "Mask",

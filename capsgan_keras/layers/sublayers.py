@@ -4,9 +4,31 @@ Whether a layer inside another one is frozen, and its dtype policy, can be set a
 saves both for the layers of a functional or sequential model, but not for those of another layer.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import keras
+
+from capsgan_keras.types import DType
+
+
+class LayerWithSublayers(keras.layers.Layer):
+    """A layer whose config holds the state of the layers inside, which follow its policy."""
+
+    @keras.layers.Layer.dtype_policy.setter
+    def dtype_policy(self, policy: DType) -> None:
+        """Set the dtype policy of the layer and of those inside."""
+        keras.layers.Layer.dtype_policy.fset(self, policy)
+        for inner in self._flatten_layers(include_self=False):
+            inner.dtype_policy = policy
+
+    def get_config(self) -> dict[str, Any]:
+        """Return Keras's arguments, and the state of the layers inside."""
+        return super().get_config() | {"sublayers": sublayer_states(self)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Return the layer that `get_config` describes."""
+        return from_config_with_sublayers(cls, config)
 
 
 def sublayer_states(layer: keras.Layer) -> list[dict[str, Any]]:

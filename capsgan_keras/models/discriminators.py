@@ -28,6 +28,7 @@ from capsgan_keras.models.convolutions import (
 )
 from capsgan_keras.models.initial_weights import INITIALIZERS, InitialWeights
 from capsgan_keras.models.sizes import convolved
+from capsgan_keras.routing.choice import check_gives_probabilities
 from capsgan_keras.types import DType
 
 _ACTIVATIONS = ("leaky_relu", "relu")
@@ -88,7 +89,8 @@ def build_capsule_discriminator(
         num_capsule: 1 (the paper), or 2: one for real and one for generated images, so that
             routing has something to decide.
         dim_capsule: Positive integer: components of a final capsule.
-        routing: As in `CapsuleLayer`.
+        routing: `"dynamic"`, `"leaky"` or `"self_attention"`, as in `CapsuleLayer`. Others are
+            refused: the lengths of their capsules are no probabilities.
         routings: As in `CapsuleLayer`.
         dropout: Rate of dropout before the primary capsules, in [0, 1).
         hidden_activation: After the convolutions: `"leaky_relu"` with slope 0.2, or `"relu"`.
@@ -127,6 +129,7 @@ def build_capsule_discriminator(
     shape = check_image_shape(image_shape)
     check_choice("num_capsule", num_capsule, (1, 2))
     check_choice("initializer", initializer, INITIALIZERS)
+    check_gives_probabilities(routing)
     if shape[2] == 1 and min(shape[:2]) >= _NINES_FIT:
         layout: dict[str, Any] = {
             "filters": (32,),

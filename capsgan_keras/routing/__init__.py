@@ -1,4 +1,4 @@
-"""The mathematics of capsules: squashing, lengths and routing by agreement."""
+"""The mathematics of capsules: squashing, lengths and routing."""
 
 from capsgan_keras.routing.agreement import (
     EPSILON,
@@ -7,13 +7,23 @@ from capsgan_keras.routing.agreement import (
     squash,
     vector_length,
 )
+from capsgan_keras.routing.attention import (
+    InvertedDotProductRouting,
+    SelfAttentionRouting,
+    exponential_squash,
+)
+from capsgan_keras.routing.em import EMRouting
 from capsgan_keras.routing.graph import at_least_float32, in_graph
 
 __all__ = [
     "EPSILON",
+    "EMRouting",
+    "InvertedDotProductRouting",
+    "SelfAttentionRouting",
     "at_least_float32",
     "check_routings",
     "dynamic_routing",
+    "exponential_squash",
     "in_graph",
     "squash",
     "vector_length",

@@ -8,6 +8,7 @@ from keras import ops
 
 from capsgan_keras.checks import check_bool, is_whole
 from capsgan_keras.routing.graph import as_floating, as_vectors, at_least_float32, in_graph
+from capsgan_keras.routing.votes import check_votes
 from capsgan_keras.types import Tensor
 
 EPSILON = 1e-12
@@ -138,12 +139,7 @@ def dynamic_routing(
     """
     check_routings(routings)
     check_bool(leaky=leaky, stop_gradients=stop_gradients)
-    predictions = as_floating("predictions", predictions)
-    if len(predictions.shape) != 4:
-        raise ValueError(
-            "`predictions` must have the shape (batch, num_capsule, num_input_capsules, "
-            f"dim_capsule). Received: predictions of shape {tuple(predictions.shape)}"
-        )
+    predictions = check_votes("predictions", predictions)
     if bias is not None:
         bias = as_floating("bias", bias)
         if tuple(bias.shape) != (predictions.shape[1], predictions.shape[3]):

@@ -25,6 +25,7 @@ from keras import ops
 from capsgan_keras.checks import check_bool
 from capsgan_keras.routing.agreement import check_routings, dynamic_routing, squash
 from capsgan_keras.routing.graph import at_least_float32, in_graph
+from capsgan_keras.routing.votes import DenseVotes, linear_votes
 from capsgan_keras.types import Tensor
 
 BLOCK = 655_360
@@ -45,6 +46,7 @@ def route_inputs(
     leaky: bool = False,
     bias: Tensor | None = None,
     stop_gradients: bool = False,
+    positions: int = 1,
 ) -> Tensor:
     """Route linear predictions by agreement, from the inputs and the weights.
 
@@ -61,6 +63,7 @@ def route_inputs(
         leaky: Whether the softmax has one more category with a logit of zero.
         bias: Optional tensor of shape `(num_capsule, dim_capsule)`, added before squashing.
         stop_gradients: Whether the couplings count as constants in the gradient.
+        positions: Python integer: how many rows of the batch one sample makes.
 
     Returns:
         Tensor of shape `(batch, num_capsule, dim_capsule)` in the dtype of `inputs`. Computed in
@@ -77,7 +80,7 @@ def route_inputs(
     components = num_input * input_dim
     capsules, weights = at_least_float32(inputs), at_least_float32(kernel)
     if keras.backend.backend() != "tensorflow":
-        predictions = ops.einsum("bid,idjk->bjik", capsules, weights)
+        predictions = linear_votes(capsules, weights)
         routed = dynamic_routing(predictions, routings, leaky, bias, stop_gradients)
         return ops.cast(routed, inputs.dtype)
     if bias is not None:
@@ -94,7 +97,7 @@ def route_inputs(
     sums = ops.reshape(product, (num_capsule, dim_capsule, -1))
     outputs = output(sums / (num_capsule + 1 if leaky else num_capsule))
     if routings > 1:
-        blocks = _blocks(capsules, weights)
+        blocks = _blocks(capsules, weights, positions)
         one_iteration = _iteration(leaky, stop_gradients)
         total = 0.0
         for _ in range(1, routings):
@@ -103,7 +106,46 @@ def route_inputs(
     return ops.cast(ops.transpose(outputs, (2, 0, 1)), inputs.dtype)
 
 
-def _blocks(capsules: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
+class BlockwiseVotes:
+    """Linear votes that are not held: what `DenseVotes` has, from the inputs and the weights.
+
+    Args:
+        inputs: As in `route_inputs`, float32 or float64.
+        kernel: As in `route_inputs`, of the same dtype.
+        positions: As in `route_inputs`.
+    """
+
+    def __init__(self, inputs: Tensor, kernel: Tensor, positions: int = 1) -> None:
+        self.inputs = inputs
+        self.kernel = kernel
+        self.blocks = _blocks(inputs, kernel, positions)
+
+    def total(self, weights: Tensor | None = None) -> Tensor:
+        """Return the sums over the input capsules, as `DenseVotes.total` does."""
+        num_input, input_dim, num_capsule, dim_capsule = self.kernel.shape
+        kernel = self.kernel
+        if weights is not None:
+            kernel = kernel * ops.transpose(weights, (1, 2, 0))[..., None]
+        product = ops.matmul(
+            ops.reshape(self.inputs, (-1, num_input * input_dim)),
+            ops.reshape(kernel, (num_input * input_dim, num_capsule * dim_capsule)),
+        )
+        return ops.reshape(product, (-1, num_capsule, dim_capsule))
+
+    def attend(self, query: Tensor) -> Tensor:
+        """Return the weighted sums, as `DenseVotes.attend` does."""
+        attend = _iteration(leaky=False, stop_gradients=False)
+        return ops.transpose(attend(ops.transpose(query, (1, 2, 0)), *self.blocks), (2, 0, 1))
+
+
+def votes_of(inputs: Tensor, kernel: Tensor, positions: int = 1) -> BlockwiseVotes | DenseVotes:
+    """Return the linear votes in the form that suits the backend; arguments of `BlockwiseVotes`."""
+    if keras.backend.backend() == "tensorflow":
+        return BlockwiseVotes(inputs, kernel, positions)
+    return DenseVotes(linear_votes(inputs, kernel))
+
+
+def _blocks(capsules: Tensor, weights: Tensor, positions: int = 1) -> tuple[Tensor, ...]:
     """Cut inputs and weights along the input capsules; the batch comes last.
 
     Returns:
@@ -111,7 +153,7 @@ def _blocks(capsules: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
         `(num_capsule, input_dim * size, dim_capsule)`.
     """
     num_input, input_dim, num_capsule, dim_capsule = weights.shape
-    numbers = num_input * input_dim * num_capsule * (capsules.shape[0] or UNKNOWN_BATCH)
+    numbers = num_input * input_dim * num_capsule * (capsules.shape[0] or UNKNOWN_BATCH * positions)
     n_blocks = min(num_input, MOST_BLOCKS, max(1, round(numbers / BLOCK)))
     bounds = [num_input * index // n_blocks for index in range(1, n_blocks)]
 

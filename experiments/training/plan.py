@@ -103,6 +103,8 @@ def _way_of_training(settings, model):
         return updates
     if settings.num_capsule == 1 and settings.routing == "dynamic":
         return f"{updates}; one capsule, without routing"
+    if settings.routing == "self_attention":
+        return f"{updates}; self-attention routing"
     return f"{updates}; {settings.routing} routing, {settings.routings} times"
 
 

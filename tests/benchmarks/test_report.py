@@ -11,6 +11,7 @@ S = {"median": 1.5, "min": 1.25, "max": 2.0}
 WAY = {"milliseconds": S, "memory": 2**21}
 WAYS = {"layer": WAY, "einsum": WAY | {"times_layer": S}, "map_fn": WAY | {"times_layer": S}}
 LAYER = {"num_input": 5, "num_capsule": 6, "dim_capsule": 7, "ways": WAYS}
+ROUTED = {"leaky": {"capsules": "5 x 6", "ways": {"layer": WAY, "einsum": WAYS["einsum"]}}}
 STEP = {"images_per_second": S, "times_textbook": S, "convolutions_share": S}
 STEPS = [{"step": "textbook", "precision": "float32"} | STEP]
 TABLE = {"data": "mnist", "points": 20, "n_labelled": [4], "n_test": 100, "rounds": 3}
@@ -23,7 +24,7 @@ GROWTH = {"sizes": [2], "exponent": S}
 POINTS = {"rounds": 3, "seconds": [S], "bytes": [2**21], "bytes_exponent": S}
 SAMPLE = {  # made up, with all figures that a page shows
     "machine": RESULTS["machine"],
-    "capsules": {"batch_size": 3, "rounds": 4, "layers": {"CapsNet": LAYER}},
+    "capsules": {"batch_size": 3, "rounds": 4, "layers": {"CapsNet": LAYER}, "routings": ROUTED},
     "training": {"steps": 5, "rounds": 4}
     | {"datasets": {"mnist": {"capsule": {"batch_size": 3, "steps": STEPS}}}},
     "label_spreading": TABLE | {"rbf": RBF},

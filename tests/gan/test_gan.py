@@ -134,7 +134,9 @@ def test_accuracy_counts_both_kinds():
 
 
 @pytest.mark.parametrize("update", ["simultaneous", "alternating"])
-@pytest.mark.parametrize("options", [{"routing": "leaky"}, {"num_capsule": 2}])
+@pytest.mark.parametrize(
+    "options", [{"routing": "leaky"}, {"routing": "self_attention"}, {"num_capsule": 2}]
+)
 def test_routing_heads_train_and_gradients_reach_all_weights(update, options, images):
     gan = away_from_zero(tiny(batch_norm=False, **options))
     gan.compile(sgd(0.5), sgd(0.1), update=update)

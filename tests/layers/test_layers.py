@@ -151,7 +151,7 @@ def test_capsule_layer_needs_known_capsules():
         ({"num_capsule": 0, "dim_capsule": 4}, r"`num_capsule` .*num_capsule=0"),
         ({"num_capsule": 2, "dim_capsule": -1}, r"`dim_capsule` .*dim_capsule=-1"),
         ({"num_capsule": 2, "dim_capsule": 4, "routings": 0}, r"`routings` .*routings=0"),
-        ({"num_capsule": 2, "dim_capsule": 4, "routing": "em"}, r"'dynamic', 'leaky'.*'em'"),
+        ({"num_capsule": 2, "dim_capsule": 4, "routing": "none"}, r"'dynamic', 'leaky'.*'none'"),
     ],
 )
 def test_capsule_layer_names_wrong_arguments(arguments, message):

@@ -168,6 +168,7 @@ def test_every_option_of_the_capsule_discriminator_is_used():
     [
         ({"num_capsule": 3}, r"`num_capsule` must be one of 1, 2.*num_capsule=3"),
         ({"routing": "em"}, r"`routing` must be one of"),
+        ({"routing": "inverted_dot_product"}, r"probability: .*routing='inverted_dot_product'"),
         ({"dropout": 1.0}, r"`dropout` must be a number in \[0, 1\).*dropout=1.0"),
         ({"filters": 0}, r"`filters` must be one or more positive integers.*filters=0"),
     ],

@@ -12,7 +12,7 @@ from matplotlib.image import imread
 
 from capsgan_keras import load_dataset
 from capsgan_keras.evaluation import ClassifierSettings, semi_supervised_error
-from capsgan_keras.layers import capsule_layer
+from capsgan_keras.routing import choice
 from capsgan_keras.runs.lock import working
 from capsgan_keras.training.batches import EpochBatches
 from experiments.errors import EvaluationError
@@ -184,8 +184,8 @@ def test_a_run_that_diverges_is_recorded_as_dead():
 @pytest.fixture(scope="module")
 def compared():
     """Compare routings once, since six networks are compiled; also returns the calls of routing."""
-    real = capsule_layer.route_inputs
-    with mock.patch.object(capsule_layer, "route_inputs", wraps=real) as routed:
+    real = choice.route_inputs
+    with mock.patch.object(choice, "route_inputs", wraps=real) as routed:
         results = runner.compare_routings(tiny(ONLY[0]).settings, "float32", DIGITS.x_train, 2)
     return results, routed
 

@@ -365,6 +365,7 @@ def test_auto_takes_the_precision_of_the_run(train, finished_runs, tmp_path, mon
         ("", "simultaneous updates; one capsule, without routing"),
         ("--update alternating --num-capsule 2", "alternating updates; dynamic routing, 3 times"),
         ("--routing leaky --routings 2", "simultaneous updates; leaky routing, 2 times"),
+        ("--routing self_attention", "simultaneous updates; self-attention routing"),
     ],
 )
 def test_what_decides_on_speed_is_said(train, capsys, options, said):
