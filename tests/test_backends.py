@@ -108,15 +108,26 @@ def test_tensorflow_and_jax_give_the_same_numbers(tmp_path, run_python):
         np.testing.assert_allclose(ours[name], theirs[name], atol=2e-4, rtol=1e-3, err_msg=name)
 
 
+LAYERS = {
+    "layers": ["test_layers", "test_initial_lengths", "test_sublayers"],
+    "routings": ["test_routing_choice", "test_conv_capsules"],
+}
+ROUTING = {"layers": ["test_agreement", "test_blockwise"], "routings": ["test_routings"]}
+
+
 @pytest.mark.long
-def test_layers_and_losses_on_jax(run_python):
+@pytest.mark.parametrize("part", LAYERS)
+def test_layers_and_losses_on_jax(part, run_python):
+    files = [f"tests/layers/{name}.py" for name in LAYERS[part]]
+    files += [f"tests/routing/{name}.py" for name in ROUTING[part]]
+    files += ["tests/test_losses.py"] if part == "layers" else []
     run_python(
-        """
+        f"""
 import sys, pytest
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/routing/test_agreement.py",
-    "tests/routing/test_blockwise.py", "tests/routing/test_routings.py", "tests/test_losses.py",
-    "tests/layers", "-m", "not long", "-k", "not check and not capsule_layer["]))
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-m", "not long",
+    "-k", "not check and not capsule_layer[", *{files}]))
 """,
+        timeout=600,
         KERAS_BACKEND="jax",
         JAX_PLATFORMS="cpu",
     )

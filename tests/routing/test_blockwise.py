@@ -4,7 +4,13 @@ import pytest
 from keras import ops
 
 from capsgan_keras.layers import CapsuleLayer
-from capsgan_keras.routing import blockwise, dynamic_routing, in_graph
+from capsgan_keras.routing import (
+    InvertedDotProductRouting,
+    SelfAttentionRouting,
+    blockwise,
+    dynamic_routing,
+    in_graph,
+)
 from capsgan_keras.routing.blockwise import route_inputs
 
 if keras.backend.backend() != "tensorflow":
@@ -141,19 +147,25 @@ def test_a_model_for_any_batch_gives_each_batch_the_same():
     np.testing.assert_allclose(layer(INPUTS), by_predictions(INPUTS, kernel), atol=1e-6)
 
 
-def test_it_is_a_tf_function_whose_graph_holds_no_predictions():
+@pytest.mark.parametrize("kind", [None, SelfAttentionRouting, InvertedDotProductRouting])
+def test_it_is_a_tf_function_whose_graph_holds_no_predictions(kind):
     """Neither forward nor backward does any tensor have the size of the predictions."""
     import tensorflow as tf
 
     inputs = tf.zeros((16, 600, 8))
     kernel = tf.zeros((600, 8, 10, 16))
     assert hasattr(route_inputs, "get_concrete_function")
+    route = route_inputs
+    if kind is not None:
+        routing = kind()
+        routing.build((None, 10, 600, 16))
+        route = routing.route_inputs
 
     @tf.function
     def slopes(inputs, kernel):
         with tf.GradientTape() as tape:
             tape.watch([inputs, kernel])
-            total = tf.reduce_sum(route_inputs(inputs, kernel))
+            total = tf.reduce_sum(route(inputs, kernel))
         return tape.gradient(total, [inputs, kernel])
 
     graph = slopes.get_concrete_function(inputs, kernel).graph
