@@ -101,6 +101,7 @@ def test_bfloat16_is_timed_where_the_hardware_has_it(monkeypatch):
         assert list(asked[-1]) == list(dict.fromkeys(["float32", policy]))
 
 
+@pytest.mark.long
 def test_a_step_is_checked_and_timed():
     precisions = ("float32", "mixed_bfloat16")
     result = steps.measure(SMALL, "capsule", precisions, steps=2, rounds=3)

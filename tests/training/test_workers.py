@@ -10,6 +10,7 @@ import pytest
 
 import capsgan_keras  # noqa: F401, its classes are to be loaded
 
+pytestmark = pytest.mark.long
 TOLERANCE = 5e-6
 
 TRAIN = """

@@ -99,6 +99,7 @@ def test_pairs_near_the_papers_ratios_are_counted(paths, tmp_path):
     assert "The paper has r_samples 0.79, r_test 1.00; near is within 0.1 of both." in lines[-1]
 
 
+@pytest.mark.long
 def test_an_interrupted_evaluation_goes_on(paths, tmp_path, interrupt, monkeypatch):
     whole, part = tmp_path / "whole", tmp_path / "part"
     assert gam.main([*paths, *METRIC, "--output", str(whole)]) == 0

@@ -64,6 +64,7 @@ def variables(run):
     return [np.asarray(v) for v in [*gan.variables, *gan.optimizer.variables]]
 
 
+@pytest.mark.long
 def test_a_run_on_two_devices(runs, finished_runs):
     folder, printed = runs
     assert "status 0" in printed
@@ -92,6 +93,7 @@ def test_it_resumes_where_it_was_interrupted(runs, train_on_two, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.long
 def test_another_number_of_devices_goes_on_with_a_warning(runs, train, capsys):
     assert train("--resume", run_dir=runs[0]) == 0
     assert "capsule-seed0: devices: 2 then, 1 now" in capsys.readouterr().err
