@@ -69,16 +69,21 @@ class UnshuffledBatches(EpochBatches):
 
 def test_training_stops_at_the_batch_that_breaks_it(build_gan):
     gan = build_gan()
-    images = IMAGES.astype("float32") / 127.5 - 1.0
-    images[8:] = np.nan  # the third batch
-    batches = UnshuffledBatches(images, 4, 0)
+    batches = UnshuffledBatches(IMAGES, 4, 0)
     seen = []
+
+    def break_before_the_third(batch, logs):
+        if batch == 2:
+            kernel = gan.discriminator.trainable_variables[0]
+            kernel.assign(np.full(kernel.shape, np.nan))
+
+    before = keras.callbacks.LambdaCallback(on_train_batch_begin=break_before_the_third)
     after = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: seen.append(batch)
     )
 
     with pytest.raises(NonFiniteError, match=r"is nan in epoch 1, step 3$"):
-        gan.fit(batches, shuffle=False, verbose=0, callbacks=[StopOnNonFinite(), after])
+        gan.fit(batches, shuffle=False, verbose=0, callbacks=[StopOnNonFinite(), before, after])
     assert seen == [0, 1]
 
 

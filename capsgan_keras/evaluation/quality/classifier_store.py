@@ -28,6 +28,9 @@ class PoorClassifierError(ValueError):
     """A classifier whose test accuracy is too low; see `load_or_train_classifier`."""
 
 
+_PARTS = ("name", "checksum", "x_train", "y_train", "x_test", "y_test")
+
+
 def load_or_train_classifier(
     dataset: Dataset,
     cache_dir: str | os.PathLike,
@@ -76,7 +79,11 @@ def load_or_train_classifier(
         print(error)
     ```
     """
-    check_kind(Dataset, "a Dataset, as `load_dataset` returns it", dataset=dataset)
+    if not all(hasattr(dataset, part) for part in _PARTS):  # whoever made it
+        raise ValueError(
+            "`dataset` must be a Dataset, as `load_dataset` returns it. "
+            f"Received: dataset of type {type(dataset).__name__}"
+        )
     check_kind((ClassifierSettings, type(None)), "ClassifierSettings", settings=settings)
     check_unit(minimum_accuracy=0.0 if minimum_accuracy is None else minimum_accuracy)
     y_train, y_test = _labels(dataset, "y_train"), _labels(dataset, "y_test")
