@@ -56,12 +56,14 @@ def gradients_to_apply():
 results["gradients"] = np.array([gradient.numpy() for gradient in (
     strategy.experimental_local_results(strategy.run(gradients_to_apply)))])
 
+from capsgan_keras.gan import base
+base.checked_images = lambda name, images, shape: images
 keras.config.set_dtype_policy("mixed_float16")
 for key in ("one", "two"):
     with two_devices() if key == "two" else contextlib.nullcontext():
         gan = make("convolutional")
     keep(f"half/{key}", gan, fit(gan, images[:16]))
-    # Pixels that are not finite, in the second replica's part, after a batch that is checked.
+    # Pixels that are not finite, in the second replica's part; `fit` would refuse them.
     good = images[:8] / np.float32(127.5) - 1.0
     broken = good.copy()
     broken[7] = np.inf
