@@ -5,7 +5,7 @@
 It has the settings of `CapsuleGAN.tuned`, and leaves a run directory, with a picture of generated
 images after each epoch. The comparison with the convolutional GAN is `python -m experiments.digits`
 in a clone of the repository.
-Time: about a minute on 2 CPU cores.
+Time: about a minute on 2 CPU cores that are free.
 """
 
 import argparse

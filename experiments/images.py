@@ -23,6 +23,14 @@ from experiments.settings.training import NEUTRAL, tuned
 
 _CHOSEN = ("settings", "dataset", "epochs", "passes", "validation")
 """Settings that follow from the images and the steps, without an option as in the others."""
+_HELPS = {
+    "image_size": "side to resize images to (default: small images of one size stay as they are; "
+    "others become 32 x 32)",
+    "augmentation": "what is changed at random in all images that discriminators see in training; "
+    "without a word after it: nothing (default: all three where there are fewer than 5,000 images)",
+    "evaluate": "compare both models once they are trained, by the generative adversarial metric, "
+    "label spreading and sample quality (default: yes where 200 or more images have classes)",
+}
 
 
 def main(argv=None):
@@ -45,7 +53,7 @@ def main(argv=None):
         help="images, chosen at random, that are held out to evaluate on (default: a sixth where "
         "200 or more have classes and the models are compared, at most 1,000; else none)",
     )
-    add_settings(parser, defaults, leave_out=_CHOSEN)
+    add_settings(parser, defaults, leave_out=_CHOSEN, helps=_HELPS)
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as stop:  # argparse, after --help or an error of its own
@@ -60,7 +68,7 @@ def main(argv=None):
         from experiments.training.own_images import prepare
 
         settings, dataset, evaluation = prepare(settings, arguments.steps, arguments.held_out)
-        train_and_compare(parser.prog, settings, evaluation, dataset)
+        train_and_compare(parser.prog, settings, evaluation, dataset, argv)
 
     return run_training(parser.prog, argv, work)
 

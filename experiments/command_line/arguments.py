@@ -40,7 +40,7 @@ def path(word):
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def add_settings(parser, defaults, leave_out=()):
+def add_settings(parser, defaults, leave_out=(), helps=None):
     """Give a parser an option for each field of some settings.
 
     Args:
@@ -48,10 +48,12 @@ def add_settings(parser, defaults, leave_out=()):
         defaults: A dataclass whose fields were made by `experiments.settings.fields.setting`; its
             values are those of options that are not given.
         leave_out: Names of fields without an option.
+        helps: Texts for `--help` in the place of those of some fields, by name.
     """
     for field in dataclasses.fields(defaults):
         if field.name not in leave_out:
-            _add_setting(parser, field, getattr(defaults, field.name))
+            text = (helps or {}).get(field.name, field.metadata["help"])
+            _add_setting(parser, field, getattr(defaults, field.name), text)
 
 
 def settings_from(arguments, defaults):
@@ -73,10 +75,9 @@ def settings_from(arguments, defaults):
     return dataclasses.replace(defaults, **given)
 
 
-def _add_setting(parser, field, default):
+def _add_setting(parser, field, default, text):
     of = field.metadata
     option = "--" + (of["option"] or field.name).replace("_", "-")
-    text = of["help"]
     if default is not None and not of["flag"]:
         values = default if isinstance(default, tuple) else (default,)
         words = " ".join(map(of["show"], values))
@@ -116,12 +117,13 @@ def parse_settings(experiment, published, description, argv):
     defaults = first
     usage = {"usage": "%(prog)s [options]"}
     fields = {field.name: field for field in dataclasses.fields(Settings)}
+    text = fields["settings"].metadata["help"]
     if len(by_name) > 1:  # they are the defaults of the other options, also in --help
         chooser = new_parser(experiment, None, add_help=False, **usage)
-        _add_setting(chooser, fields["settings"], first.settings)
+        _add_setting(chooser, fields["settings"], first.settings, text)
         defaults = by_name[chooser.parse_known_args(argv)[0].settings]
     parser = new_parser(experiment, description, **usage)
     if len(by_name) > 1:
-        _add_setting(parser, fields["settings"], first.settings)
+        _add_setting(parser, fields["settings"], first.settings, text)
     add_settings(parser, defaults, leave_out=("settings",))
     return settings_from(parser.parse_args(argv), defaults)

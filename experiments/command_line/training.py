@@ -38,7 +38,9 @@ def main(experiment, published, evaluation, description, argv=None):
         wanted = settings.dataset == published[0].dataset
     if not wanted:
         evaluation = None
-    return run_training(program, argv, lambda: train_and_compare(program, settings, evaluation))
+    return run_training(
+        program, argv, lambda: train_and_compare(program, settings, evaluation, argv=argv)
+    )
 
 
 def run_training(program, argv, work):
@@ -66,7 +68,7 @@ def with_resume(argv):
     return [*argv, *([] if "--resume" in argv else ["--resume"])]
 
 
-def train_and_compare(program, settings, evaluation=None, dataset=None):
+def train_and_compare(program, settings, evaluation=None, dataset=None, argv=()):
     """Train what is not trained yet, compare all runs, and say where the pictures are.
 
     Args:
@@ -74,6 +76,7 @@ def train_and_compare(program, settings, evaluation=None, dataset=None):
         settings: `experiments.settings.training.Settings`.
         evaluation: `experiments.settings.evaluations.Evaluation`, or None for none.
         dataset: The images of the settings, where they are loaded already.
+        argv: The command's arguments, for what may be typed next.
 
     Raises:
         ValueError: Where settings, images, runs or results do not fit each other.
@@ -93,4 +96,4 @@ def train_and_compare(program, settings, evaluation=None, dataset=None):
         return
     for results in compare(settings, evaluation, trained) if evaluation else ():
         print(tables(results))
-    print(ending(program, settings))
+    print(ending(program, settings, argv))

@@ -5,12 +5,13 @@ import shlex
 from capsgan_keras.runs import RunDirectory
 
 
-def ending(program, settings):
+def ending(program, settings, argv=()):
     """Return where the pictures of all runs are, and the next commands, as a text.
 
     Args:
         program: The command that trained them.
         settings: `experiments.settings.training.Settings`.
+        argv: The command's arguments, which a longer training keeps.
     """
     runs = [
         RunDirectory(each.run_path(model)) for each in settings.by_seed for model in each.models
@@ -24,8 +25,10 @@ def ending(program, settings):
     if any(folder.glob("evaluation/**/*.json")):
         steps.append((_command("report", folder / "evaluation"), "tables as above, and figures"))
     if program.endswith(".images"):
+        # Of an option that is given twice the last value counts.
+        kept = [argument for argument in argv or [settings.dataset] if argument != "--resume"]
         longer = ("--steps", 10_000, "--run-dir", f"{folder}-longer")
-        steps.append((_command("images", settings.dataset, *longer), "train longer"))
+        steps.append((_command("images", *kept, *longer), "train longer"))
     else:
         steps.append((_command("images", "FOLDER"), "the same on images of your own"))
     width = max(len(command) for command, _ in steps)

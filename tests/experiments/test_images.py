@@ -109,6 +109,9 @@ def test_without_classes_models_are_trained_alone(folder, tmp_path, capsys):
     assert "20 images to train on, 0 held out" in out
     assert "steps of 20 images" in out
     assert "These are few images" in out
+    kept = " ".join([*arguments, "--run-dir", str(tmp_path / "runs")])
+    longer = f"{kept} --steps 10000 --run-dir {tmp_path / 'runs'}-longer"
+    assert f"python -m experiments.images {longer}  # train longer" in out
     assert not list((tmp_path / "runs").glob("evaluation"))
     assert images.main([*arguments, "--evaluate", "--run-dir", str(tmp_path / "other")]) == 2
     assert "lacks labels" in capsys.readouterr().err
