@@ -14,7 +14,6 @@ from capsgan_keras.checks import (
     check_finite,
     check_kind,
     check_positive,
-    check_unit,
     check_whole,
 )
 from capsgan_keras.files import replacing, usable_path
@@ -228,10 +227,14 @@ def training_curves(
     }
     check_kind(Mapping, "a dictionary of logs", history=history)
     if equilibrium is not None:
-        check_unit(equilibrium=equilibrium)
+        check_finite(equilibrium=equilibrium)
     missing = sorted({key for logs in panels.values() for key in logs} - set(history))
     if missing:
         raise ValueError(f"`history` lacks {', '.join(missing)}. Received: {list(history)}")
+    outputs = [value for key in ("d_real", "d_fake") for value in history[key]]
+    scores = not all(0.0 <= value <= 1.0 for value in outputs)
+    if scores:
+        panels["discriminator's accuracy"] = {"d_accuracy": "cut at the equilibrium"}
     figure = Figure(figsize=(12.0, 3.6), layout="constrained")
     for axes, (title, logs) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for key, label in logs.items():
@@ -240,7 +243,7 @@ def training_curves(
         axes.set(xlabel="epoch", title=title)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-        if "d_loss" not in logs:
+        if "d_accuracy" in logs or ("d_real" in logs and not scores):
             axes.set_ylim(-0.02, 1.02)
         if "d_real" in logs and equilibrium is not None:
             axes.axhline(equilibrium, color="grey", linestyle="--", label="equilibrium")

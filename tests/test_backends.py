@@ -63,7 +63,9 @@ digits = load_dataset("digits")
 gan = CapsuleGAN(
     shape, 5, generator=build_generator(shape, 5, filters=(4, 3), latent_categories=3, seed=0),
     discriminator=build_capsule_discriminator(
-        shape, filters=4, kernel_size=5, n_channels=2, dropout=0.2, seed=0), seed=0)
+        shape, filters=4, kernel_size=5, n_channels=2, dropout=0.2, spectral_normalization=True,
+        augmentation=("color", "translation", "cutout"), seed=0),
+    gradient_penalty=0.1, penalty_every=2, seed=0)
 gan.compile()
 small = digits.x_train[:16, 6:22, 6:22]
 gan.fit(small, batch_size=8, shuffle=False, verbose=0)

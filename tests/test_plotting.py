@@ -123,3 +123,11 @@ def test_figures_are_written_without_pyplot(tmp_path):
         assert len(image.convert("RGB").getcolors(100_000)) > 10  # not blank
     assert ("matplotlib.pyplot" in sys.modules) == loaded
     assert matplotlib.get_backend(auto_select=False) == backend
+
+
+def test_scores_are_drawn_beyond_1():
+    history = HISTORY | {"d_real": [0.5, 2.0, 3.0]}
+    axes = {axes.get_title(): axes for axes in plotting.training_curves(history, 0.0).axes}
+    assert axes["discriminator's output"].get_ylim()[1] >= 3.0
+    labels = [line.get_label() for line in axes["discriminator's accuracy"].get_lines()]
+    assert labels == ["cut at the equilibrium"]

@@ -152,7 +152,8 @@ class _GANWithDefaults(GAN):
         """Return a new, compiled GAN with these settings.
 
         Args:
-            settings: `NetworkSettings`, or any object with its fields.
+            settings: `NetworkSettings`, or any object with its fields. `flips` and `batch_size` are
+                for whoever makes the batches.
             image_shape: As in the constructor.
             steps: Training steps of the whole run. Without them the learning rates do not fall.
             seed: As in the constructor.
@@ -271,8 +272,7 @@ class CapsuleGAN(_GANWithDefaults):
         discriminator_options: Further arguments of `build_capsule_discriminator`, by name, such
             as `{"routings": 3}`.
         **kwargs: `discriminator_outputs`, `gradient_penalty` and `penalty_every` as in `GAN`;
-            `name` and `trainable`, as in every Keras
-            model.
+            `name` and `trainable`, as in every Keras model.
 
     Raises:
         ValueError: Where the networks do not fit `image_shape` and `latent_dim`, or options are
@@ -298,11 +298,6 @@ class CapsuleGAN(_GANWithDefaults):
     @staticmethod
     def options_of_discriminator(settings: NetworkSettings) -> dict[str, Any]:
         """Return the arguments of `build_capsule_discriminator` that settings stand for."""
-        if settings.loss == "hinge":
-            raise ValueError(
-                "`loss` 'hinge' is for scores, and a capsule's length is never negative. "
-                "Received: loss='hinge' for a capsule discriminator"
-            )
         return {
             "filters": widened(settings, "capsule_filters"),
             "kernel_size": settings.capsule_kernel_size,

@@ -74,7 +74,8 @@ def checked_dataset(dataset: Any, look: Look, bound: float) -> Any:
 
     def checked(*batch: Any) -> Any:
         images, *labels = batch
-        good = tf.reduce_all(tf.abs(images) <= tf.cast(bound, images.dtype))
+        # In half precision the bound may be infinite.
+        good = tf.reduce_all(tf.abs(tf.cast(images, tf.float32)) <= bound)
         looked = tf.cond(good, tf.no_op, lambda: tf.py_function(refuse, [images], []))
         with tf.control_dependencies([looked]):
             images = tf.identity(images)

@@ -9,6 +9,7 @@ from keras import ops
 from capsgan_keras.checks import check_choice
 from capsgan_keras.layers import CapsuleLayer, Length
 from capsgan_keras.losses import HingeLoss, MarginLoss
+from capsgan_keras.routing.choice import LENGTHS_ARE_PROBABILITIES
 from capsgan_keras.types import Tensor
 
 OUTPUTS = ("probability", "logit", "score")
@@ -49,6 +50,16 @@ def resolve_outputs(
         outputs = _inferred(loss, discriminator)
     check_choice("discriminator_outputs", outputs, OUTPUTS)
     _check_last_activation(discriminator, outputs)
+    last = _last_activation(discriminator.outputs[0])
+    bounded = last in (*_PROBABILITIES, "length")
+    if isinstance(loss, HingeLoss) and (
+        outputs != "score" or bounded or discriminator.output_shape[-1] != 1
+    ):
+        raise ValueError(
+            "`loss` HingeLoss is for one score, any number: the discriminator must end in no "
+            "activation, and a capsule's length is never negative. Received: a discriminator of "
+            f"{discriminator.output_shape[-1]} outputs, {outputs}s, that ends in {last}"
+        )
     return outputs
 
 
@@ -118,6 +129,12 @@ def _check_last_activation(discriminator: keras.Model, outputs: str) -> None:
         "logit": (*_PROBABILITIES, *_OF_OTHER_RANGES),
         "score": (),
     }[outputs]
+    if outputs == "probability" and not _lengths_are_probabilities(discriminator.outputs[0]):
+        raise ValueError(
+            "`discriminator` must end in lengths that are probabilities: those of capsules with "
+            f"the routings {', '.join(map(repr, LENGTHS_ARE_PROBABILITIES))}. Received: another "
+            "routing; `discriminator_outputs` 'score' takes its lengths"
+        )
     constant = activation in ("softmax", "logsoftmax") and discriminator.output_shape[-1] == 1
     if activation in refused or constant:
         wanted = {
@@ -135,8 +152,18 @@ def _check_last_activation(discriminator: keras.Model, outputs: str) -> None:
 def _ends_in_probabilities(output: keras.KerasTensor) -> bool:
     layer = _last_layer(output)
     if isinstance(layer, Length):  # only capsules are sure to be shorter than 1
-        return isinstance(_unwrapped(layer.input._keras_history.operation), CapsuleLayer)
+        before = _unwrapped(layer.input._keras_history.operation)
+        return isinstance(before, CapsuleLayer) and _lengths_are_probabilities(output)
     return _last_activation(output) in _PROBABILITIES
+
+
+def _lengths_are_probabilities(output: keras.KerasTensor) -> bool:
+    """Return whether an output is no length of capsules whose routing gives other lengths."""
+    layer = _last_layer(output)
+    if not isinstance(layer, Length):
+        return True
+    before = _unwrapped(layer.input._keras_history.operation)
+    return not isinstance(before, CapsuleLayer) or before.routing in LENGTHS_ARE_PROBABILITIES
 
 
 def _last_activation(output: keras.KerasTensor) -> str:

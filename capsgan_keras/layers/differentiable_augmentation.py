@@ -1,5 +1,6 @@
 """Changes of the images that a discriminator sees in training, which gradients pass."""
 
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -86,7 +87,14 @@ class DifferentiableAugmentation(keras.layers.Layer):
         super().__init__(**kwargs | {"dtype": "float32"})
         self.names = check_augmentation(names, "names")
         self.seed = check_seed(seed)
-        self.steps = [_LAYERS[name](self.seed) for name in AUGMENTATIONS if name in self.names]
+        # Of one seed their draws would go together.
+        draws = random.Random(self.seed)
+        seeds = {name: draws.randrange(2**31) for name in AUGMENTATIONS}
+        self.steps = [
+            _LAYERS[name](None if self.seed is None else seeds[name])
+            for name in AUGMENTATIONS
+            if name in self.names
+        ]
 
     def build(self, input_shape: Shape) -> None:
         """Check the input's rank; there are no weights."""
@@ -95,6 +103,8 @@ class DifferentiableAugmentation(keras.layers.Layer):
                 "DifferentiableAugmentation expects images (batch, height, width, channels). "
                 f"Received: input_shape={tuple(input_shape)}"
             )
+        for step in self.steps:
+            step.build(input_shape)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Return the images, changed if `training`."""

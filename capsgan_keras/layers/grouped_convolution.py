@@ -61,7 +61,7 @@ class GroupedConvolution(LayerWithSublayers):
 
     @property
     def kernel(self) -> keras.Variable:
-        """The convolution's kernel, the capsules' components along its last axes."""
+        """The convolution's kernel, as Keras's convolution holds it."""
         return self.convolution.kernel
 
     def _check_images(self, input_shape: Shape) -> None:

@@ -167,11 +167,11 @@ class RoutedCapsules(LayerWithSublayers):
 
     def _one_capsule(self, inputs: Tensor) -> Tensor:
         num_input, input_dim = inputs.shape[1:]
-        flat = ops.reshape(inputs, (-1, num_input * input_dim))
-        total = ops.matmul(flat, self.kernel)
+        flat = ops.reshape(at_least_float32(inputs), (-1, num_input * input_dim))
+        total = ops.matmul(flat, at_least_float32(self.kernel))
         if self.bias is not None:
-            total = total + self.bias
-        return squash(ops.reshape(total, (-1, 1, self.dim_capsule)))
+            total = total + at_least_float32(self.bias)
+        return ops.cast(squash(ops.reshape(total, (-1, 1, self.dim_capsule))), inputs.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return all constructor arguments, and the state of a routing with weights."""

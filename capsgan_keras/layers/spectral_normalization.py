@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from capsgan_keras.checks import check_positive
 from capsgan_keras.types import Shape, Tensor
 
 
@@ -23,7 +24,8 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
 
     Args:
         layer: A layer with a `kernel`: a dense layer, a convolution, `PrimaryCap` or
-            `CapsuleLayer`. The kernel counts as a matrix with as many columns as its last axis has.
+            `CapsuleLayer`; no depthwise convolution. The kernel counts as a matrix with as many
+            columns as its last axis has. Where the layer is frozen, its kernel stays.
         power_iterations: Positive integer: steps towards the singular value at each call.
         **kwargs: `name` and `trainable`, as in every Keras layer. The dtype is that of the
             layer's weights.
@@ -47,6 +49,13 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
     def __init__(self, layer: keras.layers.Layer, power_iterations: int = 1, **kwargs: Any) -> None:
         if not isinstance(layer, keras.layers.Layer):
             raise ValueError(f"`layer` must be a Keras layer. Received: layer={layer!r}")
+        check_positive(power_iterations=power_iterations)
+        convolution = getattr(layer, "convolution", layer)
+        if isinstance(convolution, keras.layers.DepthwiseConv1D | keras.layers.DepthwiseConv2D):
+            raise ValueError(
+                "`layer` must have one matrix as its kernel: a depthwise convolution has one for "
+                f"each channel. Received: layer of type {type(layer).__name__}"
+            )
         # The layer casts its inputs for itself, and its kernel is read as it is stored.
         kwargs |= {"dtype": layer.variable_dtype, "autocast": False}
         super().__init__(layer, power_iterations, **kwargs)
@@ -61,7 +70,7 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Return the layer's outputs; in training divide its kernel first."""
-        if training:
+        if training and self.trainable and self.layer.trainable:
             vector, kernel = ops.cond(
                 ops.all(ops.equal(self.kernel.value, 0)),  # zeros have nothing to be divided by
                 lambda: (self.vector_u.value, self.kernel.value),

@@ -36,7 +36,7 @@ def finish_run(directory: RunDirectory, gan: GAN, writer: WriteRun, images_per_e
     directory.finish(
         gan,
         metrics,
-        training_curves(writer.history, balanced_output(gan.loss)),
+        training_curves(writer.history, balanced_output(gan.loss, gan.discriminator_outputs)),
         model_card(directory.path, directory.read_config(), metrics),
     )
     return (

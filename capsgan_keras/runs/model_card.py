@@ -210,6 +210,8 @@ A dash stands for the package's default.
 
 
 def _use(config, function, load):
+    hinge = config["settings"].get("loss") == "hinge"
+    judged = "scores, larger for real images" if hinge else "probabilities of being real"
     return f"""## Use
 
 ```python
@@ -217,7 +219,7 @@ from capsgan_keras import {function}
 
 gan = {load}
 images = gan.generate(64, seed=0)  # uint8 (64, {_sides(config["dataset"], ", ")})
-scores = gan.discriminate(images)  # (64,) probabilities of being real
+scores = gan.discriminate(images)  # (64,) {judged}
 ```"""
 
 

@@ -51,6 +51,9 @@ class AdversarialTrainer(keras.Model):
         with _kept_if_it_fails(self):
             return super().evaluate(*args, **kwargs)
 
+    def _symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: a GAN is built already, and images are no latents."""
+
     def make_train_function(self, force: bool = False) -> None:
         """Do as Keras, after a check of what `compile` was for."""
         adversarial.check_compiled(self)

@@ -260,6 +260,11 @@ class Settings:
                 "`decay` and `time_decay` exclude each other. "
                 f"Received: decay={self.decay}, time_decay={self.time_decay}"
             )
+        if self.penalty_every is not None and not self.gradient_penalty:
+            raise ValueError(
+                "`penalty_every` needs a `gradient_penalty`. "
+                f"Received: penalty_every={self.penalty_every}, no gradient_penalty"
+            )
         if self.update == "alternating" and self.precision == "mixed_float16":
             raise ValueError(
                 "Alternating updates cannot be had with `precision` mixed_float16, where both "

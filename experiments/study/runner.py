@@ -92,7 +92,7 @@ def _train_and_measure(settings, policy, dataset, classifier, sizes):
     measured = None if diverged else measure(gan, dataset, classifier, sizes)
     return {
         "curve": curve,
-        "equilibrium": calibrated_cut(gan.loss),
+        "equilibrium": calibrated_cut(gan.loss, gan.discriminator_outputs),
         "diverged": diverged,
         "life": life(curve, measured and measured["recognised"]),
         "measured": measured,

@@ -43,6 +43,12 @@ def choose_devices(settings):
     return devices
 
 
+def join_workers(settings):
+    """Join the other workers, where there are any: TensorFlow wants it before it computes."""
+    if settings.distribute and _in_cluster():
+        _workers()
+
+
 def keeps_files(devices):
     """Return whether this process keeps what it writes: the chief of several workers does.
 
@@ -90,7 +96,13 @@ def _in_cluster():
     Raises:
         SettingsError: Where Keras's backend has no such workers.
     """
-    if not json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster"):
+    try:
+        config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+    except ValueError as error:
+        raise SettingsError(f"TF_CONFIG must be JSON. Received: {error}") from error
+    if not isinstance(config, dict):
+        raise SettingsError(f"TF_CONFIG must be a JSON object. Received: {config!r}")
+    if not config.get("cluster"):
         return False
     if keras.backend.backend() != "tensorflow":
         raise SettingsError(

@@ -17,6 +17,7 @@ from experiments.settings.evaluations import (
     QualitySettings,
     TableSettings,
 )
+from experiments.training.devices import join_workers
 from experiments.training.networks import build_gan
 from experiments.training.precision import resolve_precision
 from experiments.training.train import load_training_images
@@ -45,6 +46,7 @@ def prepare(settings, steps, held_out=None):
     Raises:
         ValueError: Where the images cannot be had, or settings do not fit them.
     """
+    join_workers(settings)  # steps are timed before the training
     size = settings.image_size or choose_size(settings.dataset)
     settings = dataclasses.replace(settings, image_size=size)
     dataset = load_training_images(settings)

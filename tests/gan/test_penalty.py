@@ -8,7 +8,8 @@ from keras import ops
 from capsgan_keras import GAN, CapsuleGAN, ConvolutionalGAN
 from capsgan_keras.gan.outputs import first_score
 from capsgan_keras.gan.penalty import gradient_penalties
-from capsgan_keras.losses import HingeLoss
+from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap
+from capsgan_keras.losses import HingeLoss, MarginLoss
 from capsgan_keras.models import build_generator
 
 SHAPE = (16, 16, 1)
@@ -16,11 +17,11 @@ RNG = np.random.default_rng(0)
 REAL = RNG.uniform(-1, 1, (6, *SHAPE)).astype("float32")
 
 
-def linear_gan(loss="mse", outputs="score", activation=None, **options):
+def linear_gan(loss="mse", outputs="score", activation=None, units=1, **options):
     """A GAN whose discriminator is linear, but for its activation."""
     images = keras.Input(SHAPE)
     weights = keras.initializers.RandomNormal(stddev=0.1, seed=1)
-    dense = keras.layers.Dense(1, activation=activation, kernel_initializer=weights)
+    dense = keras.layers.Dense(units, activation=activation, kernel_initializer=weights)
     discriminator = keras.Model(images, dense(keras.layers.Flatten()(images)))
     generator = build_generator(SHAPE, 4, filters=(4, 4), seed=0)
     return GAN(generator, discriminator, loss, seed=0, discriminator_outputs=outputs, **options)
@@ -119,6 +120,37 @@ def test_hinge_losses_are_those_of_their_formulas():
     expected = np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + generated).mean()
     np.testing.assert_allclose(gan.discriminator_loss(real, generated), expected, rtol=1e-6)
     np.testing.assert_allclose(gan.generator_loss(generated), -generated.mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: CapsuleGAN(SHAPE, 4, loss=HingeLoss()),
+        lambda: ConvolutionalGAN(SHAPE, 4, loss=HingeLoss()),
+        lambda: linear_gan(HingeLoss(), outputs="logit"),
+        lambda: linear_gan(HingeLoss(), units=2),
+    ],
+)
+def test_hinge_loss_is_for_one_score(make):
+    with pytest.raises(ValueError, match="`loss` HingeLoss is for one score"):
+        make()
+
+
+@pytest.mark.parametrize(
+    "routing", ["inverted_dot_product", lambda votes, activations: votes[:, :, 0]]
+)
+@pytest.mark.parametrize("loss", ["mse", MarginLoss()])
+def test_lengths_that_are_no_probabilities_are_scores(routing, loss):
+    images = keras.Input(SHAPE)
+    capsules = PrimaryCap(4, 2, 5, strides=4)(images)
+    lengths = Length()(CapsuleLayer(1, 4, routing=routing)(capsules))
+    discriminator = keras.Model(images, lengths)
+    generator = build_generator(SHAPE, 4, filters=(4, 4), seed=0)
+    with pytest.raises(ValueError, match="`discriminator"):
+        GAN(generator, discriminator, loss)
+    with pytest.raises(ValueError, match="must end in lengths that are probabilities"):
+        GAN(generator, discriminator, loss, discriminator_outputs="probability")
+    assert GAN(generator, discriminator, "mse", discriminator_outputs="score")
 
 
 def test_a_gan_with_hinge_loss_trains_and_is_saved(tmp_path):

@@ -39,6 +39,14 @@ def test_primary_cap_is_a_convolution_grouped_and_squashed():
     assert np.linalg.norm(capsules, axis=-1).max() < 1.0
 
 
+def test_one_capsule_sums_in_float32():
+    """In float16 this sum is beyond what it holds."""
+    layer = CapsuleLayer(1, 16, kernel_initializer="ones", dtype="mixed_float16")
+    capsules = ops.convert_to_numpy(layer(np.full((1, 512, 8), 30.0, "float16")))
+    np.testing.assert_allclose(capsules, 0.25, rtol=1e-3)
+    assert capsules.dtype == np.float16
+
+
 def test_primary_cap_of_unknown_size():
     symbolic = PrimaryCap(4, 3, kernel_size=3)(keras.Input((None, None, 3)))
     assert symbolic.shape == (None, None, 4)

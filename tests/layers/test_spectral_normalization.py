@@ -6,7 +6,12 @@ import pytest
 from keras import ops
 
 from capsgan_keras import CapsuleGAN, ConvolutionalGAN
-from capsgan_keras.layers import CapsuleLayer, PrimaryCap, SpectralNormalization
+from capsgan_keras.layers import (
+    CapsuleLayer,
+    DepthwisePrimaryCap,
+    PrimaryCap,
+    SpectralNormalization,
+)
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(size=(4, 8, 8, 3)).astype("float32")
@@ -68,6 +73,29 @@ def test_the_gradient_passes_as_if_nothing_was_divided():
         gradient = tape.gradient(loss, layer.layer.kernel.value)
     expected = np.repeat(inputs.sum(axis=0)[:, None], 2, axis=1)
     np.testing.assert_allclose(ops.convert_to_numpy(gradient), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_frozen_kernel_stays(inner):
+    plain = keras.layers.Dense(4)
+    layer = SpectralNormalization(plain)
+    layer.build(CAPSULES[:, 0].shape)
+    (plain if inner else layer).trainable = False
+    before = ops.convert_to_numpy(plain.kernel)
+    layer(CAPSULES[:, 0], training=True)
+    np.testing.assert_array_equal(ops.convert_to_numpy(plain.kernel), before)
+
+
+@pytest.mark.parametrize("wrong", [0, 1.5, True])
+def test_other_power_iterations_are_refused(wrong):
+    with pytest.raises(ValueError, match="`power_iterations` must be a positive integer"):
+        SpectralNormalization(keras.layers.Dense(4), wrong)
+
+
+@pytest.mark.parametrize("layer", [DepthwisePrimaryCap(4, 3), keras.layers.DepthwiseConv2D(3)])
+def test_a_kernel_for_each_channel_is_refused(layer):
+    with pytest.raises(ValueError, match="`layer` must have one matrix as its kernel"):
+        SpectralNormalization(layer)
 
 
 @pytest.mark.parametrize("wrong", [None, "dense", 3])

@@ -125,6 +125,13 @@ def test_other_names_are_refused(build, wrong):
         build((16, 16, 3), augmentation=wrong)
 
 
+def test_each_kind_has_draws_of_its_own():
+    """Brightness and place would go together with one seed for both."""
+    layer = DifferentiableAugmentation(AUGMENTATIONS, seed=0)
+    states = {str(ops.convert_to_numpy(variable)) for variable in layer.variables}
+    assert len(states) == len(AUGMENTATIONS)
+
+
 @pytest.mark.parametrize("layer", [RandomColor(), DifferentiableAugmentation(["cutout"])])
 def test_images_of_another_rank_are_refused(layer):
     with pytest.raises(ValueError, match=f"{type(layer).__name__} expects images"):

@@ -121,6 +121,13 @@ def test_a_cluster_of_workers_is_refused(train, monkeypatch, tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("value", ["{bad", "[]", "3"])
+def test_a_tf_config_that_is_no_object_is_named(train, monkeypatch, capsys, value):
+    monkeypatch.setenv("TF_CONFIG", value)
+    assert train("--distribute") == 2
+    assert "TF_CONFIG must be" in capsys.readouterr().err
+
+
 def test_one_device_is_said_to_be_one(train, capsys):
     assert train("--distribute", "--model", "capsule", "--epochs", "1") == 0
     assert "--distribute: there is one device, cpu:0: nothing is" in capsys.readouterr().out

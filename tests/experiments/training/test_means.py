@@ -61,6 +61,7 @@ def test_hinge_is_for_scores():
         ({"gradient_penalty": -1.0}, "`gradient_penalty` must be a finite number of at least 0"),
         ({"penalty_every": 0}, "`penalty_every` must be a whole number"),
         ({"spectral_normalization": "yes"}, "`spectral_normalization` must be True or False"),
+        ({"penalty_every": 2}, "`penalty_every` needs a `gradient_penalty`"),
         ({"flips": 1}, "`flips` must be True or False"),
     ],
 )
