@@ -14,6 +14,7 @@ from capsgan_keras.checks import (
     check_finite,
     check_kind,
     check_positive,
+    check_unit,
     check_whole,
 )
 from capsgan_keras.files import replacing, usable_path
@@ -226,13 +227,13 @@ def training_curves(
         "discriminator's accuracy": {"d_accuracy": "cut at 0.5"},
     }
     check_kind(Mapping, "a dictionary of logs", history=history)
-    if equilibrium is not None:
-        check_finite(equilibrium=equilibrium)
     missing = sorted({key for logs in panels.values() for key in logs} - set(history))
     if missing:
         raise ValueError(f"`history` lacks {', '.join(missing)}. Received: {list(history)}")
     outputs = [value for key in ("d_real", "d_fake") for value in history[key]]
     scores = not all(0.0 <= value <= 1.0 for value in outputs)
+    if equilibrium is not None:
+        (check_finite if scores else check_unit)(equilibrium=equilibrium)
     if scores:
         panels["discriminator's accuracy"] = {"d_accuracy": "cut at the equilibrium"}
     figure = Figure(figsize=(12.0, 3.6), layout="constrained")
