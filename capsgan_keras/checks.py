@@ -17,6 +17,15 @@ def check_capsules(layer: Any, input_shape: Shape) -> None:
         )
 
 
+def check_images_rank(layer: Any, input_shape: Shape) -> None:
+    """Raise a `ValueError` unless `input_shape` is `(batch, height, width, channels)`."""
+    if len(input_shape) != 4:
+        raise ValueError(
+            f"{type(layer).__name__} expects images (batch, height, width, channels). "
+            f"Received: input_shape={tuple(input_shape)}"
+        )
+
+
 def is_whole(value: Any) -> bool:
     """Return whether `value` is an integer of Python or NumPy; a bool is not."""
     return isinstance(value, Integral) and not isinstance(value, bool)

@@ -129,7 +129,9 @@ def _check_last_activation(discriminator: keras.Model, outputs: str) -> None:
         "logit": (*_PROBABILITIES, *_OF_OTHER_RANGES),
         "score": (),
     }[outputs]
-    if outputs == "probability" and not _lengths_are_probabilities(discriminator.outputs[0]):
+    measured = _measured(discriminator.outputs[0])
+    others = isinstance(measured, CapsuleLayer) and not _gives_probabilities(measured)
+    if outputs == "probability" and others:
         raise ValueError(
             "`discriminator` must end in lengths that are probabilities: those of capsules with "
             f"the routings {', '.join(map(repr, LENGTHS_ARE_PROBABILITIES))}. Received: another "
@@ -150,20 +152,22 @@ def _check_last_activation(discriminator: keras.Model, outputs: str) -> None:
 
 
 def _ends_in_probabilities(output: keras.KerasTensor) -> bool:
-    layer = _last_layer(output)
-    if isinstance(layer, Length):  # only capsules are sure to be shorter than 1
-        before = _unwrapped(layer.input._keras_history.operation)
-        return isinstance(before, CapsuleLayer) and _lengths_are_probabilities(output)
+    measured = _measured(output)
+    if measured is not None:  # only capsules are sure to be shorter than 1
+        return isinstance(measured, CapsuleLayer) and _gives_probabilities(measured)
     return _last_activation(output) in _PROBABILITIES
 
 
-def _lengths_are_probabilities(output: keras.KerasTensor) -> bool:
-    """Return whether an output is no length of capsules whose routing gives other lengths."""
+def _measured(output: keras.KerasTensor) -> keras.Operation | None:
+    """Return the layer whose vectors' lengths an output holds; None where it holds no lengths."""
     layer = _last_layer(output)
     if not isinstance(layer, Length):
-        return True
-    before = _unwrapped(layer.input._keras_history.operation)
-    return not isinstance(before, CapsuleLayer) or before.routing in LENGTHS_ARE_PROBABILITIES
+        return None
+    return _unwrapped(layer.input._keras_history.operation)
+
+
+def _gives_probabilities(capsules: CapsuleLayer) -> bool:
+    return capsules.routing in LENGTHS_ARE_PROBABILITIES
 
 
 def _last_activation(output: keras.KerasTensor) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from capsgan_keras.checks import check_seed
+from capsgan_keras.checks import check_images_rank, check_seed
 from capsgan_keras.layers.random_color import RandomColor
 from capsgan_keras.types import Shape, Tensor
 
@@ -98,11 +98,7 @@ class DifferentiableAugmentation(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         """Check the input's rank; there are no weights."""
-        if len(input_shape) != 4:
-            raise ValueError(
-                "DifferentiableAugmentation expects images (batch, height, width, channels). "
-                f"Received: input_shape={tuple(input_shape)}"
-            )
+        check_images_rank(self, input_shape)
         for step in self.steps:
             step.build(input_shape)
 

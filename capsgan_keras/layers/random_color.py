@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from capsgan_keras.checks import check_seed
+from capsgan_keras.checks import check_images_rank, check_seed
 from capsgan_keras.routing.graph import as_floating
 from capsgan_keras.types import Shape, Tensor
 
@@ -48,11 +48,7 @@ class RandomColor(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         """Check the input's rank; there are no weights."""
-        if len(input_shape) != 4:
-            raise ValueError(
-                "RandomColor expects images (batch, height, width, channels). "
-                f"Received: input_shape={tuple(input_shape)}"
-            )
+        check_images_rank(self, input_shape)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Return the images, changed if `training`."""

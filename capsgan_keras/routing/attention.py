@@ -48,8 +48,22 @@ def exponential_squash(vectors: Tensor, axis: int = -1) -> Tensor:
     return ops.cast(single * (-ops.expm1(-lengths) / lengths), vectors.dtype)
 
 
+class _AttentionRouting(keras.layers.Layer):
+    """From votes alone to capsules; the weights are read as they are stored."""
+
+    returns_activations = False
+    uses_activations = False
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)
+
+    def compute_output_shape(self, votes_shape: Shape) -> Shape:
+        """Return `(batch, num_capsule, dim_capsule)`."""
+        return votes_shape[0], votes_shape[1], votes_shape[3]
+
+
 @keras.saving.register_keras_serializable(package="capsgan_keras")
-class SelfAttentionRouting(keras.layers.Layer):
+class SelfAttentionRouting(_AttentionRouting):
     """Route by self-attention among the votes for one capsule, without iterations.
 
     With the votes `v_ij` and the learned prior `b_ij`:
@@ -87,12 +101,6 @@ class SelfAttentionRouting(keras.layers.Layer):
     ```
     """
 
-    returns_activations = False
-    uses_activations = False
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)
-
     def build(self, votes_shape: Shape) -> None:
         """Create the prior."""
         check_votes_shape("votes", votes_shape)
@@ -108,10 +116,6 @@ class SelfAttentionRouting(keras.layers.Layer):
     def route_inputs(self, inputs: Tensor, kernel: Tensor, positions: int = 1) -> Tensor:
         """Return the capsules that get linear votes; arguments of `votes_of`."""
         return _route_inputs_by_self_attention(inputs, kernel, self.prior, positions)
-
-    def compute_output_shape(self, votes_shape: Shape) -> Shape:
-        """Return `(batch, num_capsule, dim_capsule)`."""
-        return votes_shape[0], votes_shape[1], votes_shape[3]
 
     @staticmethod
     def initial_variance(
@@ -143,7 +147,7 @@ def _self_attention(votes: Votes, prior: Tensor) -> Tensor:
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
-class InvertedDotProductRouting(keras.layers.Layer):
+class InvertedDotProductRouting(_AttentionRouting):
     """Route by inverted dot-product attention: poses that are normalized, not squashed.
 
     With the votes `v_ij`, from couplings `r_ij = 1 / num_capsule`, `routings` times:
@@ -186,11 +190,8 @@ class InvertedDotProductRouting(keras.layers.Layer):
     ```
     """
 
-    returns_activations = False
-    uses_activations = False
-
     def __init__(self, routings: int = 3, epsilon: float = 1e-5, **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         check_routings(routings)
         check_above_zero(epsilon=epsilon)
         self.routings = int(routings)
@@ -214,10 +215,6 @@ class InvertedDotProductRouting(keras.layers.Layer):
         """Return the poses that get linear votes; arguments of `votes_of`."""
         options = self.scale, self.offset, self.routings, self.epsilon
         return _route_inputs_by_dot_product(inputs, kernel, positions, *options)
-
-    def compute_output_shape(self, votes_shape: Shape) -> Shape:
-        """Return `(batch, num_capsule, dim_capsule)`."""
-        return votes_shape[0], votes_shape[1], votes_shape[3]
 
     @staticmethod
     def initial_variance(
