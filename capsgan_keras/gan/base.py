@@ -174,8 +174,8 @@ class GAN(Players, SavedGAN):
         check_compile(update, float16, options)
         given = (generator_optimizer, discriminator_optimizer)
         players = given_or_default(given, self.default_optimizers())
-        variables = self.generator.trainable_variables
-        optimizer = join_optimizers(players, variables, with_loss_scale=float16)
+        of_generator, of_discriminator = self.player_variables
+        optimizer = join_optimizers(players, of_generator, with_loss_scale=float16)
         super().compile(optimizer=optimizer, auto_scale_loss=False, **options)
         self.update = update
         self._players_optimizers = players
@@ -185,7 +185,7 @@ class GAN(Players, SavedGAN):
             "update": update,
             **options,
         }
-        optimizer.build([*variables, *self.discriminator.trainable_variables])
+        optimizer.build([*of_generator, *of_discriminator])
 
     def default_optimizers(self) -> OptimizerPair:
         """Return the generator's and the discriminator's optimizer: Adam(2e-4, 0.5) each."""

@@ -18,15 +18,16 @@ def check_penalty(gradient_penalty: Any, penalty_every: Any) -> None:
     check_positive(penalty_every=penalty_every)
 
 
-def gradient_penalties(gan: keras.Model, real: Tensor) -> Tensor:
+def gradient_penalties(gan: keras.Model, real: Tensor, beside: Tensor | None = None) -> Tensor:
     """Return the penalty of each real image, `(batch, 1)`; zeros at steps that take none.
 
     The discriminator is asked as it scores, without dropout and augmentation, and with batch
     normalization's moving averages: so an image's gradient does not depend on the others.
+    `beside` is what it sees beside them.
     """
 
     def score(images: Tensor) -> Tensor:
-        outputs = gan.discriminator(images, training=False)
+        outputs = gan.judge(images, beside, training=False)
         return first_score(outputs, gan.discriminator_outputs, gan.loss)
 
     def penalties() -> Tensor:

@@ -49,13 +49,73 @@ class Players(AdversarialTrainer):
             scaled = scaled / 127.5 - 1.0
         return scaled
 
+    def real_labels(self, data: Any) -> Tensor | None:
+        """Return a batch's classes, where the model uses them: a plain GAN does not."""
+        del data
+        return None
+
+    @property
+    def player_variables(self) -> tuple[list[keras.Variable], list[keras.Variable]]:
+        """The trainable variables of the generator's side, and of the discriminator's."""
+        return self.generator.trainable_variables, self.discriminator.trainable_variables
+
+    generator_learns_from_real = False
+    """Whether outputs on real images have a gradient for the generator's side."""
+
+    def beside_generated(self, latents: Tensor) -> Tensor | None:
+        """Return what the discriminator sees beside the images of latents; None for nothing."""
+        del latents
+        return None
+
+    def beside_real(self, batch: Batch, training: bool) -> Tensor | None:
+        """Return what the discriminator sees beside real images; None for nothing."""
+        del batch, training
+        return None
+
+    def judge(self, images: Tensor, beside: Tensor | None, training: bool) -> Tensor:
+        """Return the discriminator's outputs for images and what is beside them."""
+        inputs = images if beside is None else [images, beside]
+        return self.discriminator(inputs, training=training)
+
+    def judge_generated(
+        self, batch: Batch, latents: Tensor, training: bool = True, teach_generator: bool = True
+    ) -> Tensor:
+        """Return the discriminator's outputs on the images of latents, for the global batch.
+
+        Args:
+            batch: The batch.
+            latents: Its own rows of the latents.
+            training: As in Keras.
+            teach_generator: Whether gradients reach the generator's side.
+        """
+        generated = self.generator(latents, training=training)
+        beside = self.beside_generated(latents)
+        if not teach_generator:
+            generated = ops.stop_gradient(generated)
+        return batch.gather(self.judge(generated, beside, training))
+
+    def judge_real(
+        self, batch: Batch, training: bool = True, teach_generator: bool = True
+    ) -> Tensor:
+        """Return the discriminator's outputs on real images, as `judge_generated` does."""
+        beside = self.beside_real(batch, training)
+        if beside is not None and not teach_generator:
+            beside = ops.stop_gradient(beside)
+        return batch.gather(self.judge(batch.real, beside, training))
+
     def sample_latents(self, batch_size: int | Tensor, evaluation: bool = False) -> Tensor:
         """Draw latents `(batch_size, latent_dim)` from the model's noise."""
         noise = self.evaluation_noise if evaluation else self.noise
         return keras.random.normal((batch_size, self.latent_dim), dtype="float32", seed=noise)
 
-    def generator_loss(self, on_generated: Tensor) -> Tensor:
-        """Return `loss(1, D(G(z)))`, or what the loss has for it, averaged over the batch."""
+    def generator_loss(self, on_generated: Tensor, on_real: Tensor | None = None) -> Tensor:
+        """Return `loss(1, D(G(z)))`, or what the loss has for it, averaged over the batch.
+
+        Args:
+            on_generated: The discriminator's outputs on generated images.
+            on_real: Those on real images, for models whose `generator_learns_from_real`.
+        """
+        del on_real
         own = getattr(self.loss, "generator_loss", None)
         if own is None:
             loss = self._mean_loss(on_generated, real=True)
@@ -72,7 +132,8 @@ class Players(AdversarialTrainer):
         """Return the mean gradient penalty on a batch's real images; 0 where there is none."""
         if not self.gradient_penalty:
             return 0.0
-        return ops.mean(batch.gather(gradient_penalties(self, batch.real)))
+        beside = self.beside_real(batch, training=False)
+        return ops.mean(batch.gather(gradient_penalties(self, batch.real, beside)))
 
     def _mean_loss(self, outputs: Tensor, real: bool) -> Tensor:
         real_targets = ops.ones_like(outputs[:, :1])

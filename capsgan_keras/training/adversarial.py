@@ -26,14 +26,17 @@ class Batch:
 
     Args:
         real: Images `(batch, height, width, channels)`.
+        labels: Their classes, int32 `(batch,)`; None where they are not used.
 
     Attributes:
         real: The images.
+        labels: Their classes.
         size: Number of images in the global batch.
     """
 
-    def __init__(self, real: Tensor) -> None:
+    def __init__(self, real: Tensor, labels: Tensor | None = None) -> None:
         self.real = real
+        self.labels = labels
         self.size = ops.shape(real)[0]
 
     def local_rows(self, tensor: Tensor) -> Tensor:
@@ -51,8 +54,7 @@ def check_compiled(gan: keras.Model) -> None:
         return  # Keras says that `compile` is missing
     optimizer = getattr(gan.optimizer, "inner_optimizer", gan.optimizer)
     compiled = {id(variable) for variable in optimizer._trainable_variables}
-    players = gan.generator, gan.discriminator
-    trainable = {id(variable) for player in players for variable in player.trainable_variables}
+    trainable = {id(variable) for player in gan.player_variables for variable in player}
     if trainable != compiled:
         raise ValueError(
             "`trainable` has changed since `compile`, whose optimizers still hold the variables "
@@ -75,23 +77,24 @@ def train_step(
 def test_step(gan: keras.Model, batch: Batch) -> dict[str, Tensor]:
     """Score one batch of held-out images and as many generated ones; return the logs."""
     latents = batch.local_rows(gan.sample_latents(batch.size, evaluation=True))
-    generated = gan.generator(latents, training=False)
-    on_generated = batch.gather(gan.discriminator(generated, training=False))
-    on_real = batch.gather(gan.discriminator(batch.real, training=False))
-    losses = gan.discriminator_loss(on_real, on_generated), gan.generator_loss(on_generated)
+    on_generated = gan.judge_generated(batch, latents, training=False)
+    on_real = gan.judge_real(batch, training=False)
+    losses = (
+        gan.discriminator_loss(on_real, on_generated),
+        gan.generator_loss(on_generated, on_real),
+    )
     return gan.update_metrics(*losses, on_real, on_generated)
 
 
 def _simultaneous(gan, batch, differentiate, apply_gradients):
     """Let both players learn from the same forward pass, as in the paper's stack."""
-    players = gan.generator.trainable_variables, gan.discriminator.trainable_variables
+    players = gan.player_variables
 
     def forward():
         latents = batch.local_rows(gan.sample_latents(batch.size))
-        generated = gan.generator(latents, training=True)
-        on_generated = batch.gather(gan.discriminator(generated, training=True))
-        on_real = batch.gather(gan.discriminator(batch.real, training=True))
-        generator_loss = gan.generator_loss(on_generated)
+        on_generated = gan.judge_generated(batch, latents)
+        on_real = gan.judge_real(batch)
+        generator_loss = gan.generator_loss(on_generated, on_real)
         discriminator_loss = gan.discriminator_loss(on_real, on_generated)
         discriminator_loss = discriminator_loss + gan.penalty(batch)
         scaled = gan.scale_loss(generator_loss), gan.scale_loss(discriminator_loss)
@@ -110,24 +113,23 @@ def _alternating(gan, batch, differentiate, apply_gradients):
 
     def discriminator_forward():
         latents = batch.local_rows(gan.sample_latents(batch.size))
-        generated = ops.stop_gradient(gan.generator(latents, training=True))
-        on_generated = batch.gather(gan.discriminator(generated, training=True))
-        on_real = batch.gather(gan.discriminator(batch.real, training=True))
+        on_generated = gan.judge_generated(batch, latents, teach_generator=False)
+        on_real = gan.judge_real(batch, teach_generator=False)
         loss = gan.discriminator_loss(on_real, on_generated) + gan.penalty(batch)
         return (gan.scale_loss(loss),), (loss, on_real, on_generated)
 
     def generator_forward():
         latents = batch.local_rows(gan.sample_latents(batch.size))
-        generated = gan.generator(latents, training=True)
-        loss = gan.generator_loss(batch.gather(gan.discriminator(generated, training=True)))
+        on_generated = gan.judge_generated(batch, latents)
+        on_real = gan.judge_real(batch) if gan.generator_learns_from_real else None
+        loss = gan.generator_loss(on_generated, on_real)
         return (gan.scale_loss(loss),), loss
 
-    variables = gan.discriminator.trainable_variables
-    _, results, (gradients,) = differentiate(gan, discriminator_forward, (variables,))
-    apply_gradients(gan, gan.discriminator_optimizer, gradients, variables)
+    of_generator, of_discriminator = gan.player_variables
+    _, results, (gradients,) = differentiate(gan, discriminator_forward, (of_discriminator,))
+    apply_gradients(gan, gan.discriminator_optimizer, gradients, of_discriminator)
     discriminator_loss, on_real, on_generated = results
 
-    variables = gan.generator.trainable_variables
-    _, generator_loss, (gradients,) = differentiate(gan, generator_forward, (variables,))
-    apply_gradients(gan, gan.generator_optimizer, gradients, variables)
+    _, generator_loss, (gradients,) = differentiate(gan, generator_forward, (of_generator,))
+    apply_gradients(gan, gan.generator_optimizer, gradients, of_generator)
     return discriminator_loss, generator_loss, on_real, on_generated

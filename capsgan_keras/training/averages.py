@@ -47,7 +47,7 @@ def use_averages(gan: keras.Model) -> None:
     """
     if not _has_averages(gan):
         return
-    variables = gan.generator.trainable_variables
+    variables = gan.player_variables[0]
     gan.generator_optimizer.finalize_variable_values(variables)
     part_from_averages(variables)
     _estimate_statistics(gan.generator, gan.latent_dim)

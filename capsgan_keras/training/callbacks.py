@@ -89,7 +89,7 @@ class EndWithAverages(keras.callbacks.Callback):
         """Replace the generator's weights; Keras has replaced a discriminator's."""
         use_averages(self.model)
         if self.model.discriminator_optimizer.use_ema:
-            part_from_averages(self.model.discriminator.trainable_variables)
+            part_from_averages(self.model.player_variables[1])
 
 
 class EndOfSwaps(keras.callbacks.Callback):

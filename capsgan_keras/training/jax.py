@@ -23,7 +23,7 @@ class AdversarialTrainer(keras.Model):
             self.optimizer.variables,
             self.metrics_variables,
         )
-        batch = SharedBatch(self.real_images(data))
+        batch = SharedBatch(self.real_images(data), self.real_labels(data))
         return _stateless(
             lambda: adversarial.train_step(self, batch, differentiate, apply_gradients),
             groups,
@@ -38,7 +38,7 @@ class AdversarialTrainer(keras.Model):
     def test_step(self, state: tuple, data: Any) -> tuple[dict[str, Tensor], tuple]:
         """Score one batch; return the logs and the new state."""
         groups = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
-        batch = SharedBatch(self.real_images(data))
+        batch = SharedBatch(self.real_images(data), self.real_labels(data))
         return _stateless(lambda: adversarial.test_step(self, batch), groups, state)
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:

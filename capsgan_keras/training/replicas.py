@@ -30,13 +30,16 @@ class ReplicaBatch(Batch):
 
     Args:
         real: Images `(part, height, width, channels)`.
+        labels: Their classes, int32 `(part,)`; None where they are not used.
 
     Attributes:
         real: The images of the part.
+        labels: Their classes.
         size: Number of images in the global batch.
     """
 
-    def __init__(self, real: Tensor) -> None:
+    def __init__(self, real: Tensor, labels: Tensor | None = None) -> None:
+        self.labels = labels
         self._context = tf.distribute.get_replica_context()
         own = self._context.replica_id_in_sync_group
         self._own_size = tf.shape(real)[0]

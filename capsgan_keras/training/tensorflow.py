@@ -17,12 +17,12 @@ class AdversarialTrainer(keras.Model):
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """Update both players on one batch, or this replica's part of it; return the logs."""
-        real = self.real_images(data)
+        parts = self.real_images(data), self.real_labels(data)
         if replicas.replica_count() == 1:
-            batch = adversarial.Batch(real)
+            batch = adversarial.Batch(*parts)
             return adversarial.train_step(self, batch, differentiate, apply_gradients)
         with replicas.seeds_of_this_replica(self):
-            batch = replicas.ReplicaBatch(real)
+            batch = replicas.ReplicaBatch(*parts)
             logs = adversarial.train_step(self, batch, differentiate, apply_gradients)
         return replicas.reducible(logs)
 
@@ -36,10 +36,10 @@ class AdversarialTrainer(keras.Model):
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """Score one batch and return the logs."""
-        real = self.real_images(data)
+        parts = self.real_images(data), self.real_labels(data)
         if replicas.replica_count() == 1:
-            return adversarial.test_step(self, adversarial.Batch(real))
-        return replicas.reducible(adversarial.test_step(self, replicas.ReplicaBatch(real)))
+            return adversarial.test_step(self, adversarial.Batch(*parts))
+        return replicas.reducible(adversarial.test_step(self, replicas.ReplicaBatch(*parts)))
 
     def check_batch_size(self, size: int) -> None:
         """Raise a `ValueError` unless each replica gets an image of a batch of `size`."""
