@@ -210,8 +210,9 @@ A dash stands for the package's default.
 
 
 def _use(config, function, load):
-    hinge = config["settings"].get("loss") == "hinge"
-    judged = "scores, larger for real images" if hinge else "probabilities of being real"
+    # Runs of older versions do not say it; their discriminators gave probabilities.
+    scores = config.get("discriminator_outputs") == "score"
+    judged = "scores, larger for real images" if scores else "probabilities of being real"
     return f"""## Use
 
 ```python

@@ -32,6 +32,7 @@ CONFIG = {
     "versions": {str: TEXT},
     "commit": (str, type(None)),
     "learning_rates": {str: (int, float, str, type(None))},
+    "discriminator_outputs": TEXT,
     "devices": WHOLE,
 }
 """What `config.json` holds of each name, as `check_kinds` takes it."""

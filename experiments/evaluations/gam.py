@@ -13,7 +13,7 @@ from capsgan_keras.evaluation import (
 from capsgan_keras.plotting import image_grid, png
 from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS, sample_images
 from experiments.errors import EvaluationError
-from experiments.evaluations.opponents import opponents
+from experiments.evaluations.opponents import opponents, with_fitting_cuts
 from experiments.evaluations.result_file import ResultFile
 from experiments.settings.evaluations import GAM
 
@@ -39,6 +39,7 @@ def evaluate_metric(finished_runs, settings, path, overwrite=False, verbose=1):
     runs, x_test = finished_runs.runs, finished_runs.dataset.x_test
     check_opponents(finished_runs)
     finished_runs.check_samples("n_samples", settings.n_samples)
+    settings = with_fitting_cuts(settings, runs)
     identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
     file = ResultFile(path, GAM, identity, overwrite, finished_runs.retrained)
     if not file.finished:

@@ -7,6 +7,7 @@ import keras
 from capsgan_keras.evaluation import Remembered, tournament
 from experiments.errors import EvaluationError
 from experiments.evaluations.gam import check_opponents
+from experiments.evaluations.opponents import with_fitting_cuts
 from experiments.evaluations.result_file import ResultFile
 from experiments.settings.evaluations import GAM_EPOCHS
 
@@ -43,6 +44,7 @@ def evaluate_epochs(finished_runs, settings, path, overwrite=False, verbose=1):
             "All runs must have kept the networks of an epoch (--keep-every of their experiment). "
             f"Received: {found}"
         )
+    settings = with_fitting_cuts(settings, runs)
     identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
     file = ResultFile(
         path, GAM_EPOCHS, identity | {"kept": epochs}, overwrite, finished_runs.retrained

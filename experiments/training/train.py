@@ -185,7 +185,8 @@ def train_model(settings, plan, dataset, batches):
             "generator_learning_rate": learning_rate(gan.generator_optimizer),
             f"{plan.model}_learning_rate": learning_rate(gan.discriminator_optimizer),
         }
-        plan.directory.create(plan.description | {"learning_rates": rates})
+        known = {"learning_rates": rates, "discriminator_outputs": gan.discriminator_outputs}
+        plan.directory.create(plan.description | known)
     if epoch < settings.epochs:
         print(f"{plan.model}: epochs {epoch + 1} to {settings.epochs} in {plan.directory.path}")
         # The checkpoint comes last, so that it is not ahead of the logs.

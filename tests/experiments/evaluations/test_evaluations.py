@@ -17,6 +17,8 @@ from experiments import gam, report, sample_quality, semi_supervised
 from experiments.evaluations import semi_supervised as error_evaluation
 from experiments.evaluations.finished_runs import load_finished_runs
 from experiments.evaluations.opponents import opponents
+from experiments.settings.training import Settings
+from experiments.training.train import load_training_images, train
 
 SMALL = ["--n-labelled", "20"]
 METRIC = ["--samples", "40", "--verbose", "0"]
@@ -57,6 +59,29 @@ def test_cuts_may_be_numbers(run_paths, tmp_path):
     assert gam.main(arguments) == 0
     pairs = read(tmp_path / "gam.json")["results"]["pairs"]
     assert [pair["cuts"] for pair in pairs] == [[0.4, 0.4], [0.5, 0.5]]
+
+
+def test_a_cut_of_one_half_is_left_out_for_scores(tmp_path, capsys):
+    """Discriminators with the hinge loss give scores; all else is evaluated."""
+    settings = Settings(
+        model="convolutional",
+        seeds=2,
+        epochs=1,
+        batch_size=512,
+        loss="hinge",
+        convolutional_filters=(4,),
+        generator_filters=(4, 4),
+        run_dir=str(tmp_path / "runs"),
+    )
+    paths = train(settings, load_training_images(settings))
+    arguments = [*map(str, paths), *METRIC, "--output", str(tmp_path)]
+    assert gam.main(arguments) == 0
+    assert "cut 0.5 is left out" in capsys.readouterr().out
+    (pair,) = read(tmp_path / "gam.json")["results"]["pairs"]
+    assert pair["cut"] == "calibrated"
+    assert "scores, larger for real images" in (paths[0] / "README.md").read_text()
+    assert gam.main([*arguments, "--cut", "0.5", "--overwrite"]) == 2
+    assert "between probabilities: take --cut calibrated" in capsys.readouterr().err
 
 
 def test_opponents():
