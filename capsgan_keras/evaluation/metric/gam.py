@@ -107,9 +107,9 @@ def generative_adversarial_metric(
         gan_b: The other model.
         x_test: uint8 real images of the same shape.
         n_samples: Number of images that each model generates.
-        cut: Score from which on an image counts as real: `"paper"` (0.5), a number in [0, 1], a
-            pair of these for the discriminators of a and b, or `"calibrated"` (`calibrated_cut` of
-            each model's attribute `loss`).
+        cut: Score from which on an image counts as real: `"paper"` (0.5: the paper states none), a
+            number in [0, 1], a pair of these for the discriminators of a and b, or
+            `"calibrated"` (`calibrated_cut` of each model's attribute `loss`).
         seed: Seed of both models' images and of the bootstrap.
         tolerance: How far from 1 `r_test` may be for there to be a winner.
         batch_size: Images scored at a time; does not change the result.
