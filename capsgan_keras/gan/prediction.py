@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from capsgan_keras.machine import check_memory
-from capsgan_keras.training import devices_per_batch
+from capsgan_keras.training import devices_per_batch, whole_batches
 
 _FLOAT32 = 4
 CHUNK = 4096
@@ -43,15 +43,16 @@ def predict_in_chunks(
         before: Turns a chunk of inputs into what the network takes.
         after: Turns a chunk of the network's outputs into what is kept.
     """
-    devices = devices_per_batch(model)
     kept = []
-    for start in range(0, len(inputs), CHUNK):
-        chunk = before(inputs[start : start + CHUNK])
-        fillers = np.repeat(chunk[-1:], -len(chunk) % devices, axis=0)
-        outputs = model.predict(
-            np.concatenate([chunk, fillers]) if len(fillers) else chunk,
-            batch_size=-(-batch_size // devices) * devices,
-            verbose=0,
-        )
-        kept.append(after(outputs[: len(chunk)]))
+    with whole_batches():
+        devices = devices_per_batch(model)
+        for start in range(0, len(inputs), CHUNK):
+            chunk = before(inputs[start : start + CHUNK])
+            fillers = np.repeat(chunk[-1:], -len(chunk) % devices, axis=0)
+            outputs = model.predict(
+                np.concatenate([chunk, fillers]) if len(fillers) else chunk,
+                batch_size=-(-batch_size // devices) * devices,
+                verbose=0,
+            )
+            kept.append(after(outputs[: len(chunk)]))
     return np.concatenate(kept)

@@ -66,6 +66,11 @@ def replica_count() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def whole_batches() -> contextlib.AbstractContextManager[None]:
+    """Return a context without effect: a strategy gives each worker all that it predicts."""
+    return contextlib.nullcontext()
+
+
 def devices_per_batch(model: keras.Model) -> int:
     """Return the number of replicas among which a model's strategy divides a batch."""
     return model.distribute_strategy.num_replicas_in_sync

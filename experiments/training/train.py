@@ -20,7 +20,14 @@ from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError
 from experiments.errors import DivergedError, SettingsError
 from experiments.training.absurd import StopOnAbsurd
-from experiments.training.devices import agree, choose_devices, keeps_files, spread_over
+from experiments.training.devices import (
+    agree,
+    choose_devices,
+    join_workers,
+    keeps_files,
+    leave_workers,
+    spread_over,
+)
 from experiments.training.images import load_images
 from experiments.training.networks import build_gan
 from experiments.training.plan import check_unchanged, plan_run
@@ -35,6 +42,7 @@ def load_training_images(settings):
 
     Raises:
         SettingsError: On a Keras backend that nothing can be trained on.
+        ConnectionError: Where the other workers cannot be joined.
         DatasetError: Where the images cannot be had.
     """
     if keras.backend.backend() not in ("tensorflow", "jax"):
@@ -42,6 +50,7 @@ def load_training_images(settings):
             "experiments run on the Keras backends tensorflow and jax: set KERAS_BACKEND. "
             f"Received: {keras.backend.backend()}"
         )
+    join_workers(settings)
     try:
         return load_images(
             settings.dataset, settings.data_dir, settings.image_size, settings.validation
@@ -109,6 +118,7 @@ def train(settings, dataset, check=None):
                 with _place(plan, keeps_files(devices)) as own, spread_over(devices):
                     train_model(each, own, dataset, its_batches)
                 trained.append(plan.directory.path)
+    leave_workers(devices)
     return trained if keeps_files(devices) else None
 
 
