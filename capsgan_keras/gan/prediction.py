@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from capsgan_keras.machine import check_memory
-from capsgan_keras.training import devices_per_batch, whole_batches
+from capsgan_keras.training import devices_per_batch, undistributed
 
 _FLOAT32 = 4
 CHUNK = 4096
@@ -44,7 +44,7 @@ def predict_in_chunks(
         after: Turns a chunk of the network's outputs into what is kept.
     """
     kept = []
-    with whole_batches():
+    with undistributed():
         devices = devices_per_batch(model)
         for start in range(0, len(inputs), CHUNK):
             chunk = before(inputs[start : start + CHUNK])

@@ -43,7 +43,7 @@ class AdversarialTrainer(keras.Model):
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """Do as Keras; where it fails, the model keeps its weights."""
-        with whole_batches(), _kept_if_it_fails(self):
+        with undistributed(), _kept_if_it_fails(self):
             return super().predict(*args, **kwargs)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
@@ -71,11 +71,12 @@ class AdversarialTrainer(keras.Model):
 
 
 @contextlib.contextmanager
-def whole_batches() -> Iterator[None]:
-    """Let each of several processes compute all rows of what it predicts.
+def undistributed() -> Iterator[None]:
+    """Let each of several processes predict and save by itself, all of them the same.
 
-    Under a distribution over processes Keras takes what it is given for the rows of this process
-    alone, and cannot give the outputs, which lie on the devices of all.
+    Under a distribution over processes Keras takes inputs for the rows of this process alone, and
+    cannot give the outputs, which lie on the devices of all. Each variable that saving makes would
+    be compared over all processes.
     """
     distribution = keras.distribution.distribution()
     if distribution is None or jax.process_count() == 1:

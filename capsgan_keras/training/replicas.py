@@ -66,8 +66,8 @@ def replica_count() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def whole_batches() -> contextlib.AbstractContextManager[None]:
-    """Return a context without effect: a strategy gives each worker all that it predicts."""
+def undistributed() -> contextlib.AbstractContextManager[None]:
+    """Return a context without effect: a strategy predicts and saves in each worker."""
     return contextlib.nullcontext()
 
 

@@ -35,8 +35,8 @@ class AdversarialTrainer(keras.Model):
         )
 
 
-def whole_batches() -> contextlib.AbstractContextManager[None]:
-    """Return a context without effect: one process computes all."""
+def undistributed() -> contextlib.AbstractContextManager[None]:
+    """Return a context without effect: nothing is distributed."""
     return contextlib.nullcontext()
 
 
