@@ -18,6 +18,7 @@ from capsgan_keras.terminal import progress
 from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError
+from experiments.command_line.interrupts import INTERRUPTS
 from experiments.errors import DivergedError, SettingsError
 from experiments.training.absurd import StopOnAbsurd
 from experiments.training.devices import (
@@ -232,11 +233,12 @@ def fit(gan, batches, epochs, callback, initial_epoch=0, verbose=0):
         NonFiniteError: At the first batch after which a logged value is not finite, or the epoch
             after which a weight is not.
     """
+    heed = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: INTERRUPTS.heed())
     gan.fit(
         batches.feed(),
         epochs=epochs,
         initial_epoch=initial_epoch,
         shuffle=False,
         verbose=verbose,
-        callbacks=[FollowEpoch(batches), StopOnAbsurd(), callback],
+        callbacks=[heed, FollowEpoch(batches), StopOnAbsurd(), callback],
     )
