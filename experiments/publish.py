@@ -8,7 +8,8 @@ without optimizers, at most 4 MB, with a model card, a grid of images and the ru
 images of what is stored are compared with those of the run, and the largest difference of a pixel
 is written down. With --results, so is what the evaluations in that folder measured of the run.
 
-What is stored is a run directory too, which `experiments.gam` and the other evaluations take.
+What is stored is a run directory too, which `experiments.gam` and the other evaluations take by its
+name, such as mnist/capsule.
 
     python -m experiments.publish runs/faces/capsule-seed0 --to faces-capsgan
 

@@ -20,8 +20,10 @@ from capsgan_keras.models import build_capsule_discriminator, build_generator
 from capsgan_keras.plotting import image_grid
 from capsgan_keras.pretrained import pretrained_models
 from capsgan_keras.pretrained.half_precision import save_half_precision
-from capsgan_keras.pretrained.loading import FOLDER, pretrained_path
+from capsgan_keras.pretrained.loading import FOLDER, find_run, pretrained_path
 from capsgan_keras.runs import RunError, load_run, sample_images
+from experiments.errors import EvaluationError
+from experiments.evaluations.finished_runs import FinishedRuns
 
 ROOT = Path(capsgan_keras.__file__).parents[1]
 SHIPPED = pretrained_models()
@@ -100,6 +102,21 @@ def test_what_does_not_exist_is_refused_with_what_does(model, dataset):
     for pair in SHIPPED:
         assert f"load_pretrained('{pair[0]}', '{pair[1]}')" in str(refusal.value)
     assert str(refusal.value).endswith(f"Received: model={model!r}, dataset={dataset!r}")
+
+
+def test_a_run_is_found_by_its_name_in_the_package(tmp_path, monkeypatch):
+    run = find_run("mnist/capsule")
+    assert run.path == pretrained_path("capsule", "mnist")
+    with pytest.raises(EvaluationError, match=r"comes with the package.*Give --output"):
+        _ = FinishedRuns({"capsule": run}, None).evaluation_folder
+    with pytest.raises(
+        RunError, match=r"mnist/none: is no run: the folder does not exist.*cifar10/capsule, mnist"
+    ):
+        find_run("mnist/none")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mnist" / "capsule").mkdir(parents=True)  # what exists goes first
+    with pytest.raises(RunError, match="is no run: the folder is empty"):
+        find_run("mnist/capsule")
 
 
 def test_an_empty_or_damaged_folder_is_named(tmp_path):

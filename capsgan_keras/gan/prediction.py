@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from capsgan_keras.machine import check_memory
-from capsgan_keras.training import devices_per_batch
+from capsgan_keras.training import devices_per_batch, undistributed
 
 _FLOAT32 = 4
 CHUNK = 4096
@@ -44,17 +44,19 @@ def predict_in_chunks(
         before: Turns a chunk of inputs into what the network takes.
         after: Turns a chunk of the network's outputs into what is kept.
     """
-    devices = devices_per_batch(model)
     kept = []
     n = len(keras.tree.flatten(inputs)[0])
-    for start in range(0, n, CHUNK):
-        size = min(CHUNK, n - start)
-        fillers = -size % devices
-        chunk = before(_rows(inputs, slice(start, start + size)))
-        if fillers:
-            chunk = _rows(chunk, np.minimum(np.arange(size + fillers), size - 1))
-        outputs = model.predict(chunk, batch_size=-(-batch_size // devices) * devices, verbose=0)
-        kept.append(after(outputs[:size]))
+    with undistributed():
+        devices = devices_per_batch(model)
+        passed = -(-batch_size // devices) * devices
+        for start in range(0, n, CHUNK):
+            size = min(CHUNK, n - start)
+            fillers = -size % devices
+            chunk = before(_rows(inputs, slice(start, start + size)))
+            if fillers:
+                chunk = _rows(chunk, np.minimum(np.arange(size + fillers), size - 1))
+            outputs = model.predict(chunk, batch_size=passed, verbose=0)
+            kept.append(after(outputs[:size]))
     return np.concatenate(kept)
 
 

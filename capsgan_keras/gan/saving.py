@@ -11,6 +11,7 @@ from capsgan_keras.files import usable_path
 from capsgan_keras.gan.exporting import check_export, export_network
 from capsgan_keras.gan.outputs import outputs_of_old_files
 from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
+from capsgan_keras.training import undistributed
 from capsgan_keras.training.callbacks import check_finite_weights
 
 
@@ -51,7 +52,8 @@ class SavedGAN(keras.Model):
         usable_path(filepath, "filepath")
         check_bool(overwrite=overwrite, **({} if zipped is None else {"zipped": zipped}))
         check_finite_weights("save", self)
-        super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+        with undistributed():
+            super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def export(
         self,

@@ -3,19 +3,19 @@
 Each of the package's lies in a folder `<data set>/<model>/` beside this file: a finished run
 directory (`capsgan_keras.runs`) without its checkpoint, curves and single generator, whose
 `gan.keras` has no optimizer and holds its kernels in float16. `python -m experiments.publish`
-writes it, and the evaluations of `experiments` take its path as that of a run.
+writes it, and the commands of `experiments` that read runs take its name (`find_run`).
 
 A shared folder, which `python -m experiments.publish --to` writes, is a model in Keras's own form
 of a folder, as model hubs keep it, with the run's records in `run/`.
 """
 
+import dataclasses
 import os
 from pathlib import Path
 
 from capsgan_keras.files import BEFORE, is_temporary, standing, usable_path
 from capsgan_keras.gan.base import GAN
-from capsgan_keras.runs.models import check_gan, load_model
-from capsgan_keras.runs.reading import load_run
+from capsgan_keras.runs.reading import Run, load_run
 from capsgan_keras.runs.records import RunError
 
 FOLDER = Path(__file__).parent
@@ -89,15 +89,63 @@ def load_pretrained(
 
 
 def _load_shared(path: Path) -> GAN:
-    if not (path / RECORDS).is_dir():
+    if not _is_shared(path):
         raise RunError(
             f"{path}: must be a folder made by python -m experiments.publish --to, and holds no "
             f"{RECORDS}/. Networks of the package: load_pretrained(model, dataset)"
         )
+    return _shared_run(path).gan
+
+
+def _is_shared(path: Path) -> bool:
+    return (path / RECORDS).is_dir()
+
+
+def _shared_run(path: Path) -> Run:
     records = load_run(path / RECORDS)
-    gan = load_model(path)
-    check_gan(path, gan, records.config, records.metrics)
-    return gan
+    if not records.finished:
+        raise RunError(f"{path / RECORDS}: is damaged: it lacks metrics.json")
+    return dataclasses.replace(records, path=path, model_file=path)
+
+
+def find_run(word: str | os.PathLike) -> Run:
+    """Return the run that a person names: its own folder, a shared folder, or the package's.
+
+    Args:
+        word: The folder of a run; one that `python -m experiments.publish --to` has made; or
+            `<data set>/<model>` of what comes with the package. What exists at that path goes
+            first.
+
+    Raises:
+        ValueError: Where it can be no path.
+        RunError: (a `ValueError`) where there is nothing of that name, or a file of it is damaged.
+
+    Example:
+
+    ```python
+    from capsgan_keras.pretrained.loading import find_run
+    print(find_run("mnist/capsule").metrics["parameters"])
+    ```
+    """
+    path = standing(usable_path(word))
+    if _is_shared(path):
+        return _shared_run(path)
+    names = package_names()
+    name = Path(word).as_posix()
+    if not path.exists() and name in names:
+        return load_run(names[name])
+    try:
+        return load_run(path)
+    except RunError as error:
+        if path.exists():
+            raise
+        raise RunError(f"{error}. With the package come {', '.join(names)}") from error
+
+
+def package_names() -> dict[str, Path]:
+    """Return the folder of each network that comes with the package, by `<data set>/<model>`."""
+    pairs = pretrained_models()
+    return {f"{dataset}/{model}": pretrained_path(model, dataset) for model, dataset in pairs}
 
 
 def pretrained_path(model: str, dataset: str, folder: str | os.PathLike = FOLDER) -> Path:

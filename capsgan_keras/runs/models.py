@@ -73,5 +73,12 @@ def check_gan(
 
 
 def file_checksum(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Return the SHA-256 of a model's file, in hexadecimal digits.
+
+    Of a model in Keras's form of a folder it is that of its configuration and its weights.
+    """
+    parts = [path / "config.json", path / "model.weights.h5"] if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.read_bytes())
+    return digest.hexdigest()

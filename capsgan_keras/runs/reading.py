@@ -29,6 +29,8 @@ class Run:
             last checkpoint.
         metrics: Dictionary: final values, seconds, images per second, sizes of the networks. None
             where the run has not ended.
+        model_file: Where the trained networks are: `gan.keras` in the folder, or the whole folder
+            if that is a model in Keras's form of one. None where the run has not ended.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class Run:
     finished: bool
     history: History = dataclasses.field(repr=False)
     metrics: dict[str, Any] | None = dataclasses.field(repr=False)
+    model_file: Path | None = dataclasses.field(default=None, repr=False)
 
     @functools.cached_property
     def gan(self) -> GAN:
@@ -56,9 +59,9 @@ class Run:
         Raises:
             RunError: As `gan`.
         """
-        if self.finished:
-            gan = load_model(self.path / "gan.keras")
-            check_gan(self.path / "gan.keras", gan, self.config, self.metrics)
+        if self.model_file is not None:
+            gan = load_model(self.model_file)
+            check_gan(self.model_file, gan, self.config, self.metrics)
             return gan, (self.metrics or {})["epochs"]
         while True:
             checkpoint = RunDirectory(self.path).newest_checkpoint()
@@ -135,7 +138,8 @@ def load_run(path: str | os.PathLike) -> Run:
     if directory.finished:
         history, metrics = directory.read_history(), directory.read_metrics()
         check_epochs(directory.path / "history.csv", history, metrics["epochs"])
-        return Run(directory.path, config, True, history, metrics)
+        model_file = directory.path / "gan.keras"
+        return Run(directory.path, config, True, history, metrics, model_file)
     checkpoint = directory.newest_checkpoint()
     if checkpoint is not None:
         check_epochs(checkpoint.path / "state.json", checkpoint.history, checkpoint.epoch)

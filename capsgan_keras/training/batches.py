@@ -89,9 +89,18 @@ class EpochBatches(keras.utils.PyDataset):
 
         On TensorFlow this is a `tf.data.Dataset` without the tuning of its parameters, which Keras
         leaves on. An iterator that ends while the tuner sleeps waits for it. The tuner sleeps for
-        10 ms, then twice as long each time, so that an epoch could take up to twice its time. On
-        other backends, and where replicas share a batch, it is `self`.
+        10 ms, then twice as long each time, so that an epoch could take up to twice its time.
+        Where several processes of JAX share a batch, it is this process's rows of each batch, for
+        a `keras.distribution` with `auto_shard_dataset=False`. On other backends, and where
+        replicas share a batch, it is `self`.
         """
+        if keras.backend.backend() == "jax":
+            import jax  # one of two backends
+
+            from capsgan_keras.training.jax import ProcessBatches  # on that backend alone
+
+            shared = keras.distribution.distribution() is not None and jax.process_count() > 1
+            return ProcessBatches(self) if shared else self
         if keras.backend.backend() != "tensorflow":
             return self
         import tensorflow as tf  # here, since on JAX the package works without TensorFlow

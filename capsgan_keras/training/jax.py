@@ -43,7 +43,7 @@ class AdversarialTrainer(keras.Model):
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """Do as Keras; where it fails, the model keeps its weights."""
-        with _kept_if_it_fails(self):
+        with undistributed(), _kept_if_it_fails(self):
             return super().predict(*args, **kwargs)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
@@ -68,6 +68,54 @@ class AdversarialTrainer(keras.Model):
                 "multiple of their number, the last one too: change the batch size, or leave "
                 f"images out. Received: a batch of {size} images"
             )
+
+
+@contextlib.contextmanager
+def undistributed() -> Iterator[None]:
+    """Let each of several processes predict and save by itself, all of them the same.
+
+    Under a distribution over processes Keras takes inputs for the rows of this process alone, and
+    cannot give the outputs, which lie on the devices of all. Each variable that saving makes would
+    be compared over all processes.
+    """
+    distribution = keras.distribution.distribution()
+    if distribution is None or jax.process_count() == 1:
+        yield
+        return
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
+
+
+class ProcessBatches(keras.utils.PyDataset):
+    """The rows that this process has of each batch, where several processes share batches.
+
+    Args:
+        batches: The `keras.utils.PyDataset` of whole batches, equal in all processes.
+    """
+
+    def __init__(self, batches: keras.utils.PyDataset) -> None:
+        super().__init__()
+        self._batches = batches
+
+    @property
+    def num_batches(self) -> int | None:
+        """Number of batches in an epoch."""
+        return self._batches.num_batches
+
+    def __getitem__(self, index: int) -> Any:
+        """Return the rows of this process of the batch at `index`."""
+        batch = self._batches[index]
+        own, rest = divmod(len(batch), jax.process_count())
+        if rest:
+            raise ValueError(
+                f"Each batch must be a multiple of the number of processes, {jax.process_count()}. "
+                f"Received: a batch of {len(batch)} images"
+            )
+        start = jax.process_index() * own
+        return batch[start : start + own]
 
 
 @contextlib.contextmanager

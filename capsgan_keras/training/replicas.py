@@ -69,6 +69,11 @@ def replica_count() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def undistributed() -> contextlib.AbstractContextManager[None]:
+    """Return a context without effect: a strategy predicts and saves in each worker."""
+    return contextlib.nullcontext()
+
+
 def devices_per_batch(model: keras.Model) -> int:
     """Return the number of replicas among which a model's strategy divides a batch."""
     return model.distribute_strategy.num_replicas_in_sync

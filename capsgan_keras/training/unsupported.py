@@ -1,5 +1,6 @@
 """What stands in for the train step on backends that have none."""
 
+import contextlib
 from typing import Any
 
 import keras
@@ -32,6 +33,11 @@ class AdversarialTrainer(keras.Model):
             "'jax': set the environment variable KERAS_BACKEND before Python starts. "
             f"Received: backend {keras.backend.backend()!r}"
         )
+
+
+def undistributed() -> contextlib.AbstractContextManager[None]:
+    """Return a context without effect: nothing is distributed."""
+    return contextlib.nullcontext()
 
 
 def devices_per_batch(model: keras.Model) -> int:

@@ -16,7 +16,12 @@ def evaluation_parser(name, description, settings, leave_out=()):
     """
     parser = new_parser(name, description)
     parser.add_argument(
-        "runs", nargs="+", type=path, metavar="RUN", help="folder of a finished run"
+        "runs",
+        nargs="+",
+        type=path,
+        metavar="RUN",
+        help="a finished run's folder, a shared one, or such as mnist/capsule, which comes with "
+        "the package",
     )
     add_settings(parser, settings, leave_out)
     parser.add_argument("--data-dir", type=path, help="as in the experiment that made the runs")

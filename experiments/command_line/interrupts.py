@@ -30,6 +30,14 @@ class Interrupts:
         finally:
             self.message, self.working = before
 
+    def heed(self):
+        """Raise the `KeyboardInterrupt` of an interrupt again, if a library has swallowed it.
+
+        Keras does where it comes while a batch is waited for (`except: pass` around its logs).
+        """
+        if self.working and self.received:
+            raise KeyboardInterrupt
+
     def _answer(self, number, frame):
         """Raise a `KeyboardInterrupt`, or end the process where nobody would understand that.
 

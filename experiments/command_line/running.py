@@ -4,7 +4,10 @@ import sys
 
 from experiments.command_line.interrupts import INTERRUPTS
 from experiments.command_line.logs import quiet_tensorflow
-from experiments.command_line.surroundings import escape_what_cannot_be_printed
+from experiments.command_line.surroundings import (
+    end_without_other_workers,
+    escape_what_cannot_be_printed,
+)
 from experiments.errors import DIVERGED, INTERRUPTED, OK, REFUSED, DivergedError
 from experiments.settings.fields import run_package_file
 
@@ -52,12 +55,15 @@ def run(program, work, if_interrupted, if_blocked=None):
         # Libraries in C turn an interrupt into errors of their own.
         if INTERRUPTS.received or isinstance(error, KeyboardInterrupt):
             print(f"\n{message}", file=sys.stderr)
+            end_without_other_workers(INTERRUPTED)
             return INTERRUPTED
         # An import fails where Keras's backend, or another library, is not installed.
         if not isinstance(error, (DivergedError, ValueError, OSError, ImportError)):
             raise
         print(f"{program}: error: {error}", file=sys.stderr)
-        if isinstance(error, OSError) and if_blocked:
-            print(if_blocked, file=sys.stderr)
+        if isinstance(error, OSError):
+            if if_blocked:
+                print(if_blocked, file=sys.stderr)
+            end_without_other_workers(REFUSED)
         return DIVERGED if isinstance(error, DivergedError) else REFUSED
     return OK

@@ -1,5 +1,6 @@
-"""What the surroundings of a command may be: streams, warnings, figures."""
+"""What the surroundings of a command may be: streams, warnings, figures, other workers."""
 
+import atexit
 import io
 import os
 import sys
@@ -27,6 +28,22 @@ def escape_what_cannot_be_printed():
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def end_without_other_workers(status):
+    """Let the process end with a status where other workers of JAX have ended, or go on.
+
+    JAX would wait for them for minutes, and abort then.
+    """
+    jax = sys.modules.get("jax")  # a command without workers need not import it
+    if jax is not None and jax.distributed.is_initialized():
+        atexit.register(_end, status)
+
+
+def _end(status):
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _open_standard_streams():

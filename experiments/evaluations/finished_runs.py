@@ -3,10 +3,10 @@
 import dataclasses
 from collections import Counter
 
-from capsgan_keras import load_run
-from capsgan_keras.datasets import Dataset
+from capsgan_keras.datasets import Dataset, DatasetError
 from capsgan_keras.files import readable, usable_path
 from capsgan_keras.gan.prediction import check_many
+from capsgan_keras.pretrained.loading import FOLDER, find_run
 from capsgan_keras.runs.models import file_checksum
 from experiments.errors import EvaluationError
 from experiments.training.images import load_images
@@ -31,8 +31,16 @@ class FinishedRuns:
         """Where their results go if nothing else is said, a `Path`.
 
         It is named after their seeds: `seed0`, `seeds0-2`, or `seeds0+2+5` where some are left out.
+
+        Raises:
+            EvaluationError: Where that would be in the package.
         """
-        folder = next(iter(self.runs.values())).path.parent / "evaluation"
+        first = next(iter(self.runs.values())).path
+        if first.resolve().is_relative_to(FOLDER.resolve()):
+            raise EvaluationError(
+                f"{first}: comes with the package, where no results go. Give --output"
+            )
+        folder = first.parent / "evaluation"
         seeds = sorted({run.config["settings"]["seed"] for run in self.runs.values()})
         if len(seeds) == 1:
             return folder / f"seed{seeds[0]}"
@@ -73,7 +81,7 @@ def load_finished_runs(paths, data_dir=None, retrained=()):
     """Read run directories and the data set that they were trained on.
 
     Args:
-        paths: The folders of one or more finished runs.
+        paths: One or more finished runs, as `find_run` takes them.
         data_dir: As in `load_dataset`.
         retrained: Those of the folders whose runs the same command has trained just now.
 
@@ -88,16 +96,17 @@ def load_finished_runs(paths, data_dir=None, retrained=()):
             images do not fit.
     """
     paths = [usable_path(path) for path in paths]
-    repeated = [str(p) for p, count in Counter(p.resolve() for p in paths).items() if count > 1]
+    runs = [find_run(path) for path in paths]
+    places = Counter(run.path.resolve() for run in runs)
+    repeated = [str(place) for place, count in places.items() if count > 1]
     if repeated:
         raise EvaluationError(f"Each run must be given once. Received twice: {', '.join(repeated)}")
-    runs = [load_run(path) for path in paths]
     for run in runs:
         if not run.finished:
             raise EvaluationError(
                 f"{run.path}: the run has not ended. Go on with it by --resume of its experiment"
             )
-        if not (run.path / "gan.keras").is_file():
+        if not run.model_file.exists():
             raise EvaluationError(
                 f"{run.path}: holds the records of a run without its networks (gan.keras)"
             )
@@ -129,9 +138,16 @@ def _load_common_dataset(runs, data_dir):
         )
     first = described[0]
     settings = runs[0].config["settings"]
-    dataset = load_images(
-        first["source"], data_dir, settings.get("image_size"), settings.get("validation")
-    )
+    options = data_dir, settings.get("image_size"), settings.get("validation")
+    try:
+        dataset = load_images(first["source"], *options)
+    except DatasetError as error:
+        if runs[0].model_file != runs[0].path:
+            raise
+        raise DatasetError(
+            f"{error}\n{runs[0].path}: was made to be shared, and names its images without their "
+            f"place. Start the command where {first['source']} is their path"
+        ) from error
     if dataset.checksum != first["checksum"]:
         raise EvaluationError(
             f"{first['source']}: these are not the images that the runs were trained on. Expected: "
@@ -159,4 +175,4 @@ def _describe(name, run):
 
 def gan_checksum(run):
     """Return the SHA-256 of a run's trained networks, by which result files name them."""
-    return file_checksum(run.path / "gan.keras")
+    return file_checksum(run.model_file)

@@ -4,10 +4,11 @@
     python -m experiments.sample runs/digits/capsule-seed0 --n 10000 --output samples.npz
     python -m experiments.sample runs/digits/capsule-seed0 --output grid.png
 
-NETWORKS is the folder of a run, finished or not, of which the newest checkpoint is taken; a .keras
-file of a GAN or of a generator; or <data set>/<model> of what comes with the package, such as
-mnist/capsule. The ending of --output decides: .npz is a file with the uint8 array arr_0 of shape
-(n, height, width, channels), .png a picture with all images in a grid, anything else a folder.
+NETWORKS is the folder of a run, finished or not, of which the newest checkpoint is taken; a folder
+that `python -m experiments.publish --to` has made; a .keras file of a GAN or of a generator; or
+<data set>/<model> of what comes with the package, such as mnist/capsule. The ending of --output
+decides: .npz is a file with the uint8 array arr_0 of shape (n, height, width, channels), .png a
+picture with all images in a grid, anything else a folder.
 
 The images come block by block, so that memory does not grow with their number. Image k of a seed is
 the same for every --n. A folder that was interrupted is completed by the same command; a larger --n
@@ -33,7 +34,7 @@ def main(argv=None):
     add(
         "networks",
         metavar="NETWORKS",
-        help="a run's folder, a .keras file, or such as mnist/capsule",
+        help="a run's folder, a shared one, a .keras file, or such as mnist/capsule",
     )
     add("--output", type=path, required=True, help="folder, .npz file, or .png file for one grid")
     add(

@@ -6,9 +6,9 @@ import hashlib
 import keras
 import numpy as np
 
-from capsgan_keras import GAN, load_run
+from capsgan_keras import GAN
 from capsgan_keras.files import standing, usable_path
-from capsgan_keras.pretrained.loading import pretrained_models, pretrained_path
+from capsgan_keras.pretrained.loading import find_run, package_names
 from capsgan_keras.runs.models import load_model
 from experiments.errors import EvaluationError
 
@@ -65,8 +65,8 @@ def find_networks(word, epoch=None):
     """Return the `Networks` that a person names.
 
     Args:
-        word: The folder of a run, a `.keras` file, or `<data set>/<model>` of what comes with the
-            package. What exists at that path goes first.
+        word: A `.keras` file, or what `find_run` takes: the folder of a run, one that was made to
+            be shared, or `<data set>/<model>` of what comes with the package.
         epoch: A kept epoch of the run; None for its newest networks.
 
     Raises:
@@ -78,15 +78,13 @@ def find_networks(word, epoch=None):
         if epoch is not None:
             raise EvaluationError(f"{word}: a file has no kept epochs. Received: --epoch {epoch}")
         return _checked(Networks(load_model(place), str(word)))
-    if not place.exists():
-        names = {f"{dataset}/{model}": (model, dataset) for model, dataset in pretrained_models()}
-        if str(word) not in names:
-            raise EvaluationError(
-                f"{word}: is neither a run's folder, nor a .keras file, nor what comes with the "
-                f"package: {', '.join(names)}"
-            )
-        place = pretrained_path(*names[str(word)])
-    run = load_run(place)
+    names = package_names()
+    if not place.exists() and str(word) not in names:
+        raise EvaluationError(
+            f"{word}: is neither a run's folder, nor a .keras file, nor what comes with the "
+            f"package: {', '.join(names)}"
+        )
+    run = find_run(word)
     epochs = run.config["settings"].get("epochs")
     if epoch is not None:
         return _checked(Networks(run.load_kept(epoch), str(word), epoch, epochs))

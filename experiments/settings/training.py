@@ -130,8 +130,8 @@ class Settings:
     distribute: bool = setting(
         False,
         "train on all devices of this machine together: its GPUs or TPUs, else its logical CPU "
-        "devices; or, where TF_CONFIG names several workers, on those of all; the batch is divided "
-        "among them",
+        "devices; or, where TF_CONFIG (on JAX the variables KERAS_DISTRIBUTION_...) names several "
+        "workers, on those of all; the batch is divided among them",
         truth,
         bool,
         identity=False,  # the steps are the same, but for rounding

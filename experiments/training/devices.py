@@ -7,12 +7,12 @@ and only the chief keeps what it writes.
 import contextlib
 import functools
 import json
-import os
 import zlib
 
 import keras
 
 from experiments.errors import SettingsError
+from experiments.training.workers import naming_lost_workers, workers
 
 
 def choose_devices(settings):
@@ -22,12 +22,14 @@ def choose_devices(settings):
         settings: `experiments.settings.training.Settings`.
 
     Raises:
-        SettingsError: Where the batch cannot be divided evenly among them, or this is one of
-            several workers that the backend cannot join.
+        SettingsError: Where the batch cannot be divided evenly among them, or the environment
+            names workers wrongly.
+        ConnectionError: Where the other workers cannot be joined.
     """
     if not settings.distribute:
         return []
-    devices = _devices_of_workers() if _in_cluster() else keras.distribution.list_devices()
+    others = workers()
+    devices = others.devices() if others else keras.distribution.list_devices()
     if len(devices) == 1:
         print(f"--distribute: there is one device, {devices[0]}: nothing is distributed")
         return []
@@ -44,9 +46,22 @@ def choose_devices(settings):
 
 
 def join_workers(settings):
-    """Join the other workers, where there are any: TensorFlow wants it before it computes."""
-    if settings.distribute and _in_cluster():
-        _workers()
+    """Join the other workers, where there are any: backends want it before they compute."""
+    others = workers() if settings.distribute else None
+    if others:
+        others.join()
+
+
+def leave_workers(devices):
+    """Part from the other workers, once all have trained what there is to train.
+
+    Args:
+        devices: What `choose_devices` returned.
+    """
+    others = workers() if devices else None
+    if others:
+        with naming_lost_workers():
+            others.leave()
 
 
 def keeps_files(devices):
@@ -55,7 +70,8 @@ def keeps_files(devices):
     Args:
         devices: What `choose_devices` returned.
     """
-    return not devices or not _in_cluster() or _workers().extended.should_checkpoint
+    others = workers() if devices else None
+    return others is None or others.is_chief()
 
 
 def agree(devices, plan):
@@ -69,59 +85,17 @@ def agree(devices, plan):
         SettingsError: Where another worker plans something else.
         ConnectionError: Where another worker has ended.
     """
-    if not devices or not _in_cluster():
+    others = workers() if devices else None
+    if others is None:
         return
-    import tensorflow as tf  # workers are TensorFlow's
-
-    # Few digits, so that their sum over many workers is exact in the floats that all devices add.
     number = zlib.crc32(json.dumps(plan, sort_keys=True).encode()) % 10_000
-
-    def total():
-        context = tf.distribute.get_replica_context()
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(float(number)))
-
-    strategy = _workers()
-    with _naming_lost_workers():
-        sums = strategy.experimental_local_results(strategy.run(tf.function(total)))
-    if float(sums[0]) != number * strategy.num_replicas_in_sync:
+    with naming_lost_workers():
+        agreed = others.all_have(number)
+    if not agreed:
         raise SettingsError(
             "All workers must be given the same command and see the same --run-dir. Received: "
             "other settings, images or checkpoints on one of them than here"
         )
-
-
-def _in_cluster():
-    """Return whether `TF_CONFIG` makes this process one of several workers.
-
-    Raises:
-        SettingsError: Where Keras's backend has no such workers.
-    """
-    try:
-        config = json.loads(os.environ.get("TF_CONFIG") or "{}")
-    except ValueError as error:
-        raise SettingsError(f"TF_CONFIG must be JSON. Received: {error}") from error
-    if not isinstance(config, dict):
-        raise SettingsError(f"TF_CONFIG must be a JSON object. Received: {config!r}")
-    if not config.get("cluster"):
-        return False
-    if keras.backend.backend() != "tensorflow":
-        raise SettingsError(
-            "`distribute` is for the devices of one machine, where one process writes the run, "
-            "but on TensorFlow. Unset TF_CONFIG. "
-            f"Received: TF_CONFIG={os.environ['TF_CONFIG']}"
-        )
-    return True
-
-
-def _devices_of_workers():
-    strategy = _workers()
-    addresses = [
-        f"{kind}:{index}"
-        for kind, workers in strategy.cluster_resolver.cluster_spec().as_dict().items()
-        for index in range(len(workers))
-    ]
-    here = strategy.num_replicas_in_sync // len(addresses)
-    return [f"{address}/{device}" for address in addresses for device in range(here)]
 
 
 @contextlib.contextmanager
@@ -137,40 +111,20 @@ def spread_over(devices):
     if not devices:
         yield
         return
-    with _naming_lost_workers(), _DISTRIBUTIONS[keras.backend.backend()](tuple(devices)).scope():
+    others = workers()
+    scope = others.scope(devices) if others else _SCOPES[keras.backend.backend()](tuple(devices))
+    with naming_lost_workers(), scope:
         yield
-
-
-@contextlib.contextmanager
-def _naming_lost_workers():
-    if not _in_cluster():
-        yield
-        return
-    import tensorflow as tf  # workers are TensorFlow's
-
-    try:
-        yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ConnectionError(f"another worker has ended: end all, and go on. {reason}") from error
 
 
 @functools.cache  # a second strategy on the same devices would mix up its messages with the first's
-def _tensorflow(devices):
+def _strategy(devices):
     import tensorflow as tf  # one of two backends
 
-    return _workers() if _in_cluster() else tf.distribute.MirroredStrategy(devices)
+    return tf.distribute.MirroredStrategy(devices)
 
 
-@functools.cache  # once, and before anything is computed
-def _workers():
-    import tensorflow as tf  # workers are TensorFlow's
-
-    return tf.distribute.MultiWorkerMirroredStrategy()
-
-
-def _jax(devices):
-    return keras.distribution.DataParallel(devices=devices)
-
-
-_DISTRIBUTIONS = {"tensorflow": _tensorflow, "jax": _jax}
+_SCOPES = {
+    "tensorflow": lambda devices: _strategy(devices).scope(),
+    "jax": lambda devices: keras.distribution.DataParallel(devices=devices).scope(),
+}

@@ -18,9 +18,17 @@ from capsgan_keras.terminal import progress
 from capsgan_keras.training.averages import averaged, use_averages
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError
+from experiments.command_line.interrupts import INTERRUPTS
 from experiments.errors import DivergedError, SettingsError
 from experiments.training.absurd import StopOnAbsurd
-from experiments.training.devices import agree, choose_devices, keeps_files, spread_over
+from experiments.training.devices import (
+    agree,
+    choose_devices,
+    join_workers,
+    keeps_files,
+    leave_workers,
+    spread_over,
+)
 from experiments.training.images import load_images
 from experiments.training.networks import build_gan
 from experiments.training.plan import check_unchanged, plan_run
@@ -35,6 +43,7 @@ def load_training_images(settings):
 
     Raises:
         SettingsError: On a Keras backend that nothing can be trained on.
+        ConnectionError: Where the other workers cannot be joined.
         DatasetError: Where the images cannot be had.
     """
     if keras.backend.backend() not in ("tensorflow", "jax"):
@@ -42,6 +51,7 @@ def load_training_images(settings):
             "experiments run on the Keras backends tensorflow and jax: set KERAS_BACKEND. "
             f"Received: {keras.backend.backend()}"
         )
+    join_workers(settings)
     try:
         return load_images(
             settings.dataset, settings.data_dir, settings.image_size, settings.validation
@@ -109,6 +119,7 @@ def train(settings, dataset, check=None):
                 with _place(plan, keeps_files(devices)) as own, spread_over(devices):
                     train_model(each, own, dataset, its_batches)
                 trained.append(plan.directory.path)
+    leave_workers(devices)
     return trained if keeps_files(devices) else None
 
 
@@ -223,11 +234,12 @@ def fit(gan, batches, epochs, callback, initial_epoch=0, verbose=0):
         NonFiniteError: At the first batch after which a logged value is not finite, or the epoch
             after which a weight is not.
     """
+    heed = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: INTERRUPTS.heed())
     gan.fit(
         batches.feed(),
         epochs=epochs,
         initial_epoch=initial_epoch,
         shuffle=False,
         verbose=verbose,
-        callbacks=[FollowEpoch(batches), StopOnAbsurd(), callback],
+        callbacks=[heed, FollowEpoch(batches), StopOnAbsurd(), callback],
     )

@@ -14,6 +14,9 @@ if "TF_CONFIG" in os.environ:
     import tensorflow as tf
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     two_devices = strategy.scope
+elif "KERAS_DISTRIBUTION_PROCESS_ID" in os.environ:
+    keras.distribution.initialize()
+    two_devices = keras.distribution.DataParallel().scope
 elif keras.backend.backend() == "tensorflow":
     import tensorflow as tf
     cpu = tf.config.list_physical_devices("CPU")[0]
@@ -77,8 +80,9 @@ def on_two_devices(run_python, tmp_path_factory):
         }
         run_python(
             f"{PREAMBLE}\n{script}\nnp.savez({path!r}, **results)",
+            timeout=900,
             KERAS_BACKEND=backend,
-            **environment | (jax if backend == "jax" else {}),
+            **(jax if backend == "jax" else {}) | environment,
         )
         return np.load(path)
 
@@ -89,15 +93,26 @@ def on_two_devices(run_python, tmp_path_factory):
 def on_two_workers(on_two_devices):
     """Run a script in two processes that train together; return the results of each."""
 
-    def run(script):
+    def run(script, backend="tensorflow"):
         with socket.socket() as one, socket.socket() as other:
             for each in (one, other):
                 each.bind(("127.0.0.1", 0))
-            cluster = {"worker": ["{}:{}".format(*s.getsockname()) for s in (one, other)]}
+            addresses = ["{}:{}".format(*s.getsockname()) for s in (one, other)]
 
         def work(index):
             task = {"type": "worker", "index": index}
-            return on_two_devices(script, TF_CONFIG=json.dumps({"cluster": cluster, "task": task}))
+            environment = {
+                "tensorflow": {
+                    "TF_CONFIG": json.dumps({"cluster": {"worker": addresses}, "task": task})
+                },
+                "jax": {
+                    "KERAS_DISTRIBUTION_JOB_ADDRESSES": addresses[0],
+                    "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
+                    "KERAS_DISTRIBUTION_PROCESS_ID": str(index),
+                    "XLA_FLAGS": "",  # one device each
+                },
+            }
+            return on_two_devices(script, backend, **environment[backend])
 
         with concurrent.futures.ThreadPoolExecutor() as pool:
             return list(pool.map(work, range(2)))

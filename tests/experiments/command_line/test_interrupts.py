@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from capsgan_keras.training.callbacks import FollowEpoch
+from experiments.command_line.interrupts import INTERRUPTS
 from experiments.command_line.running import run
 
 ROOT = Path(__file__).parents[3]
@@ -74,3 +76,13 @@ def test_other_errors_are_not_taken_for_an_interrupt():
 
     with pytest.raises(RuntimeError, match="a fault of ours"):
         run("program", fail, "Kept.")
+
+
+def test_one_that_keras_has_swallowed_ends_the_training(train, monkeypatch, tmp_path, capsys):
+    def swallow(callback, epoch, logs=None):
+        INTERRUPTS.received = True  # as after the handler's exception, which Keras passes over
+
+    monkeypatch.setattr(FollowEpoch, "on_epoch_begin", swallow)
+    assert train("--model", "capsule") == 130
+    assert "Interrupted. Whole epochs are kept" in capsys.readouterr().err
+    assert not (tmp_path / "runs" / "capsule-seed0" / "history.csv").exists()

@@ -16,9 +16,12 @@ from PIL import Image
 
 from capsgan_keras import files, load_pretrained, load_run
 from capsgan_keras.plotting import image_grid
+from capsgan_keras.pretrained.loading import find_run
 from capsgan_keras.runs import RunError, sample_images
 from capsgan_keras.runs.lock import working
-from experiments import publish
+from experiments import gam, publish
+from experiments.evaluations.finished_runs import gan_checksum
+from experiments.sample import __main__ as sample
 
 CONTENT = {
     *("README.md", "config.json", "metadata.json", "model.weights.h5", "samples.png", "curves.png"),
@@ -84,6 +87,39 @@ def test_a_shared_folder_holds_the_run_as_it_was_trained(made, run_path):
     namespace = {}
     exec("\n".join(line.strip() for line in output.splitlines()[1:3]), namespace)
     np.testing.assert_array_equal(namespace["gan"].get_weights()[0], gan.get_weights()[0])
+
+
+def test_other_commands_take_it(made, run_path, finished_runs, tmp_path):
+    folder, opponent = made[0], finished_runs / "convolutional-seed0"
+    images = tmp_path / "images.npz"
+    assert sample.main([str(folder), "--n", "3", "--verbose", "0", "--output", str(images)]) == 0
+    expected = load_pretrained(folder).generate(3, seed=0).astype(int)
+    assert np.abs(np.load(images)["arr_0"] - expected).max() <= 1  # another batch
+    pairs = []
+    for path in (folder, run_path):
+        options = ["--samples", "20", "--verbose", "0", "--output", str(tmp_path / path.name)]
+        assert gam.main([str(path), str(opponent), *options]) == 0
+        results = files.read_json(tmp_path / path.name / "gam.json")["results"]
+        assert results["pairs"][0]["b"] == path.name
+        pairs.append([pair["accuracies"] for pair in results["pairs"]])
+    assert pairs[0] == pairs[1]
+
+
+def test_its_checksum_is_of_weights_and_configuration(shared):
+    before = gan_checksum(find_run(shared))
+    (shared / "README.md").write_text("another card")
+    assert gan_checksum(find_run(shared)) == before
+    for name in ("config.json", "model.weights.h5"):
+        (shared / name).write_bytes((shared / name).read_bytes() + b" ")
+        assert gan_checksum(find_run(shared)) != before
+        before = gan_checksum(find_run(shared))
+
+
+def test_evaluations_say_which_images_they_lack(own_run, tmp_path, capsys):
+    folder = tmp_path / "shared"
+    assert publish.main([str(own_run), "--to", str(folder)]) == 0
+    assert gam.main([str(folder), "--output", str(tmp_path / "results")]) == 2
+    assert "Start the command where faces is their path" in capsys.readouterr().err
 
 
 def test_keras_loads_it_from_a_hub(run_path, made, monkeypatch):
@@ -185,4 +221,8 @@ def test_damaged_and_other_folders_are_not_loaded(run_path, finished_runs, share
     weights = other / "model.weights.h5"
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(RunError, match="could not be loaded"):
+        load_pretrained(other)
+    for name in ("metrics.json", "history.csv"):
+        (other / "run" / name).unlink()
+    with pytest.raises(RunError, match=r"run: is damaged: it lacks metrics\.json"):
         load_pretrained(other)

@@ -121,6 +121,38 @@ def test_a_cluster_of_workers_is_refused(train, monkeypatch, tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
+JOB = {"JOB_ADDRESSES": "127.0.0.1:1", "NUM_PROCESSES": "2", "PROCESS_ID": "0"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"PROCESS_ID": None}, "must be set together. Received: no KERAS_DISTRIBUTION_PROCESS_ID"),
+        ({"JOB_ADDRESSES": ""}, "Received: no KERAS_DISTRIBUTION_JOB_ADDRESSES"),
+        ({"JOB_ADDRESSES": "127.0.0.1"}, "JOB_ADDRESSES must be host:port of worker 0"),
+        ({"JOB_ADDRESSES": "a:1,:2"}, "Received: a:1,:2"),
+        ({"NUM_PROCESSES": "two"}, "NUM_PROCESSES must be the number of workers. Received: two"),
+        ({"PROCESS_ID": "2"}, "PROCESS_ID must be 0 on one worker, and another number below 2"),
+        ({"PROCESS_ID": "-1"}, "Received: -1"),
+    ],
+)
+def test_wrong_variables_of_keras_are_named(train, monkeypatch, tmp_path, capsys, change, message):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    for name, value in (JOB | change).items():
+        if value is not None:
+            monkeypatch.setenv(f"KERAS_DISTRIBUTION_{name}", value)
+    assert train("--distribute") == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_variables_of_keras_are_refused_on_tensorflow(train, monkeypatch, capsys):
+    for name, value in JOB.items():
+        monkeypatch.setenv(f"KERAS_DISTRIBUTION_{name}", value)
+    assert train("--distribute") == 2
+    assert "On TensorFlow TF_CONFIG names them" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("value", ["{bad", "[]", "3"])
 def test_a_tf_config_that_is_no_object_is_named(train, monkeypatch, capsys, value):
     monkeypatch.setenv("TF_CONFIG", value)

@@ -34,29 +34,68 @@ RunDirectory.write_checkpoint = write_and_die
 pytestmark = pytest.mark.long
 
 
+ON_JAX = {
+    "KERAS_BACKEND": "jax",
+    "JAX_PLATFORMS": "cpu",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",
+}
+DEVICES = {"tensorflow": "worker:0/0, worker:1/0", "jax": "cpu:0, cpu:2048"}
+
+
+def environment(backend, addresses, index):
+    """What introduces two workers to each other."""
+    if backend == "tensorflow":
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        return {"TF_CONFIG": json.dumps(task)}
+    return ON_JAX | {
+        "KERAS_DISTRIBUTION_JOB_ADDRESSES": ",".join(addresses),
+        "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
+        "KERAS_DISTRIBUTION_PROCESS_ID": str(index),
+    }
+
+
 @pytest.fixture
 def train_on_workers(tiny):
     """Give two workers their arguments, and code to run before; return them, started."""
 
-    def call(*arguments, before=("", "")):
+    def call(*arguments, before=("", ""), backend="tensorflow"):
         with socket.socket() as one, socket.socket() as other:
             for each in (one, other):
                 each.bind(("127.0.0.1", 0))
-            cluster = {"worker": ["{}:{}".format(*s.getsockname()) for s in (one, other)]}
+            addresses = ["{}:{}".format(*s.getsockname()) for s in (one, other)]
         started = []
         for index in range(2):
-            task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
             own = [*tiny, "--model", "capsule", "--distribute", *arguments[index % len(arguments)]]
             process = subprocess.Popen(
                 [sys.executable, "-c", before[index] + COMMAND, *map(str, own)],
                 cwd=ROOT,
-                env=os.environ | {"TF_CONFIG": json.dumps(task)},
+                env=os.environ | environment(backend, addresses, index),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
             )
             started.append(process)
         return started
+
+    return call
+
+
+@pytest.fixture
+def alone(finished_runs, tiny, tmp_path):
+    """The folder of the same run on one device of a backend."""
+
+    def call(backend):
+        if backend == "tensorflow":
+            return finished_runs / "capsule-seed0"
+        folder = tmp_path / "alone"
+        subprocess.run(
+            [sys.executable, "-c", COMMAND, *tiny, "--model", "capsule", "--run-dir", folder],
+            cwd=ROOT,
+            env=os.environ | ON_JAX,
+            check=True,
+            capture_output=True,
+        )
+        return folder / "capsule-seed0"
 
     return call
 
@@ -78,12 +117,14 @@ def assert_like_one_device(run, alone):
     assert np.abs(images - alone.gan.generate(50, seed=1)).mean() < 1.0
 
 
+@pytest.mark.parametrize("backend", DEVICES)
 def test_a_run_is_that_of_one_device_also_after_a_worker_was_killed(
-    train_on_workers, finished_runs, tmp_path
+    backend, train_on_workers, alone, tmp_path
 ):
     folder = tmp_path / "runs"
     arguments = ["--run-dir", folder]
-    chief, other = train_on_workers(arguments, before=("", DIES.format(folder=str(folder))))
+    before = ("", DIES.format(folder=str(folder)))
+    chief, other = train_on_workers(arguments, before=before, backend=backend)
     other.communicate(timeout=600)
     assert other.returncode == -signal.SIGKILL
     ((status, _, errors),) = ends([chief])
@@ -93,22 +134,23 @@ def test_a_run_is_that_of_one_device_also_after_a_worker_was_killed(
     assert not load_run(folder / "capsule-seed0").finished
 
     (status, said, errors), (other_status, other_said, other_errors) = ends(
-        train_on_workers([*arguments, "--resume"])
+        train_on_workers([*arguments, "--resume"], backend=backend)
     )
     assert (status, other_status) == (0, 0), errors + other_errors
-    assert "--distribute: 2 devices, worker:0/0, worker:1/0: 128 images of each" in said
+    assert f"--distribute: 2 devices, {DEVICES[backend]}: 128 images of each" in said
     assert "capsule: epochs 2 to 2 in" in said
     assert f"In {folder / 'capsule-seed0'}:" in said
     assert f"trains along with the worker that keeps {folder / 'capsule-seed0'}" in other_said
     assert "Pictures to open" not in other_said
     assert [path.name for path in folder.iterdir()] == ["capsule-seed0"]
-    assert_like_one_device(folder / "capsule-seed0", finished_runs / "capsule-seed0")
+    assert_like_one_device(folder / "capsule-seed0", alone(backend))
 
 
-def test_workers_with_other_commands_are_refused(train_on_workers, tmp_path):
+@pytest.mark.parametrize("backend", DEVICES)
+def test_workers_with_other_commands_are_refused(backend, train_on_workers, tmp_path):
     folder = tmp_path / "runs"
-    common = ["--run-dir", folder]
-    found = ends(train_on_workers([*common, "--seed", "1"], [*common, "--seed", "2"]))
+    commands = [["--run-dir", folder, "--seed", seed] for seed in ("1", "2")]
+    found = ends(train_on_workers(*commands, backend=backend))
     for status, _, errors in found:
         assert status == 2, errors
         assert "All workers must be given the same command" in errors
