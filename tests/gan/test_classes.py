@@ -129,8 +129,15 @@ def test_the_projection_written_out():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("update", ["simultaneous", "alternating"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("model", "update"),
+    [
+        ("convolutional", "simultaneous"),
+        pytest.param("convolutional", "alternating", marks=pytest.mark.long),
+        pytest.param("capsule", "simultaneous", marks=pytest.mark.long),
+        pytest.param("capsule", "alternating", marks=pytest.mark.long),
+    ],
+)
 def test_a_file_trains_on_as_the_model_does(model, update, tmp_path):
     first = new_gan(model)
     first.compile(update=update)
@@ -229,6 +236,7 @@ def test_images_without_labels_and_labels_without_classes():
         plain.discriminate(plain.generate(2), labels=[0, 1])
 
 
+@pytest.mark.long
 def test_validation_and_labels_as_a_column(gan):
     logs = gan.fit(
         IMAGES, LABELS[:, None], validation_data=(IMAGES, LABELS), epochs=1, verbose=0
@@ -260,6 +268,7 @@ def test_networks_that_take_no_labels_are_refused():
         build_convolutional_discriminator(SHAPE, num_classes=3, head="average")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options",
     [{"gradient_penalty": 1.0}, {"dtype": "mixed_bfloat16"}],
