@@ -83,12 +83,13 @@ STACK = dataclasses.replace(
     # versions of their authors. Nobody knows whether the paper ran these settings.
     #
     # keras-adversarial: batches of 32, Adam with Keras's defaults, D's rate ten times G's, both
-    # divided by 1 + 1e-4 times the updates; Glorot weights.
+    # divided by 1 + 1e-4 times the updates; Glorot weights. The capsule D alone has G's rate: at
+    # 1e-3 its loss is 1e-6 after two epochs, and CapsuleGAN makes noise (docs/trials.md).
     batch_size=32,
     beta_1=0.9,
     beta_2=0.999,
     generator_learning_rate=1e-4,
-    capsule_learning_rate=1e-3,
+    capsule_learning_rate=1e-4,
     convolutional_learning_rate=1e-3,
     time_decay=1e-4,
     initializer="glorot",
