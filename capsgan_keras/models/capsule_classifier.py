@@ -45,11 +45,9 @@ class CapsuleClassifier(keras.Model):
         self.dim_capsule = int(dim_capsule)
         get_routing(routing, routings, False, self.dtype_policy)  # refuses what is none
         self.routings = routings
-        if isinstance(routing, dict):  # from a file
-            routing = keras.saving.deserialize_keras_object(routing)
-        # Keras would track a layer that is kept here, though each layer gets a copy of its own.
-        self._routing_config = serialize_routing(routing) if _is_layer(routing) else None
-        self._routing = None if _is_layer(routing) else routing
+        # A Keras layer is kept as its config: each layer of capsules gets a copy of its own.
+        layered = isinstance(routing, keras.Layer)
+        self._routing = serialize_routing(routing) if layered else routing
         self.decoder_units = check_filters(decoder_units, name="decoder_units")
 
     # ---- what a derived class says
@@ -102,9 +100,9 @@ class CapsuleClassifier(keras.Model):
     @property
     def routing(self) -> str | Routing:
         """The routing as it was given; of a Keras layer a copy without its weights."""
-        if self._routing_config is None:
-            return self._routing
-        return keras.saving.deserialize_keras_object(self._routing_config)
+        if isinstance(self._routing, dict):
+            return keras.saving.deserialize_keras_object(self._routing)
+        return self._routing
 
     def _routing_options(self) -> dict[str, Any]:
         """Return the options of a capsule layer, with a routing of its own."""
@@ -249,7 +247,7 @@ class CapsuleClassifier(keras.Model):
             **self._arguments(),
             "dim_capsule": self.dim_capsule,
             "routings": self.routings,
-            "routing": self._routing_config or serialize_routing(self._routing),
+            "routing": serialize_routing(self.routing),
             "decoder_units": self.decoder_units,
             "sublayers": sublayer_states(self),
         }
@@ -274,10 +272,6 @@ def check_sides(image_shape: tuple[int, int, int], least: int, reason: str, reme
             f"`image_shape` must have sides of at least {least}, for {reason}: take larger images "
             f"or {remedy}. Received: image_shape={image_shape!r}"
         )
-
-
-def _is_layer(routing: Any) -> bool:
-    return isinstance(routing, keras.Layer)
 
 
 def _checked_shape(image_shape: Any) -> tuple[int, int, int]:

@@ -110,7 +110,8 @@ class EfficientCapsNet(CapsuleClassifier):
         return primary(features), (1, 1, self.filters[-1] // self.primary_dim_capsule)
 
     def _count(self, size: Size) -> tuple[int, int]:
-        sides, channels = self.image_shape[:2], self.image_shape[2]
+        sides: Sequence[int] = self.image_shape[:2]
+        channels = self.image_shape[2]
         for filters, (kernel_size, strides) in zip(self.filters, _KERNELS, strict=True):
             sides = convolved(sides, kernel_size, strides, "valid")
             channels = size.convolution(sides, channels, filters, kernel_size)

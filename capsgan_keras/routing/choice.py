@@ -37,7 +37,7 @@ class DynamicRouting:
 
     def __init__(self, routing: str, routings: int, stop_gradients: bool) -> None:
         self.routing = routing
-        self.options = {
+        self.options: dict[str, Any] = {
             "routings": routings,
             "leaky": routing == "leaky",
             "stop_gradients": stop_gradients,
