@@ -15,6 +15,8 @@ from capsgan_keras.routing.choice import Routing
 from capsgan_keras.types import Tensor
 
 _KERNEL = 3
+_MOMENTUM = 0.9
+"""Of batch normalization: Keras's 0.99 takes more steps than a small data set has in an epoch."""
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -100,7 +102,7 @@ class DeepCapsNet(CapsuleClassifier):
                 kernel_initializer="he_normal",
                 dtype=policy,
             )(features)
-            features = layers.BatchNormalization(dtype=policy)(features)
+            features = layers.BatchNormalization(momentum=_MOMENTUM, dtype=policy)(features)
         first, *others = self.n_channels
         sides = convolved(sides, _KERNEL, 2, "same")
         capsules = PrimaryCap(dim, first, _KERNEL, 2, "same", flatten=False, dtype=policy)(features)

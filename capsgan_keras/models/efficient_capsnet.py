@@ -18,6 +18,8 @@ _KERNELS = ((5, 1), (3, 1), (3, 1), (3, 2))
 """Kernel size and stride of each convolution."""
 _LEAST = 13
 """The smallest side of an image that all of them fit."""
+_MOMENTUM = 0.9
+"""Of batch normalization: Keras's 0.99 takes more steps than a small data set has in an epoch."""
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -104,7 +106,7 @@ class EfficientCapsNet(CapsuleClassifier):
                 kernel_initializer="he_normal",
                 dtype=policy,
             )(features)
-            features = layers.BatchNormalization(dtype=policy)(features)
+            features = layers.BatchNormalization(momentum=_MOMENTUM, dtype=policy)(features)
         height, width = features.shape[1:3]
         primary = DepthwisePrimaryCap(self.primary_dim_capsule, (height, width), dtype=policy)
         return primary(features), (1, 1, self.filters[-1] // self.primary_dim_capsule)
