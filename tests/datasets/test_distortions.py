@@ -150,7 +150,7 @@ def test_chosen_images_get_partners_from_all():
     pairs = overlap_images(DIGITS, LABELS, 0, 0, first=np.full(200, 7))
     np.testing.assert_array_equal(pairs.parts[:, 0], np.repeat(DIGITS[7:8], 200, axis=0))
     partners = {part.tobytes() for part in pairs.parts[:, 1]}
-    assert partners == {image.tobytes() for image in DIGITS[LABELS != LABELS[7]]}
+    assert partners == {image.tobytes() for image in DIGITS[LABELS[7] != LABELS]}
 
 
 @pytest.mark.parametrize(
