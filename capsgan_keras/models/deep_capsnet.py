@@ -70,7 +70,7 @@ class DeepCapsNet(CapsuleClassifier):
         image_shape: tuple[int, int, int],
         num_classes: int,
         filters: Sequence[int] = (32, 64),
-        n_channels: Sequence[int] = (8, 16, 32),
+        n_channels: Sequence[int] = (8, 8, 16),
         primary_dim_capsule: int = 8,
         dim_capsule: int = 16,
         routings: int = 3,

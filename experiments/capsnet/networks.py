@@ -77,7 +77,7 @@ def _capsule_network(
     if settings.network == "efficient":
         filters = (wide(32), wide(64), wide(64), wide(128, multiple=8))
         return EfficientCapsNet(image_shape, num_classes, filters, **options)
-    options |= {"filters": (wide(32), wide(64)), "n_channels": (wide(8), wide(16), wide(32))}
+    options |= {"filters": (wide(32), wide(64)), "n_channels": (wide(8), wide(8), wide(16))}
     return DeepCapsNet(image_shape, num_classes, **options)
 
 
