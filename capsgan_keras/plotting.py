@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,7 +20,15 @@ from capsgan_keras.checks import (
 )
 from capsgan_keras.files import replacing, usable_path
 
-__all__ = ["image_figure", "image_grid", "png", "save_figure", "save_image", "training_curves"]
+__all__ = [
+    "coupling_figure",
+    "image_figure",
+    "image_grid",
+    "png",
+    "save_figure",
+    "save_image",
+    "training_curves",
+]
 
 
 def image_grid(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.ndarray:
@@ -192,6 +201,78 @@ def image_figure(
             )
         set_ticks(np.arange(count) * (side + gap) + (side - 1) / 2, labels)
     return figure
+
+
+def coupling_figure(
+    images: np.ndarray, couplings: np.ndarray, class_names: Sequence[Any] | None = None
+) -> Figure:
+    """Draw how strongly the capsules of images are coupled to each class.
+
+    Each image has a row: the image, then a map for each class. A square of a map is a place of the
+    image, with the mean over its types of capsules. Where there is one place alone, a square is a
+    type, row by row. All maps have one scale of colours.
+
+    Args:
+        images: As in `image_grid`, n of them.
+        couplings: Numbers `(n, num_classes, height, width, types)`, as
+            `capsgan_keras.models.CapsuleClassifier.couplings` returns them.
+        class_names: `num_classes` words or numbers, written above; None for the numbers from 0.
+
+    Returns:
+        A `matplotlib.figure.Figure` that belongs to no window.
+
+    Raises:
+        ValueError: On images of another kind, or arguments that do not fit each other.
+
+    Example:
+
+    ```python
+    from capsgan_keras import load_dataset
+    from capsgan_keras.models import CapsNet
+    from capsgan_keras.plotting import coupling_figure
+
+    digits = load_dataset("digits").x_test[:3]
+    network = CapsNet((28, 28, 1), 10, filters=8, n_channels=2)  # not trained
+    figure = coupling_figure(digits, network.couplings(digits))
+    ```
+    """
+    pictures = [image_grid(images[index : index + 1], 1, 1) for index in range(len(images))]
+    maps = np.asarray(couplings, np.float64)
+    if maps.ndim != 5 or len(maps) != len(images) or 0 in maps.shape:
+        raise ValueError(
+            f"`couplings` must have the shape ({len(images)}, num_classes, height, width, types). "
+            f"Received: couplings of shape {maps.shape}"
+        )
+    names = range(maps.shape[1]) if class_names is None else class_names
+    if len(names) != maps.shape[1]:
+        raise ValueError(
+            f"`class_names` must have {maps.shape[1]} entries. "
+            f"Received: class_names of length {len(names)}"
+        )
+    maps = _in_squares(maps[:, :, 0, 0]) if maps.shape[2:4] == (1, 1) else maps.mean(axis=-1)
+    rows, columns = len(images), maps.shape[1] + 1
+    figure = Figure(figsize=(0.8 * columns + 1, 0.9 * rows + 0.3), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    scale = {"vmin": np.nanmin(maps), "vmax": np.nanmax(maps)}
+    for row in range(rows):
+        axes[row, 0].imshow(pictures[row], cmap="gray", vmin=0, vmax=255)
+        for column in range(1, columns):
+            drawn = axes[row, column].imshow(maps[row, column - 1], cmap="viridis", **scale)
+            if row == 0:
+                axes[row, column].set_title(names[column - 1], fontsize="small")
+    for each in axes.flat:
+        each.set(xticks=[], yticks=[])
+    figure.colorbar(drawn, ax=axes, shrink=0.8)
+    return figure
+
+
+def _in_squares(values: np.ndarray) -> np.ndarray:
+    """Lay out the last axis in rows, about as many as columns; what is left over is NaN."""
+    count = values.shape[-1]
+    columns = math.ceil(math.sqrt(count))
+    rows = -(-count // columns)
+    room = [(0, 0)] * (values.ndim - 1) + [(0, rows * columns - count)]
+    return np.pad(values, room, constant_values=np.nan).reshape(*values.shape[:-1], rows, columns)
 
 
 def training_curves(

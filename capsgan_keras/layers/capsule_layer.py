@@ -94,6 +94,30 @@ class CapsuleLayer(RoutedCapsules):
         routed = self._route(capsules, self._activations(capsules, activations))
         return list(routed) if self.returns_activations else routed[0]
 
+    def couplings(self, inputs: Tensor | list[Tensor]) -> Tensor:
+        """Return the weights that the routing gives to votes, `(batch, num_capsule, num_input)`.
+
+        They are those of the last iteration. Of each input capsule they add up to 1 with dynamic,
+        inverted dot-product and EM routing, to less with leaky routing. With self-attention the
+        prior is added.
+
+        Args:
+            inputs: As of a call. The layer must be built.
+
+        Raises:
+            ValueError: With a routing of your own that has no method `couplings`.
+        """
+        if not hasattr(self.router, "couplings"):
+            raise ValueError(
+                "`routing` must have a method `couplings(votes, activations)`. "
+                f"Received: routing={self.routing!r}"
+            )
+        capsules, activations = self._split(inputs)
+        capsules = as_floating("inputs", capsules)
+        votes = self._votes(capsules)
+        options = {} if self.bias is None else {"bias": self.bias}
+        return self.router.couplings(votes, self._activations(capsules, activations), **options)
+
     def compute_output_shape(self, input_shape: Any) -> Shape | list[Shape]:
         """Return `(batch, num_capsule, dim_capsule)`, in a list with that of the activations."""
         self._known_capsules(input_shape)

@@ -144,13 +144,16 @@ class RoutedCapsules(LayerWithSublayers):
                 at_least_float32(inputs), at_least_float32(kernel), positions=positions, **options
             )
         else:
-            votes = (linear_votes if linear else matrix_votes)(
-                at_least_float32(inputs), at_least_float32(kernel)
-            )
-            routed = self.router(votes, activations, **options)
+            routed = self.router(self._votes(inputs), activations, **options)
         routed = tuple(routed) if isinstance(routed, list | tuple) else (routed,)
         self._check_routed(routed)
         return tuple(ops.cast(tensor, inputs.dtype) for tensor in routed)
+
+    def _votes(self, inputs: Tensor) -> Tensor:
+        """Return the votes of capsules `(rows, num_input_capsules, input_dim)`."""
+        kernel = at_least_float32(ops.reshape(self.kernel, self._kernel_shape))
+        votes = linear_votes if self.transform == "linear" else matrix_votes
+        return votes(at_least_float32(inputs), kernel)
 
     def _check_routed(self, routed: tuple[Tensor, ...]) -> None:
         """Raise a `ValueError` where the routing returned something else than it must."""

@@ -57,16 +57,23 @@ def convolved(sides: Sequence[int], kernel_size: int, strides: int, padding: str
     return [(side - kernel_size) // strides + 1 for side in sides]
 
 
-def check_batch(players: Sequence[Any], batch_size: int) -> None:
+def check_batch(
+    players: Sequence[Any], batch_size: int, image_shape: Sequence[int] | None = None
+) -> None:
     """Raise a `ValueError` where the outputs of layers for one batch take too much memory.
 
     Args:
         players: Built `keras.Model`s of the functional kind.
         batch_size: Images in the batch.
+        image_shape: Of the images; None where the first of the `players` puts them out.
     """
     layers = [layer for player in players for layer in player.layers if layer.weights]
-    numbers = sum(math.prod(layer.output.shape[1:]) for layer in layers)
+    # Some layers of capsules put out activations too.
+    outputs = [layer.output for layer in layers]
+    outputs = [out[0] if isinstance(out, list | tuple) else out for out in outputs]
+    numbers = sum(math.prod(output.shape[1:]) for output in outputs)
+    shape = tuple(image_shape or players[0].output_shape[1:])
     check_memory(
-        f"A batch of `batch_size`={batch_size} images of shape {players[0].output_shape[1:]}",
+        f"A batch of `batch_size`={batch_size} images of shape {shape}",
         _BYTES * numbers * batch_size,
     )

@@ -8,7 +8,7 @@ from keras import ops
 
 from capsgan_keras.checks import check_bool, is_whole
 from capsgan_keras.routing.graph import as_floating, as_vectors, at_least_float32, in_graph
-from capsgan_keras.routing.votes import check_votes
+from capsgan_keras.routing.votes import check_votes, softmax_of_outputs
 from capsgan_keras.types import Tensor
 
 EPSILON = 1e-12
@@ -162,7 +162,7 @@ def dynamic_routing(
             capsules = ops.stop_gradient(capsules)
         agreement = ops.squeeze(ops.matmul(known, capsules[..., None]), axis=-1)
         logits = logits + agreement
-        couplings = _couplings(logits, leaky)
+        couplings = softmax_of_outputs(logits, leaky)
         weighted = votes if last or not stop_gradients else known
         sums = ops.squeeze(ops.matmul(couplings[:, :, None, :], weighted), axis=2)
         capsules = _squash_with_bias(sums, bias)
@@ -173,14 +173,6 @@ def check_routings(routings: int) -> None:
     """Raise a `ValueError` unless `routings` is an integer of at least 1."""
     if not is_whole(routings) or routings < 1:
         raise ValueError(f"`routings` must be an integer of at least 1. Received: {routings=}")
-
-
-def _couplings(logits: Tensor, leaky: bool) -> Tensor:
-    """Take the softmax over the output capsules (axis 1), with an orphan category if `leaky`."""
-    if not leaky:
-        return ops.softmax(logits, axis=1) if logits.shape[1] > 1 else ops.ones_like(logits)
-    orphans = ops.zeros_like(logits[:, :1])
-    return ops.softmax(ops.concatenate([orphans, logits], axis=1), axis=1)[:, 1:]
 
 
 def _squash_with_bias(sums: Tensor, bias: Tensor | None) -> Tensor:

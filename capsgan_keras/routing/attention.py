@@ -117,6 +117,13 @@ class SelfAttentionRouting(_AttentionRouting):
         """Return the capsules that get linear votes; arguments of `votes_of`."""
         return _route_inputs_by_self_attention(inputs, kernel, self.prior, positions)
 
+    def couplings(self, votes: Tensor, activations: Tensor | None = None) -> Tensor:
+        """Return `c_ij + b_ij`, by which votes are weighed; arguments as of a call."""
+        votes = DenseVotes(votes)
+        total = votes.total()
+        prior = ops.convert_to_tensor(self.prior, total.dtype)[..., 0]
+        return votes.couplings(total / math.sqrt(total.shape[-1])) + prior
+
     @staticmethod
     def initial_variance(
         num_input: int, input_dim: int, num_capsule: int, dim_capsule: int
@@ -215,6 +222,14 @@ class InvertedDotProductRouting(_AttentionRouting):
         """Return the poses that get linear votes; arguments of `votes_of`."""
         options = self.scale, self.offset, self.routings, self.epsilon
         return _route_inputs_by_dot_product(inputs, kernel, positions, *options)
+
+    def couplings(self, votes: Tensor, activations: Tensor | None = None) -> Tensor:
+        """Return the couplings of the last iteration; arguments as of a call."""
+        if self.routings == 1:
+            return ops.ones_like(votes[..., 0]) / votes.shape[1]
+        votes = DenseVotes(votes)
+        poses = _dot_product(votes, self.scale, self.offset, self.routings - 1, self.epsilon)
+        return votes.couplings(poses)
 
     @staticmethod
     def initial_variance(

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+from keras import ops
 
 from capsgan_keras.routing.agreement import check_routings, dynamic_routing
 from capsgan_keras.routing.attention import InvertedDotProductRouting, SelfAttentionRouting
 from capsgan_keras.routing.blockwise import route_inputs
 from capsgan_keras.routing.em import EMRouting
 from capsgan_keras.routing.initial_variance import length_keeping_variance
+from capsgan_keras.routing.votes import DenseVotes
 from capsgan_keras.types import DType, Tensor
 
 Routing = Callable[..., Any]
@@ -35,7 +37,7 @@ class DynamicRouting:
 
     def __init__(self, routing: str, routings: int, stop_gradients: bool) -> None:
         self.routing = routing
-        self.options = {
+        self.options: dict[str, Any] = {
             "routings": routings,
             "leaky": routing == "leaky",
             "stop_gradients": stop_gradients,
@@ -52,6 +54,16 @@ class DynamicRouting:
     ) -> Tensor:
         """Return the capsules that get linear votes; arguments as in `blockwise.route_inputs`."""
         return route_inputs(inputs, kernel, bias=bias, positions=positions, **self.options)
+
+    def couplings(
+        self, votes: Tensor, activations: Tensor | None = None, bias: Tensor | None = None
+    ) -> Tensor:
+        """Return the couplings of the last iteration; arguments as of a call."""
+        # An iteration's logits are the agreements with the sum of all outputs before it.
+        query = ops.zeros_like(votes[:, :, 0])
+        for routings in range(1, self.options["routings"]):
+            query += dynamic_routing(votes, bias=bias, **self.options | {"routings": routings})
+        return DenseVotes(votes).couplings(query, orphans=self.options["leaky"])
 
     def initial_variance(
         self, num_input: int, input_dim: int, num_capsule: int, dim_capsule: int

@@ -90,6 +90,13 @@ class EMRouting(keras.layers.Layer):
 
     def call(self, votes: Tensor, activations: Tensor) -> list[Tensor]:
         """Return poses and activations of the capsules that get `votes`."""
+        return self._routed(votes, activations)[:2]
+
+    def couplings(self, votes: Tensor, activations: Tensor) -> Tensor:
+        """Return the shares `r_ij` of the last M step; arguments as of a call."""
+        return self._routed(votes, activations)[2]
+
+    def _routed(self, votes: Tensor, activations: Tensor) -> list[Tensor]:
         votes = check_votes("votes", votes)
         activations = as_floating("activations", activations)
         expected = (votes.shape[0], votes.shape[2])
@@ -132,13 +139,14 @@ def _em(
     beta_a: Tensor,
     routings: int,
     inverse_temperature: float,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     votes = at_least_float32(votes)
     active = ops.cast(activations, votes.dtype)[:, None, :]
     beta_u, beta_a = (ops.convert_to_tensor(beta, votes.dtype) for beta in (beta_u, beta_a))
     num_capsule, dim_capsule = votes.shape[1], votes.shape[3]
-    weights = active * ops.ones_like(votes[..., 0]) / num_capsule
+    assigned = ops.ones_like(votes[..., 0]) / num_capsule
     for iteration in range(routings):
+        weights = active * assigned
         total = ops.sum(weights, axis=-1)
         shares = (weights / (total[..., None] + _SMALLEST_TOTAL))[:, :, None, :]
         means = ops.matmul(shares, votes)
@@ -152,5 +160,5 @@ def _em(
             # log a_j + log N(v_ij; m_j, s_j), without the terms that are alike for all capsules.
             distances = ops.squeeze(ops.matmul(squares, 1.0 / ops.swapaxes(variances, 2, 3)), -1)
             known = ops.log_sigmoid(logits) - logarithms / 2.0
-            weights = active * ops.softmax(known[..., None] - distances / 2.0, axis=1)
-    return ops.squeeze(means, axis=2), ops.sigmoid(logits)
+            assigned = ops.softmax(known[..., None] - distances / 2.0, axis=1)
+    return ops.squeeze(means, axis=2), ops.sigmoid(logits), assigned

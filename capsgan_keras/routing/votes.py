@@ -82,6 +82,24 @@ class DenseVotes:
         Args:
             query: Tensor of shape `(batch, num_capsule, dim_capsule)`.
         """
-        logits = ops.squeeze(ops.matmul(self.votes, query[..., None]), axis=-1)
-        couplings = ops.softmax(logits, axis=1) if logits.shape[1] > 1 else ops.ones_like(logits)
+        couplings = self.couplings(query)
         return ops.squeeze(ops.matmul(couplings[:, :, None, :], self.votes), axis=2)
+
+    def couplings(self, query: Tensor, orphans: bool = False) -> Tensor:
+        """Return `softmax_j(vote_ij . query_j)`, `(batch, num_capsule, num_input_capsules)`.
+
+        Args:
+            query: Tensor of shape `(batch, num_capsule, dim_capsule)`.
+            orphans: Whether the softmax has one more category with a logit of zero, left out of
+                what is returned.
+        """
+        logits = ops.squeeze(ops.matmul(self.votes, query[..., None]), axis=-1)
+        return softmax_of_outputs(logits, orphans)
+
+
+def softmax_of_outputs(logits: Tensor, orphans: bool) -> Tensor:
+    """Take the softmax over the output capsules (axis 1), with an orphan category if `orphans`."""
+    if not orphans:
+        return ops.softmax(logits, axis=1) if logits.shape[1] > 1 else ops.ones_like(logits)
+    zeros = ops.zeros_like(logits[:, :1])
+    return ops.softmax(ops.concatenate([zeros, logits], axis=1), axis=1)[:, 1:]

@@ -1,7 +1,7 @@
 """The head of a model card: what model hubs read of it, in YAML between two lines of dashes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from capsgan_keras.datasets.registry import find_dataset
@@ -41,32 +41,56 @@ def card_head(config: Mapping[str, Any], metrics: Mapping[str, Any], license: st
         metrics: The run's `metrics.json` as a dictionary.
         license: The licence's name on the hub.
     """
-    dataset, settings = config["dataset"], config["settings"]
+    settings, dataset = config["settings"], config["dataset"]
+    title = f"{settings['model']} GAN on {dataset['name']}, seed {settings['seed']}"
+    tags = _TAGS[settings["model"]]
+    return hub_head(title, _TASK, tags, dataset, "train", metrics["final"], license)
+
+
+def hub_head(
+    title: str,
+    task: str,
+    tags: Iterable[str],
+    dataset: Mapping[str, Any],
+    split: str,
+    results: Mapping[str, float],
+    license: str = NO_LICENSE,
+) -> str:
+    """Return the head of a model card.
+
+    Args:
+        title: The model's name.
+        task: The hub's word for what it does.
+        tags: The hub's words for what it is.
+        dataset: The part `dataset` of a run's `config.json`.
+        split: The images that results are of, `"train"` or `"test"`.
+        results: Numbers, by their names.
+        license: The licence's name on the hub.
+    """
     definition = find_dataset(dataset["source"])
     hub_name = definition.hub_name if definition else ""
-    title = f"{settings['model']} GAN on {dataset['name']}, seed {settings['seed']}"
     lines = [
         "---",
         "library_name: keras",
         f"license: {check_license(license)}",
-        f"pipeline_tag: {_TASK}",
+        f"pipeline_tag: {task}",
         "tags:",
-        *(f"- {tag}" for tag in _TAGS[settings["model"]]),
+        *(f"- {tag}" for tag in tags),
         *(["datasets:", f"- {hub_name}"] if hub_name else []),
         "metrics:",
-        *(f"- {_quoted(name)}" for name in metrics["final"]),
+        *(f"- {_quoted(name)}" for name in results),
         "model-index:",
         f"- name: {_quoted(title)}",
         "  results:",
         "  - task:",
-        f"      type: {_TASK}",
+        f"      type: {task}",
         "    dataset:",
         f"      name: {_quoted(dataset['name'])}",
         f"      type: {_quoted(hub_name or dataset['name'])}",
-        "      split: train",
+        f"      split: {split}",
         "    metrics:",
     ]
-    for name, value in metrics["final"].items():
+    for name, value in results.items():
         lines += [f"    - type: {_quoted(name)}", f"      value: {value:.6f}"]
     return "\n".join([*lines, "---", ""])
 

@@ -17,7 +17,6 @@ So a kill at any moment leaves a directory that can be read and resumed.
 """
 
 import csv
-import dataclasses
 import io
 import os
 import re
@@ -42,7 +41,8 @@ from capsgan_keras.files import (
 from capsgan_keras.gan import GAN
 from capsgan_keras.gan.saving import copy_of
 from capsgan_keras.plotting import image_grid, save_figure, save_image
-from capsgan_keras.runs.models import check_gan, file_checksum, load_model
+from capsgan_keras.runs.checkpoint import Checkpoint
+from capsgan_keras.runs.models import file_checksum
 from capsgan_keras.runs.records import (
     CONFIG,
     METRICS,
@@ -58,45 +58,6 @@ from capsgan_keras.types import History
 FORMAT = "capsgan_keras run 1"
 SAMPLE_ROWS, SAMPLE_COLUMNS = 10, 10
 KEPT = "kept"
-
-
-@dataclasses.dataclass(frozen=True)
-class Checkpoint:
-    """A complete checkpoint.
-
-    Attributes:
-        path: Its folder.
-        epoch: Number of epochs done.
-        history: The logs of these epochs.
-        seconds: Seconds that these epochs took.
-        gan_checksum: SHA-256 of its `gan.keras`; None in checkpoints of older versions.
-    """
-
-    path: Path
-    epoch: int
-    history: History
-    seconds: float
-    gan_checksum: str | None = None
-
-    def load_gan(self, config: dict[str, Any] | None = None) -> GAN:
-        """Return the GAN, compiled, with its moments and seeds.
-
-        Args:
-            config: The run's `config.json`, which the GAN must fit; None for no such check.
-
-        Raises:
-            RunError: Where the file is damaged, or of another run or epoch.
-        """
-        file = self.path / "gan.keras"
-        gan = load_model(file)
-        if self.gan_checksum not in (None, file_checksum(file)):
-            raise RunError(
-                f"{file}: is not the file that was saved with the state.json beside it. Put back "
-                "the checkpoint's own, or move the run away to start from the beginning"
-            )
-        if config is not None:
-            check_gan(file, gan, config)
-        return gan
 
 
 def sample_images(gan: GAN, seed: int) -> np.ndarray:
@@ -121,6 +82,11 @@ class RunDirectory:
     Args:
         path: The folder, which need not exist.
     """
+
+    format = FORMAT
+    """What `config.json` says that the folder is."""
+    network = "gan.keras"
+    """The file of a checkpoint that holds the networks."""
 
     def __init__(self, path: str | os.PathLike) -> None:
         check_kind((str, os.PathLike), "a path", path=path)
@@ -180,8 +146,10 @@ class RunDirectory:
         """
         path = self.path / "config.json"
         config = read_record(path)
-        if not isinstance(config, dict) or config.get("format") != FORMAT:
-            raise RunError(f"{path}: is not the config of a run: it lacks the format {FORMAT!r}")
+        if not isinstance(config, dict) or config.get("format") != self.format:
+            raise RunError(
+                f"{path}: is not the config of a run: it lacks the format {self.format!r}"
+            )
         settings, dataset = ("model", "seed", "precision"), ("name", "source", "checksum")
         for part, needed in {"settings": settings, "dataset": dataset}.items():
             check_parts(path, config, [part])
@@ -249,9 +217,8 @@ class RunDirectory:
                 f"{path}: is of epoch {state['epoch']}, and its folder of epoch {epoch}. Give the "
                 "folder its own name again"
             )
-        return Checkpoint(
-            folders[epoch], epoch, state["history"], state["seconds"], state.get("gan_checksum")
-        )
+        logs = state["history"], state["seconds"], state.get("gan_checksum")
+        return Checkpoint(folders[epoch], epoch, *logs, self.network)
 
     def _check_nothing_lost(self) -> None:
         """Raise a `RunError` where there is no checkpoint though an epoch was finished.
@@ -289,7 +256,7 @@ class RunDirectory:
         self.check_place()
         self.path.mkdir(parents=True, exist_ok=True)
         remove_partial(self.path)
-        write_json(self.path / "config.json", {"format": FORMAT} | config)
+        write_json(self.path / "config.json", {"format": self.format} | config)
 
     def write_samples(self, epoch: int, images: np.ndarray) -> None:
         """Write the grid of an epoch's images, uint8 `(100, height, width, channels)`."""
@@ -322,9 +289,9 @@ class RunDirectory:
         newest = folder / f"epoch-{epoch:04d}"
         with replacing(newest) as partial:
             partial.mkdir()
-            gan.save(partial / "gan.keras")
+            gan.save(partial / self.network)
             state = {"epoch": epoch, "seconds": seconds, "history": history}
-            state["gan_checksum"] = file_checksum(partial / "gan.keras")
+            state["gan_checksum"] = file_checksum(partial / self.network)
             write_json(partial / "state.json", state)
         self._remove_checkpoints(keep=newest)
 

@@ -1,6 +1,7 @@
 """Model cards: the README that a program writes from a run's own records."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from capsgan_keras.datasets.registry import find_dataset
@@ -36,11 +37,11 @@ def model_card(path: str | os.PathLike, config: dict[str, Any], metrics: dict[st
     return f"""{card_head(config, metrics, NO_LICENSE)}
 {_introduction(config, "", pictures)}
 
-{_terms(config["dataset"])}
+{terms(config["dataset"])}
 
 {_training(config, metrics)}
 
-{_settings(config)}
+{settings_section(config)}
 
 {_use(config, "load_run", f'load_run("{path}").gan')}
 
@@ -75,7 +76,7 @@ def pretrained_card(config: dict[str, Any], metrics: dict[str, Any]) -> str:
 The files of this folder come under the package's licence, Apache 2.0. They were made from images
 that have terms of their own, which may reach what is generated:
 
-{_terms(config["dataset"])}
+{terms(config["dataset"])}
 
 {_training(config, metrics)}
 
@@ -85,7 +86,7 @@ that have terms of their own, which may reach what is generated:
 
 {_stored(stored, precision)}
 
-{_settings(config)}
+{settings_section(config)}
 
 {_use(config, "load_pretrained", load)}
 """
@@ -114,13 +115,13 @@ def shared_card(
     return f"""{card_head(config, metrics, license)}
 {_introduction(config, ": trained networks", pictures)}
 
-{_terms(config["dataset"])}
+{terms(config["dataset"])}
 
 {_training(config, metrics, "run/history.csv")}
 
 {_evaluation(evaluation, "")}
 
-{_settings(config)}
+{settings_section(config)}
 
 {_use(config, "load_pretrained", f'load_pretrained("{name}")')}
 
@@ -156,7 +157,8 @@ Trained by capsgan_keras for research and teaching; no claim is made for any oth
 SHA-256 of the data set's arrays: `{dataset["checksum"]}`."""
 
 
-def _terms(dataset):
+def terms(dataset: Mapping[str, Any]) -> str:
+    """Return a data set's terms of use; `dataset` is that part of a run's `config.json`."""
     definition = find_dataset(dataset["source"])
     return definition.terms if definition else _OWN_TERMS
 
@@ -169,7 +171,7 @@ def _training(config, metrics, history="history.csv"):
     epochs = counted(metrics["epochs"], "epoch")
     return f"""## Results
 
-{_table(("log after the last epoch", "value"), final)}
+{markdown_table(("log after the last epoch", "value"), final)}
 
 {epochs} in {metrics["seconds"]:.0f} s: {metrics["images_per_second"]:.0f} real
 images/s{together}. Parameters: {counts}. `{history}` has every epoch."""
@@ -189,24 +191,25 @@ def _stored(stored, precision):
 They compute in float32. {images}, and their
 scores, compared with those of the same networks in float32 with the weights as trained:
 
-{_table(("pixels, in grey levels of 255", "value"), rows)}"""
+{markdown_table(("pixels, in grey levels of 255", "value"), rows)}"""
 
 
 def _evaluation(measured, of):
     if not measured:
         return "## Evaluation\n\nNone."
-    table = _table(("measured of the run", "value"), measured)
+    table = markdown_table(("measured of the run", "value"), measured)
     return "\n\n".join(filter(None, ["## Evaluation", table, of, _MEASURES]))
 
 
-def _settings(config):
+def settings_section(config: Mapping[str, Any]) -> str:
+    """Return the section of a run's settings and versions; `config` is its `config.json`."""
     return f"""## Settings
 
 A dash stands for the package's default.
 
-{_table(("setting", "value"), config["settings"] | config["learning_rates"])}
+{markdown_table(("setting", "value"), config["settings"] | config.get("learning_rates", {}))}
 
-{_table(("made with", "version"), config["versions"] | {"commit": config["commit"]})}"""
+{markdown_table(("made with", "version"), config["versions"] | {"commit": config["commit"]})}"""
 
 
 def _use(config, function, load):
@@ -224,7 +227,8 @@ scores = gan.discriminate(images)  # (64,) {judged}
 ```"""
 
 
-def _table(header, rows):
+def markdown_table(header: tuple[str, str], rows: Mapping[str, Any]) -> str:
+    """Return a Markdown table of two columns; a dash stands for None."""
     lines = [f"| {header[0]} | {header[1]} |", "|---|---|"]
     lines += [f"| {name} | {_cell(value)} |" for name, value in rows.items()]
     return "\n".join(lines)

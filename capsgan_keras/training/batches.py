@@ -63,19 +63,23 @@ class EpochBatches(keras.utils.PyDataset):
         """Number of batches in an epoch."""
         return self.steps_per_epoch or len(self.images) // self.batch_size
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    def __getitem__(self, index: int) -> Any:
         """Return the batch at `index` of the epoch."""
-        step = self.epoch * self.num_batches + index
-        number, index = divmod(step, len(self.images) // self.batch_size)
-        if number != self._pass:
-            self._shuffle(number)
-        start = index * self.batch_size
-        chosen = self._order[start : start + self.batch_size]
+        chosen = self.chosen(index)
         images = self.images[chosen]
         if self.flips:
             mirrored = self._mirrored[chosen]
             images[mirrored] = images[mirrored, :, ::-1]
         return images
+
+    def chosen(self, index: int) -> np.ndarray:
+        """Return which images are in the batch at `index` of the epoch, integers."""
+        step = self.epoch * self.num_batches + index
+        number, index = divmod(step, len(self.images) // self.batch_size)
+        if number != self._pass:
+            self._shuffle(number)
+        start = index * self.batch_size
+        return self._order[start : start + self.batch_size]
 
     def _shuffle(self, number: int) -> None:
         draws = np.random.default_rng((self.seed, number))
@@ -111,7 +115,9 @@ class EpochBatches(keras.utils.PyDataset):
         options.autotune.enabled = False
         dataset = tf.data.Dataset.from_generator(
             lambda: (self[index] for index in range(self.num_batches)),
-            output_signature=tf.TensorSpec((None, *self.images.shape[1:]), self.images.dtype),
+            output_signature=keras.tree.map_structure(
+                lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), self[0]
+            ),
         )
         counted = dataset.apply(tf.data.experimental.assert_cardinality(self.num_batches))
         return counted.prefetch(2).with_options(options)

@@ -34,7 +34,7 @@ class Plan:
     checkpoint: Checkpoint | None = None
 
 
-def plan_run(settings, model, dataset, devices):
+def plan_run(settings, model, dataset, devices, kind=RunDirectory, way=None):
     """Look at a model's folder and return its `Plan`, or None where the run is finished.
 
     Args:
@@ -42,12 +42,14 @@ def plan_run(settings, model, dataset, devices):
         model: `"capsule"` or `"convolutional"`.
         dataset: `capsgan_keras.datasets.Dataset`.
         devices: Number of devices to train on.
+        kind: Class of the run's directory.
+        way: Function of settings and model that says in words how the run trains.
 
     Raises:
         RunError: Where the folder holds something else, or a run that the settings do not fit.
         InUseError: Where another process trains this run.
     """
-    directory = RunDirectory(settings.run_path(model))
+    directory, way = kind(settings.run_path(model)), way or _way_of_training
     exists = directory.exists
     check_free(directory.lock)
     if not exists:
@@ -55,7 +57,7 @@ def plan_run(settings, model, dataset, devices):
         if settings.resume:
             warn(f"{directory.path}: there is no run to resume: it starts from the beginning")
         policy, reason = resolve_precision(settings.precision)
-        print(f"{model}: {policy} ({reason}); {_way_of_training(settings, model)}")
+        print(f"{model}: {policy} ({reason}); {way(settings, model)}")
         description = describe(settings, model, policy, dataset, devices)
         return Plan(model, directory, policy, description, True)
     if not settings.resume:
@@ -74,7 +76,7 @@ def plan_run(settings, model, dataset, devices):
     if directory.finished:
         print(f"{directory.path}: is finished already")
         return None
-    print(f"{model}: {policy} (as the run was started); {_way_of_training(settings, model)}")
+    print(f"{model}: {policy} (as the run was started); {way(settings, model)}")
     checkpoint = directory.newest_checkpoint()
     if checkpoint is None:
         warn(f"{directory.path}: no epoch was finished: it starts from the beginning")

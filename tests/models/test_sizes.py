@@ -7,6 +7,9 @@ import pytest
 from capsgan_keras import CapsuleGAN, ConvolutionalGAN, machine
 from capsgan_keras.models import (
     CapsNet,
+    CapsuleClassifier,
+    DeepCapsNet,
+    EfficientCapsNet,
     build_capsule_discriminator,
     build_convolutional_discriminator,
     build_generator,
@@ -41,6 +44,8 @@ HUGE = (100_000, 100_000, 1)
         (lambda: CapsNet(SHAPE, 10**9), "num_classes"),
         (lambda: CapsNet(SHAPE, 10, filters=10**9), "filters"),
         (lambda: CapsNet(SHAPE, 10, decoder_units=(10**9, 10**9)), "decoder_units"),
+        (lambda: EfficientCapsNet(SHAPE, 10, filters=(32, 10**6, 10**6, 8)), "filters"),
+        (lambda: DeepCapsNet(SHAPE, 10, n_channels=(10**5, 10**5)), "n_channels"),
     ],
 )
 def test_networks_larger_than_the_memory_are_refused(build, argument):
@@ -57,13 +62,17 @@ def test_networks_larger_than_the_memory_are_refused(build, argument):
         lambda: build_capsule_discriminator((32, 36, 3), num_capsule=2, n_channels=3),
         lambda: build_convolutional_discriminator((32, 36, 3), filters=(4, 8, 16)),
         lambda: CapsNet((20, 24, 3), 10, 8, 2, decoder_units=(12, 10)),
+        lambda: EfficientCapsNet((20, 24, 3), 10, (4, 6, 6, 16), decoder_units=(12, 10)),
+        lambda: DeepCapsNet((20, 24, 3), 10, (4, 6), (2, 3, 5), decoder_units=(12, 10)),
     ],
 )
 def test_the_estimate_is_of_the_network_that_is_built(build, monkeypatch):
     estimates = []
     monkeypatch.setattr(sizes, "check_memory", lambda what, n_bytes: estimates.append(n_bytes))
     network = build()
-    parts = [network.encoder, network.decoder] if isinstance(network, CapsNet) else [network]
+    parts = (
+        [network.encoder, network.decoder] if isinstance(network, CapsuleClassifier) else [network]
+    )
     # Batch normalization and biases beside it are left out, or counted though they are not there.
     small = ("gamma", "beta", "moving_mean", "moving_variance", "bias")
     weights = sum(math.prod(weight.shape) for weight in network.weights if weight.name not in small)

@@ -1,0 +1,1 @@
+"""Capsule classifiers and their control, trained by `python -m experiments.capsnet`."""
