@@ -1,6 +1,7 @@
-"""Generative adversarial networks: CapsuleGAN and its convolutional opponent."""
+"""Generative adversarial networks: CapsuleGAN, its convolutional opponent, and BiGAN."""
 
 from capsgan_keras.gan.base import GAN
+from capsgan_keras.gan.bigan import BiGAN
 from capsgan_keras.gan.capsule_gan import CapsuleGAN, ConvolutionalGAN
 
-__all__ = ["GAN", "CapsuleGAN", "ConvolutionalGAN"]
+__all__ = ["GAN", "BiGAN", "CapsuleGAN", "ConvolutionalGAN"]

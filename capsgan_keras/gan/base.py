@@ -9,7 +9,7 @@ from keras import ops
 
 from capsgan_keras.balance import balanced_output
 from capsgan_keras.checks import check_positive, check_seed
-from capsgan_keras.datasets import scale_images, to_uint8
+from capsgan_keras.datasets import to_uint8
 from capsgan_keras.gan.first_batch import to_array
 from capsgan_keras.gan.input_checks import (
     check_fit_numbers,
@@ -37,7 +37,7 @@ from capsgan_keras.gan.optimizers import (
 from capsgan_keras.gan.outputs import check_probabilities, resolve_outputs
 from capsgan_keras.gan.penalty import check_penalty
 from capsgan_keras.gan.players import Players
-from capsgan_keras.gan.prediction import check_many, predict_in_chunks
+from capsgan_keras.gan.prediction import check_many, predict_in_chunks, scaled_pixels
 from capsgan_keras.gan.saving import SavedGAN
 from capsgan_keras.loss_checks import checked_loss
 from capsgan_keras.training.callbacks import check_finite_weights, with_checks_and_averages
@@ -106,7 +106,7 @@ class GAN(Players, SavedGAN):
     ) -> None:
         # The networks cast for themselves, and a generator chooses categories before it does.
         super().__init__(autocast=False, **kwargs)
-        check_players(generator, discriminator)
+        check_players(generator, discriminator, self.shape_beside(generator))
         self.generator = generator
         self.discriminator = discriminator
         self.loss = checked_loss(loss, units=discriminator.output_shape[-1])
@@ -386,10 +386,10 @@ class GAN(Players, SavedGAN):
         images = to_array("images", images, images_form(self.image_shape))
         check_images("images", images, self.image_shape)
         scores = predict_in_chunks(
-            self.discriminator,
+            self.judge_of_images(),
             images,
             batch_size,
-            before=lambda x: scale_images(x) if x.dtype == np.uint8 else x.astype("float32"),
+            before=scaled_pixels,
             after=lambda outputs: ops.convert_to_numpy(self.probabilities(outputs)),
         ).astype("float32")
         if self.discriminator_outputs != "score":

@@ -15,21 +15,19 @@ from capsgan_keras.training import devices_per_batch
 from capsgan_keras.types import Shape, Tensor
 
 
-def check_players(generator: keras.Model, discriminator: keras.Model) -> None:
-    """Raise a `ValueError` unless both are built networks that fit each other."""
-    for name, player in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(player, keras.Model):
-            raise ValueError(f"`{name}` must be a keras.Model. Received: {name}={player!r}")
-        if not player.built or getattr(player, "inputs", None) is None:
-            raise ValueError(
-                f"`{name}` must have a known input shape: build it from `keras.Input`. "
-                f"Received: {name}={player!r}"
-            )
-        if not _takes_and_gives_one_tensor(player):
-            raise ValueError(
-                f"`{name}` must have one input and one output, a tensor and not a dictionary or "
-                f"list. Received: a {name} from {player.input_shape} to {player.output_shape}"
-            )
+def check_players(
+    generator: keras.Model, discriminator: keras.Model, beside: Shape | None = None
+) -> None:
+    """Raise a `ValueError` unless both are built networks that fit each other.
+
+    Args:
+        generator: What the GAN was given.
+        discriminator: Likewise.
+        beside: Shape, without the batch, of what the discriminator takes beside images: `()` for
+            labels. None where it takes images alone.
+    """
+    _check_network("generator", generator)
+    _check_network("discriminator", discriminator, one_input=beside is None)
     images = tuple(generator.output_shape[1:])
     if len(generator.input_shape) != 2 or len(images) != 3 or None in images:
         raise ValueError(
@@ -37,7 +35,9 @@ def check_players(generator: keras.Model, discriminator: keras.Model) -> None:
             f"channels). Received: a generator from {generator.input_shape} to "
             f"{generator.output_shape}"
         )
-    if tuple(discriminator.input_shape[1:]) != images:
+    if beside is not None:
+        _check_two_inputs(discriminator, images, tuple(beside))
+    elif tuple(discriminator.input_shape[1:]) != images:
         raise ValueError(
             f"`discriminator` must take the generator's images of shape {images}. "
             f"Received: a discriminator of images of shape {discriminator.input_shape[1:]}"
@@ -46,6 +46,46 @@ def check_players(generator: keras.Model, discriminator: keras.Model) -> None:
         raise ValueError(
             "`discriminator` must give outputs of shape (batch, 1) or (batch, 2). "
             f"Received: {discriminator.output_shape}"
+        )
+
+
+def check_encoder(encoder: keras.Model, generator: keras.Model) -> None:
+    """Raise a `ValueError` unless an encoder turns a generator's images into its latents."""
+    _check_network("encoder", encoder)
+    _check_network("generator", generator)
+    images, codes = generator.output_shape[1:], generator.input_shape[1:]
+    if (encoder.input_shape[1:], encoder.output_shape[1:]) != (images, codes):
+        raise ValueError(
+            f"`encoder` must turn the generator's images of shape {images} into codes of the shape "
+            f"of its latents, {codes}. Received: an encoder from {encoder.input_shape} to "
+            f"{encoder.output_shape}"
+        )
+
+
+def _check_network(name: str, player: keras.Model, one_input: bool = True) -> None:
+    if not isinstance(player, keras.Model):
+        raise ValueError(f"`{name}` must be a keras.Model. Received: {name}={player!r}")
+    if not player.built or getattr(player, "inputs", None) is None:
+        raise ValueError(
+            f"`{name}` must have a known input shape: build it from `keras.Input`. "
+            f"Received: {name}={player!r}"
+        )
+    if one_input and not _takes_and_gives_one_tensor(player):
+        raise ValueError(
+            f"`{name}` must have one input and one output, a tensor and not a dictionary or "
+            f"list. Received: a {name} from {player.input_shape} to {player.output_shape}"
+        )
+
+
+def _check_two_inputs(discriminator: keras.Model, images: Shape, beside: Shape) -> None:
+    inputs = discriminator.inputs if isinstance(discriminator.input, (list, tuple)) else []
+    if [tuple(each.shape[1:]) for each in inputs] != [images, beside]:
+        what = "labels" if beside == () else "codes"
+        raise ValueError(
+            f"`discriminator` must take the list [images, {what}], shapes (batch, "
+            f"{', '.join(map(str, images))}) and (batch, {', '.join(map(str, beside))}), and give "
+            f"one tensor. Received: a discriminator from {discriminator.input_shape} to "
+            f"{discriminator.output_shape}"
         )
 
 
