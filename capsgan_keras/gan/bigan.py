@@ -92,7 +92,9 @@ class BiGAN(GAN):
         if loss is None:
             capsule = isinstance(discriminator, keras.Model) and ends_in_lengths(discriminator)
             loss = MarginLoss() if capsule else keras.losses.BinaryCrossentropy()
-        self.encoder = encoder  # before the GAN is built, after which Keras takes no more layers
+        # Before the GAN is built, after which Keras takes no more layers; and in the order of
+        # `player_variables`, in which Keras puts averages in the place of weights.
+        self.generator, self.encoder = generator, encoder
         super().__init__(generator, discriminator, loss, seed=seed, **kwargs)
         if not self.trainable:  # Keras hands it on only where it changes
             encoder.trainable = False

@@ -183,7 +183,7 @@ def train_model(settings, plan, dataset, batches):
     if plan.is_new:
         rates = {
             "generator_learning_rate": learning_rate(gan.generator_optimizer),
-            f"{plan.model}_learning_rate": learning_rate(gan.discriminator_optimizer),
+            settings.rate_setting(plan.model): learning_rate(gan.discriminator_optimizer),
         }
         plan.directory.create(plan.description | {"learning_rates": rates})
     if epoch < settings.epochs:
