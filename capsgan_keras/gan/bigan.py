@@ -117,7 +117,11 @@ class BiGAN(GAN):
 
     def beside_real(self, batch: Batch, training: bool) -> Tensor:
         """Return the codes of real images."""
-        return self.encoder(batch.real, training=training)
+        return self.code_of(self.encoder(batch.real, training=training))
+
+    def code_of(self, encoded: Tensor) -> Tensor:
+        """Return the codes that encoder's outputs stand for: these themselves."""
+        return encoded
 
     def generator_loss(self, on_generated: Tensor, on_real: Tensor | None = None) -> Tensor:
         """Return `loss(1, D(G(z), z)) + loss(0, D(x, E(x)))`, each averaged over the batch.
@@ -132,7 +136,7 @@ class BiGAN(GAN):
 
     def judge_of_images(self) -> keras.Model:
         """Return the model that gives the discriminator's outputs for images with their codes."""
-        images, codes = self.encoder.input, self.encoder.output
+        images, codes = self.encoder.input, self.code_of(self.encoder.output)
         return keras.Model(images, self.discriminator([images, codes]))
 
     # ---- using
@@ -158,8 +162,13 @@ class BiGAN(GAN):
         check_finite_weights("encode", self.encoder)
         images = to_array("images", images, images_form(self.image_shape))
         check_images("images", images, self.image_shape)
-        codes = predict_in_chunks(self.encoder, images, batch_size, before=scaled_pixels)
-        return codes.astype("float32")
+        return predict_in_chunks(
+            self.encoder,
+            images,
+            batch_size,
+            before=scaled_pixels,
+            after=lambda encoded: ops.convert_to_numpy(self.code_of(encoded)).astype("float32"),
+        )
 
     def reconstruct(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
         """Return `G(E(x))`, the images that are generated from the codes of others.
