@@ -27,9 +27,12 @@ class EpochBatches(keras.utils.PyDataset):
             averages. The images are still shuffled after each pass over all of them. By default
             an epoch is one pass.
         flips: Whether half of the images, others in each pass, are mirrored, left for right.
+        labels: Integers `(n,)`, which make a batch the pair (images, labels); None for images
+            alone.
 
     Raises:
-        ValueError: On a batch size, a seed or a number of steps out of range.
+        ValueError: On a batch size, a seed or a number of steps out of range, or another number of
+            labels than of images.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class EpochBatches(keras.utils.PyDataset):
         seed: int,
         steps_per_epoch: int | None = None,
         flips: bool = False,
+        labels: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         check_positive(batch_size=batch_size)
@@ -50,7 +54,13 @@ class EpochBatches(keras.utils.PyDataset):
                 f"`batch_size` must be at most the number of images, {len(images)}. "
                 f"Received: batch_size={batch_size}"
             )
+        if labels is not None and len(labels) != len(images):
+            raise ValueError(
+                f"`labels` must be one for each of the {len(images)} images. "
+                f"Received: {len(labels)} labels"
+            )
         self.images = images
+        self.labels = labels
         self.batch_size = batch_size
         self.seed = seed
         self.steps_per_epoch = steps_per_epoch
@@ -63,8 +73,8 @@ class EpochBatches(keras.utils.PyDataset):
         """Number of batches in an epoch."""
         return self.steps_per_epoch or len(self.images) // self.batch_size
 
-    def __getitem__(self, index: int) -> np.ndarray:
-        """Return the batch at `index` of the epoch."""
+    def __getitem__(self, index: int) -> Any:
+        """Return the batch at `index` of the epoch: images, or the pair of these and labels."""
         step = self.epoch * self.num_batches + index
         number, index = divmod(step, len(self.images) // self.batch_size)
         if number != self._pass:
@@ -75,7 +85,7 @@ class EpochBatches(keras.utils.PyDataset):
         if self.flips:
             mirrored = self._mirrored[chosen]
             images[mirrored] = images[mirrored, :, ::-1]
-        return images
+        return images if self.labels is None else (images, self.labels[chosen])
 
     def _shuffle(self, number: int) -> None:
         draws = np.random.default_rng((self.seed, number))
@@ -100,9 +110,11 @@ class EpochBatches(keras.utils.PyDataset):
             return self
         options = tf.data.Options()
         options.autotune.enabled = False
+        signature: Any = tf.TensorSpec((None, *self.images.shape[1:]), self.images.dtype)
+        if self.labels is not None:
+            signature = (signature, tf.TensorSpec((None,), self.labels.dtype))
         dataset = tf.data.Dataset.from_generator(
-            lambda: (self[index] for index in range(self.num_batches)),
-            output_signature=tf.TensorSpec((None, *self.images.shape[1:]), self.images.dtype),
+            lambda: (self[index] for index in range(self.num_batches)), output_signature=signature
         )
         counted = dataset.apply(tf.data.experimental.assert_cardinality(self.num_batches))
         return counted.prefetch(2).with_options(options)

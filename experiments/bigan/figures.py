@@ -1,4 +1,4 @@
-"""Figures of encoders: reconstructions, walks between real images, and wanted classes."""
+"""Figures of encoders: reconstructions, wanted classes, and walks between real images."""
 
 import numpy as np
 
@@ -29,6 +29,20 @@ def reconstructions(gans, images):
             rows += [images[block], *(each[block] for each in rebuilt.values())]
             labels += ["real", *rebuilt]
     return image_figure(np.concatenate(rows), len(rows), COLUMNS, row_labels=labels)
+
+
+def wanted_classes(gan, seed=0):
+    """Draw generated images of wanted classes, one class a row.
+
+    The images of a column have one style: all their other latents are equal.
+
+    Args:
+        gan: The `BiCoGAN`.
+        seed: Integer that sets the styles.
+    """
+    rows = [gan.generate(COLUMNS, seed=seed, labels=label) for label in range(gan.num_classes)]
+    labels = range(gan.num_classes)
+    return image_figure(np.concatenate(rows), gan.num_classes, COLUMNS, row_labels=labels)
 
 
 def walks(gan, images):

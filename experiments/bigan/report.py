@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from capsgan_keras import BiCoGAN
 from capsgan_keras.datasets.registry import dataset_title
 from capsgan_keras.files import write_text
 from capsgan_keras.plotting import save_figure
-from experiments.bigan.figures import reconstructions, walks
+from experiments.bigan.figures import reconstructions, walks, wanted_classes
 from experiments.evaluations.codes import PIXELS, PRINCIPAL
 from experiments.reports.text import mean_and_deviation, table
 from experiments.settings.encoders import METHODS
@@ -24,6 +25,8 @@ def write_report(results, finished_runs, folder):
     images = finished_runs.dataset.x_test
     figures = {"reconstructions": reconstructions(gans, images)}
     figures |= {f"walks-{name}": walks(gan, images) for name, gan in gans.items()}
+    of_classes = {name: gan for name, gan in gans.items() if isinstance(gan, BiCoGAN)}
+    figures |= {f"classes-{name}": wanted_classes(gan) for name, gan in of_classes.items()}
     for name, figure in figures.items():
         save_figure(folder / f"{name}.png", figure)
     write_text(folder / "codes.md", text + "\n")

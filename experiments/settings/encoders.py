@@ -55,6 +55,9 @@ class EncoderSettings(Settings):
     label_weight: float | None = setting(
         None, "weight of the encoder's loss on labels (default: 1)", rate, float
     )
+    classes: int | None = setting(
+        None, "classes of the images, where --labels are used (default: 10)", whole_number(2), int
+    )
     encoder_width: float | None = setting(
         None, "factor of all numbers of filters, capsules and units of the encoder", rate, float
     )
@@ -78,11 +81,22 @@ class EncoderSettings(Settings):
     def __post_init__(self):
         """Check every field."""
         super().__post_init__()
-        if self.label_weight is not None and self.labels == "none":
+        for name in ("label_weight", "classes"):
+            if getattr(self, name) is not None and self.labels == "none":
+                raise ValueError(
+                    f"`{name}` needs `labels`. Received: {name}={getattr(self, name)}, "
+                    "labels='none'"
+                )
+        if self.num_classes is not None and self.num_classes >= self.latent_dim:
             raise ValueError(
-                "`label_weight` needs `labels`. "
-                f"Received: label_weight={self.label_weight}, labels='none'"
+                "`latent_dim` must be larger than the number of classes, which are its last "
+                f"components. Received: latent_dim={self.latent_dim}, classes={self.num_classes}"
             )
+
+    @property
+    def num_classes(self):
+        """The number of classes; None where labels are not used."""
+        return None if self.labels == "none" else self.classes or 10
 
     @property
     def kind(self):

@@ -1,6 +1,6 @@
 """The BiGANs that the settings describe."""
 
-from capsgan_keras import BiGAN
+from capsgan_keras import BiCoGAN, BiGAN
 from capsgan_keras.gan.from_settings import generator_of, optimizers_of
 from capsgan_keras.gan.settings_checks import check_settings, given
 from capsgan_keras.models import (
@@ -29,8 +29,9 @@ def build_bigan(encoder, settings, image_shape, steps=None, seed=None):
     """
     check_settings(settings, steps)
     shape = image_shape, settings.latent_dim
-    gan = BiGAN(
-        generator_of(settings, image_shape, latent_categories=0, seed=seed),
+    num_classes = settings.num_classes
+    gan = (BiCoGAN if num_classes else BiGAN)(
+        generator_of(settings, image_shape, latent_categories=num_classes or 0, seed=seed),
         ENCODERS[encoder](*shape, **encoder_sizes(encoder, settings.encoder_width), seed=seed),
         build_joint_discriminator(
             *shape,
@@ -40,7 +41,12 @@ def build_bigan(encoder, settings, image_shape, steps=None, seed=None):
             seed=seed,
         ),
         seed=seed,
-        **given(gradient_penalty=settings.gradient_penalty, penalty_every=settings.penalty_every),
+        **given(
+            gradient_penalty=settings.gradient_penalty,
+            penalty_every=settings.penalty_every,
+            num_classes=num_classes,
+            label_weight=settings.label_weight,
+        ),
     )
     rate = settings.discriminator_learning_rate
     optimizers = optimizers_of(settings, rate, gan.default_optimizers(), steps)

@@ -22,6 +22,7 @@ from experiments.errors import DivergedError, SettingsError
 from experiments.training.absurd import StopOnAbsurd
 from experiments.training.devices import agree, choose_devices, keeps_files, spread_over
 from experiments.training.images import load_images
+from experiments.training.labels import labels_of
 from experiments.training.networks import build_gan
 from experiments.training.plan import check_unchanged, plan_run
 from experiments.training.tensorboard import check_logs, log_settings, logs_of
@@ -79,6 +80,7 @@ def train(settings, dataset, check=None):
                 each.seed,
                 _steps(each, len(images)),
                 flips=bool(each.flips),
+                labels=labels_of(each, dataset),
             )
             for each in by_seed
         ]
