@@ -154,7 +154,7 @@ def textbook_step(gan, real, latents, update):
 def test_the_step_is_the_textbook_step(encoder, head, update, images, monkeypatch):
     latents = np.random.default_rng(1).normal(size=(2, 8, 5)).astype("float32")
     gan, expected = tiny(encoder, head), tiny(encoder, head)
-    gan.compile(sgd(0.1), sgd(0.2), update=update)
+    gan.compile(sgd(0.1), sgd(0.2), update=update, run_eagerly=True)
     draws = iter([0, 1])
     monkeypatch.setattr(
         gan, "sample_latents", lambda n: ops.convert_to_tensor(latents[next(draws)])
@@ -189,7 +189,7 @@ def test_a_regularizer_of_the_encoder_counts_for_its_side(images):
     kernel.regularizer = keras.regularizers.L2(10.0)
     penalty = 10.0 * float(np.sum(np.square(kernel.numpy())))
     for model in (plain, gan):
-        model.compile(sgd(0.0), sgd(0.0))
+        model.compile(sgd(0.0), sgd(0.0), run_eagerly=True)
     ours, theirs = (m.train_on_batch(images[:8], return_dict=True) for m in (gan, plain))
     assert ours["g_loss"] == pytest.approx(theirs["g_loss"] + penalty, rel=1e-5)
     assert ours["d_loss"] == pytest.approx(theirs["d_loss"], rel=1e-5)
@@ -198,7 +198,7 @@ def test_a_regularizer_of_the_encoder_counts_for_its_side(images):
 def test_the_gradient_penalty_is_of_images_with_their_codes_held(images):
     plain, gan = tiny(head="dense"), tiny(head="dense", gradient_penalty=3.0)
     for model in (plain, gan):
-        model.compile(sgd(0.0), sgd(0.0))
+        model.compile(sgd(0.0), sgd(0.0), run_eagerly=True)
     import tensorflow as tf
 
     real = tf.constant(images[:8] / np.float32(127.5) - 1)
