@@ -30,12 +30,21 @@ heads = {{
         shape, filters=4, kernel_size=5, n_channels=2, dim_capsule=4, num_capsule=2,
         routing="leaky"),
     "convolutional": lambda: build_convolutional_discriminator(shape, filters=(4, 6)),
+    "class-capsules": lambda: build_capsule_discriminator(
+        shape, filters=4, kernel_size=5, n_channels=2, dim_capsule=4, num_classes=3),
+    "projection": lambda: build_convolutional_discriminator(shape, filters=4, num_classes=3),
 }}
+labels = rng.integers(0, 3, 24)
 for head, update in [("capsule", "simultaneous"), ("capsule", "alternating"),
                      ("leaky", "simultaneous"), ("convolutional", "simultaneous"),
-                     ("convolutional", "alternating")]:
-    gan = (ConvolutionalGAN if head == "convolutional" else CapsuleGAN)(
-        shape, 5, generator=build_generator(shape, 5, filters=(4, 3), latent_categories=3),
+                     ("convolutional", "alternating"), ("class-capsules", "simultaneous"),
+                     ("projection", "alternating")]:
+    classes = head in ("class-capsules", "projection")
+    of_classes = {{"labels": labels}} if classes else {{}}
+    y = labels if classes else None
+    gan = (ConvolutionalGAN if head in ("convolutional", "projection") else CapsuleGAN)(
+        shape, 5, num_classes=3 if classes else None,
+        generator=build_generator(shape, 5, filters=(4, 3), latent_categories=3),
         discriminator=heads[head](), seed=0)
     weights = np.random.default_rng(1)
     gan.set_weights([weights.uniform(0.5, 1.5, w.shape) if w.ndim < 2
@@ -45,15 +54,16 @@ for head, update in [("capsule", "simultaneous"), ("capsule", "alternating"),
     # Eagerly, so that each pass of each step takes the next noise.
     draws = iter(noise)
     gan.sample_latents = lambda n, evaluation=False: ops.convert_to_tensor(next(draws))
-    history = gan.fit(images, batch_size=8, shuffle=False, verbose=0).history
+    history = gan.fit(images, y, batch_size=8, shuffle=False, verbose=0).history
     key = head + "-" + update
     for name, values in history.items():
         results[f"{{key}}-{{name}}"] = np.asarray(values)
-    for name, value in gan.evaluate(images, batch_size=8, verbose=0, return_dict=True).items():
+    logs = gan.evaluate(images, y, batch_size=8, verbose=0, return_dict=True)
+    for name, value in logs.items():
         results[f"{{key}}-evaluate-{{name}}"] = np.asarray(value)
     for index, weight in enumerate(gan.get_weights()):
         results[f"{{key}}-weight-{{index}}"] = weight
-    results[f"{{key}}-scores"] = gan.discriminate(images)
+    results[f"{{key}}-scores"] = gan.discriminate(images, **of_classes)
     results[f"{{key}}-images"] = gan.generate(3, seed=0).astype("float32") / 255
 np.savez({path!r}, **results)
 

@@ -8,24 +8,19 @@ import numpy as np
 from keras import ops
 
 from capsgan_keras.balance import balanced_output
-from capsgan_keras.checks import check_positive, check_seed
-from capsgan_keras.datasets import to_uint8
-from capsgan_keras.gan.first_batch import to_array
+from capsgan_keras.checks import check_seed
 from capsgan_keras.gan.input_checks import (
     check_fit_numbers,
-    check_images,
     check_latents,
     check_one_batch,
     check_players,
     check_shared_batches,
     check_steps,
-    checked_images,
     checked_latents,
+    checked_pair,
     checked_validation_data,
-    images_form,
-    refuse_labels,
 )
-from capsgan_keras.gan.latents import Latents
+from capsgan_keras.gan.labels import check_num_classes
 from capsgan_keras.gan.later_batches import refusals_by_name
 from capsgan_keras.gan.optimizers import (
     OptimizerPair,
@@ -34,18 +29,17 @@ from capsgan_keras.gan.optimizers import (
     given_or_default,
     join_optimizers,
 )
-from capsgan_keras.gan.outputs import check_probabilities, resolve_outputs
+from capsgan_keras.gan.outputs import resolve_outputs
 from capsgan_keras.gan.penalty import check_penalty
-from capsgan_keras.gan.players import Players
-from capsgan_keras.gan.prediction import check_many, predict_in_chunks, scaled_pixels
 from capsgan_keras.gan.saving import SavedGAN
+from capsgan_keras.gan.using import UsableGAN
 from capsgan_keras.loss_checks import checked_loss
-from capsgan_keras.training.callbacks import check_finite_weights, with_checks_and_averages
+from capsgan_keras.training.callbacks import with_checks_and_averages
 from capsgan_keras.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
-class GAN(Players, SavedGAN):
+class GAN(UsableGAN, SavedGAN):
     """A generator and a discriminator, trained against each other by `fit`.
 
     The discriminator minimises `loss(1, D(x)) + loss(0, D(G(z)))`, the generator
@@ -60,7 +54,8 @@ class GAN(Players, SavedGAN):
     Args:
         generator: A built `keras.Model` from latents `(batch, latent_dim)` to images
             `(batch, height, width, channels)` in [-1, 1].
-        discriminator: A built `keras.Model` from images to `(batch, 1)` or `(batch, 2)`.
+        discriminator: A built `keras.Model` from images, or from images and labels, to
+            `(batch, 1)` or `(batch, 2)`.
         loss: A Keras loss, its name, or a function `(y_true, y_pred)`.
         seed: Integer that sets the noise of training, so that equal weights, data and seeds give
             equal runs. By default a random one.
@@ -70,6 +65,10 @@ class GAN(Players, SavedGAN):
             1801.04406): times half of the squared gradient of its logit, or score, with respect
             to each real image, as it is without dropout and augmentation. 0: none.
         penalty_every: Positive integer: the penalty is taken at every so many steps, times this.
+        num_classes: Integer from 2 to `latent_dim`, for a GAN conditioned on classes (Mirza and
+            Osindero 2014, arXiv 1411.1784). The last `num_classes` components of a latent vector
+            choose the class, by the largest, as with `latent_categories` in `build_generator`.
+            The discriminator takes the list of images and labels, int32 `(batch,)`.
         **kwargs: `name`, `dtype` and `trainable`, as in every Keras model.
 
     Input shape: `(batch, latent_dim)`, floating point.
@@ -102,11 +101,14 @@ class GAN(Players, SavedGAN):
         discriminator_outputs: str | None = None,
         gradient_penalty: float = 0.0,
         penalty_every: int = 1,
+        num_classes: int | None = None,
         **kwargs: Any,
     ) -> None:
         # The networks cast for themselves, and a generator chooses categories before it does.
         super().__init__(autocast=False, **kwargs)
+        self.num_classes = num_classes
         check_players(generator, discriminator, self.shape_beside(generator))
+        check_num_classes(num_classes, generator.input_shape[-1])
         self.generator = generator
         self.discriminator = discriminator
         self.loss = checked_loss(loss, units=discriminator.output_shape[-1])
@@ -206,7 +208,7 @@ class GAN(Players, SavedGAN):
     def fit(
         self,
         x: Any = None,
-        y: None = None,
+        y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
@@ -229,22 +231,24 @@ class GAN(Players, SavedGAN):
             x: Images `(n, height, width, channels)`: floats in [-1, 1], or uint8, which the
                 train step scales. An array or a tensor, or batches of these from a
                 `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator or a loader. Labels
-                beside the images are not used.
-            y: Must be None.
+                beside the images are used where the GAN has classes.
+            y: Of a GAN with classes, beside an array of images: integers `(n,)` or `(n, 1)`, from 0
+                to `num_classes` - 1. Else None; batches then hold them: (images, labels).
             batch_size: Positive integer: images in a batch, over all devices together.
             epochs: Integer of at least 0.
             verbose: As in Keras.
             callbacks: As in Keras.
             validation_split: Share of an array's images held out, in [0, 1).
-            validation_data: Held-out images in any form of `x`.
+            validation_data: Held-out images in any form of `x`, or the pair of images and labels.
             **kwargs: Further arguments of `keras.Model.fit`.
 
         Returns:
             The `keras.callbacks.History`.
 
         Raises:
-            ValueError: On images of another shape or range, on labels, on weights. On several
-                devices also on an array with a batch that they cannot share.
+            ValueError: On images of another shape or range, on weights, on labels without classes
+                and classes without labels. On several devices also on an array with a batch that
+                they cannot share.
             NonFiniteError: Where training diverges to NaN or infinity. With a
                 `keras.callbacks.TerminateOnNaN` it stops instead, as that callback is set.
 
@@ -252,18 +256,20 @@ class GAN(Players, SavedGAN):
             UserWarning: On floats without a negative number in the first batch, as if scaled to
                 [0, 1]: a generator's black is -1.
         """
-        refuse_labels("y", y)
         check_fit_numbers(batch_size, epochs, validation_split, kwargs)
+        shape, labels = self.image_shape, self.label_range
+        x, y = checked_pair("x", x, y, shape, labels)
         if validation_data is not None:
-            validation_data = checked_validation_data(validation_data, self.image_shape)
-        x = checked_images("x", x, self.image_shape)
+            validation_data = checked_validation_data(validation_data, shape, labels)
         if kwargs.get("steps_per_epoch") is None:
             validation_size = kwargs.get("validation_batch_size") or batch_size
             check_shared_batches(self, x, batch_size, validation_split)
-            check_shared_batches(self, validation_data, validation_size)
+            held_out = validation_data[0] if isinstance(validation_data, tuple) else validation_data
+            check_shared_batches(self, held_out, validation_size)
         with refusals_by_name():
             return super().fit(
                 x,
+                y,
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
@@ -276,25 +282,25 @@ class GAN(Players, SavedGAN):
     def evaluate(
         self,
         x: Any = None,
-        y: None = None,
+        y: Any = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
         **kwargs: Any,
     ) -> Any:
         """Return losses and D's accuracy on held-out images, with as many generated ones.
 
-        The noise is the same each time. Arguments as in `keras.Model.evaluate`, `x` as in `fit`.
+        The noise is the same each time. Arguments as in `keras.Model.evaluate`, `x` and `y` as in
+        `fit`.
         """
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has looked at it
-            refuse_labels("y", y)
             check_fit_numbers(batch_size, 1, 0.0, kwargs)
-            x = checked_images("x", x, self.image_shape)
+            x, y = checked_pair("x", x, y, self.image_shape, self.label_range)
             if kwargs.get("steps") is None:
                 check_shared_batches(self, x, batch_size)
         state = self.evaluation_noise.state
         state.assign(ops.convert_to_tensor(np.zeros(2), dtype=state.dtype))
         with refusals_by_name():
-            return super().evaluate(x, batch_size=batch_size, verbose=verbose, **kwargs)
+            return super().evaluate(x, y, batch_size=batch_size, verbose=verbose, **kwargs)
 
     def predict(self, x: Any, batch_size: int | None = None, *args: Any, **kwargs: Any) -> Any:
         """Return images in [-1, 1] for latents, as `keras.Model.predict` does.
@@ -317,81 +323,19 @@ class GAN(Players, SavedGAN):
         with refusals_by_name():
             return super().predict(x, batch_size, *args, **kwargs)
 
-    def train_on_batch(self, x: Any, y: None = None, *args: Any, **kwargs: Any) -> Any:
+    def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Update both players on one batch, as `keras.Model.train_on_batch` does.
 
         Args:
             x: One batch of images, an array or a tensor as in `fit`, with the same errors.
-            y: Must be None.
+            y: Labels, an array or a tensor as in `fit`.
             *args: Further arguments of `keras.Model.train_on_batch`.
             **kwargs: Further arguments of `keras.Model.train_on_batch`.
         """
-        refuse_labels("y", y)
-        check_one_batch(x, self.image_shape)
-        return super().train_on_batch(x, None, *args, **kwargs)
+        y = check_one_batch(x, self.image_shape, y, self.label_range)
+        return super().train_on_batch(x, y, *args, **kwargs)
 
-    def test_on_batch(self, x: Any, y: None = None, *args: Any, **kwargs: Any) -> Any:
+    def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Score one batch, as `keras.Model.test_on_batch` does; arguments as `train_on_batch`."""
-        refuse_labels("y", y)
-        check_one_batch(x, self.image_shape)
-        return super().test_on_batch(x, None, *args, **kwargs)
-
-    # ---- using
-
-    def generate(
-        self,
-        n: int,
-        seed: int | None = None,
-        batch_size: int = 256,
-        truncation: float | None = None,
-    ) -> np.ndarray:
-        """Generate images.
-
-        Args:
-            n: Positive integer: how many.
-            seed: Integer: the same seed gives the same latents on every machine and backend. By
-                default new ones at each call. Training's noise stays as it is.
-            batch_size: Images per forward pass; does not change the result beyond rounding.
-            truncation: Draw latents again that lie further from 0 than this, as BigGAN does (Brock
-                et al., arXiv 1809.11096): images more typical and less varied. At least 0.01.
-
-        Returns:
-            uint8 array `(n, height, width, channels)`. Image k of a seed is the same for every n.
-        """
-        check_positive(n=n, batch_size=batch_size)
-        check_many("n", n, self.latent_dim, self.image_shape)
-        check_finite_weights("generate", self.generator)
-        latents = Latents(self.latent_dim, seed, truncation).draw(n)
-        return predict_in_chunks(self, latents, batch_size, after=to_uint8)
-
-    def discriminate(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
-        """Score images.
-
-        Args:
-            images: `(n, height, width, channels)`, uint8, or floats in [-1, 1].
-            batch_size: Images per forward pass; does not change the result beyond rounding.
-
-        Returns:
-            float32 array `(n,)`: the discriminator's probability that each image is real, or
-            its score where `discriminator_outputs` is `"score"`.
-
-        Raises:
-            ValueError: On images of another shape or range, and on probabilities outside [0, 1].
-
-        Warns:
-            UserWarning: On floats without a negative number, as `fit` does.
-        """
-        check_positive(batch_size=batch_size)
-        check_finite_weights("discriminate", self.discriminator)
-        images = to_array("images", images, images_form(self.image_shape))
-        check_images("images", images, self.image_shape)
-        scores = predict_in_chunks(
-            self.judge_of_images(),
-            images,
-            batch_size,
-            before=scaled_pixels,
-            after=lambda outputs: ops.convert_to_numpy(self.probabilities(outputs)),
-        ).astype("float32")
-        if self.discriminator_outputs != "score":
-            check_probabilities(scores)
-        return scores
+        y = check_one_batch(x, self.image_shape, y, self.label_range)
+        return super().test_on_batch(x, y, *args, **kwargs)

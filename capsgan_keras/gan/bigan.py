@@ -88,6 +88,11 @@ class BiGAN(GAN):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        if type(self) is BiGAN and kwargs.get("num_classes") is not None:
+            raise ValueError(
+                "`num_classes` is for BiCoGAN, whose codes hold the class. "
+                f"Received: num_classes={kwargs['num_classes']!r}"
+            )
         check_encoder(encoder, generator)
         if loss is None:
             capsule = isinstance(discriminator, keras.Model) and ends_in_lengths(discriminator)
@@ -134,12 +139,16 @@ class BiGAN(GAN):
             return loss + self._mean_loss(on_real, real=False)
         return loss + ops.mean(own(ops.negative(on_real)))
 
-    def judge_of_images(self) -> keras.Model:
-        """Return the model that gives the discriminator's outputs for images with their codes."""
-        images, codes = self.encoder.input, self.code_of(self.encoder.output)
-        return keras.Model(images, self.discriminator([images, codes]))
-
     # ---- using
+
+    def beside_judged(self, images: np.ndarray, labels: Any, batch_size: int) -> np.ndarray:
+        """Return the codes of images, beside which the discriminator scores them."""
+        if labels is not None:
+            raise ValueError(
+                "`labels` are not for a GAN with an encoder, which scores images beside their "
+                f"codes. Received: labels of type {type(labels).__name__}"
+            )
+        return self.encode(images, batch_size)
 
     def encode(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
         """Return the codes of images.

@@ -10,7 +10,9 @@ from capsgan_keras.checks import check_kind, check_positive
 from capsgan_keras.datasets import Dataset
 from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.gan.base import GAN
-from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam, falling_rate, learning_rate
+from capsgan_keras.gan.from_settings import generator_of, optimizers_of
+from capsgan_keras.gan.labels import check_num_classes
+from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam
 from capsgan_keras.gan.settings import (
     NEUTRAL,
     TUNED,
@@ -55,6 +57,7 @@ class _GANWithDefaults(GAN):
         dtype: DType = None,
         generator_options: Mapping[str, Any] | None = None,
         discriminator_options: Mapping[str, Any] | None = None,
+        num_classes: int | None = None,
         **kwargs: Any,
     ) -> None:
         self._name_misplaced_options(kwargs)
@@ -65,18 +68,28 @@ class _GANWithDefaults(GAN):
             discriminator_options=discriminator_options,
         )
         common: dict[str, Any] = {"dtype": dtype, "seed": seed}
+        check_num_classes(num_classes, latent_dim)
         if generator is None:
-            options = common | dict(generator_options or {})
+            choosing = {} if num_classes is None else {"latent_categories": num_classes}
+            options = common | choosing | dict(generator_options or {})
             generator = build_generator(image_shape, latent_dim, **options)
         elif generator_options:
             raise _options_of_a_network("generator")
         if discriminator is None:
-            options = common | dict(discriminator_options or {})
+            options = common | {"num_classes": num_classes} | dict(discriminator_options or {})
             discriminator = self.build_discriminator(image_shape, **options)
         elif discriminator_options:
             raise _options_of_a_network("discriminator")
         loss = self.default_loss() if loss is None else loss
-        super().__init__(generator, discriminator, loss, seed=seed, dtype=dtype, **kwargs)
+        super().__init__(
+            generator,
+            discriminator,
+            loss,
+            seed=seed,
+            dtype=dtype,
+            num_classes=num_classes,
+            **kwargs,
+        )
         if (self.latent_dim, self.image_shape) != (latent_dim, tuple(image_shape)):
             raise ValueError(
                 f"`generator` must map {latent_dim} latent components to images of shape "
@@ -91,6 +104,7 @@ class _GANWithDefaults(GAN):
         steps: int | None = None,
         seed: int | None = None,
         dtype: DType = None,
+        num_classes: int | None = None,
     ) -> Self:
         """Return a new, compiled GAN with the settings of the experiments.
 
@@ -106,6 +120,7 @@ class _GANWithDefaults(GAN):
                 to a twentieth. By default those of the experiment, or 4,000 for other images.
             seed: As in the constructor.
             dtype: As in the constructor.
+            num_classes: As in the constructor.
 
         Raises:
             ValueError: On other data, on steps out of range, or where no network fits the images.
@@ -137,7 +152,12 @@ class _GANWithDefaults(GAN):
         if settings is NEUTRAL and isinstance(data, Dataset):
             settings = for_number_of(len(data.x_train), NEUTRAL)
         return cls.from_settings(
-            settings, images.image_shape, steps or settings.steps, seed=seed, dtype=dtype
+            settings,
+            images.image_shape,
+            steps or settings.steps,
+            seed=seed,
+            dtype=dtype,
+            num_classes=num_classes,
         )
 
     @classmethod
@@ -148,6 +168,7 @@ class _GANWithDefaults(GAN):
         steps: int | None = None,
         seed: int | None = None,
         dtype: DType = None,
+        num_classes: int | None = None,
     ) -> Self:
         """Return a new, compiled GAN with these settings.
 
@@ -158,6 +179,7 @@ class _GANWithDefaults(GAN):
             steps: Training steps of the whole run. Without them the learning rates do not fall.
             seed: As in the constructor.
             dtype: As in the constructor.
+            num_classes: As in the constructor.
 
         Raises:
             ValueError: Where a setting is out of its range, or they fit no network for these
@@ -167,23 +189,8 @@ class _GANWithDefaults(GAN):
         gan = cls(
             image_shape,
             settings.latent_dim,
-            generator=build_generator(
-                image_shape,
-                settings.latent_dim,
-                filters=widened(settings, "generator_filters"),
-                kernel_size=settings.generator_kernel_size,
-                upsampling=settings.upsampling,
-                latent_categories=settings.latent_categories,
-                **given(
-                    scales=settings.generator_scales,
-                    activation=settings.generator_activation,
-                    output=settings.generator_output,
-                    batch_statistics=settings.generator_batch_statistics,
-                    last_kernel_size=settings.generator_last_kernel_size,
-                    initializer=settings.initializer,
-                ),
-                dtype=dtype,
-                seed=seed,
+            generator=generator_of(
+                settings, image_shape, num_classes or settings.latent_categories, dtype, seed
             ),
             discriminator=cls.build_discriminator(
                 image_shape,
@@ -192,9 +199,11 @@ class _GANWithDefaults(GAN):
                     spectral_normalization=settings.spectral_normalization,
                     augmentation=settings.augmentation,
                 ),
+                num_classes=num_classes,
                 dtype=dtype,
                 seed=seed,
             ),
+            num_classes=num_classes,
             loss=_LOSSES[settings.loss](),
             seed=seed,
             dtype=dtype,
@@ -202,26 +211,9 @@ class _GANWithDefaults(GAN):
                 gradient_penalty=settings.gradient_penalty, penalty_every=settings.penalty_every
             ),
         )
-        rates = settings.generator_learning_rate, getattr(settings, cls.rate_setting)
-        ema = settings.generator_ema
-        averages = {"use_ema": True, "ema_momentum": ema} if ema else {}
-        generator_optimizer, discriminator_optimizer = (
-            keras.optimizers.Adam(
-                falling_rate(
-                    learning_rate(default) if rate is None else rate,
-                    settings.decay,
-                    steps,
-                    settings.time_decay or 0.0,
-                ),
-                settings.beta_1,
-                settings.beta_2,
-                **more,
-            )
-            for rate, default, more in zip(
-                rates, gan.default_optimizers(), (averages, {}), strict=True
-            )
-        )
-        gan.compile(generator_optimizer, discriminator_optimizer, update=settings.update)
+        rate = getattr(settings, cls.rate_setting)
+        optimizers = optimizers_of(settings, rate, gan.default_optimizers(), steps)
+        gan.compile(*optimizers, update=settings.update)
         return gan
 
     @staticmethod
@@ -271,6 +263,8 @@ class CapsuleGAN(_GANWithDefaults):
         generator_options: Further arguments of `build_generator`, by name.
         discriminator_options: Further arguments of `build_capsule_discriminator`, by name, such
             as `{"routings": 3}`.
+        num_classes: As in `GAN`, for `fit(images, labels)` and `generate(n, labels=...)`. The
+            default discriminator then has a capsule for each class.
         **kwargs: `discriminator_outputs`, `gradient_penalty` and `penalty_every` as in `GAN`;
             `name` and `trainable`, as in every Keras model.
 

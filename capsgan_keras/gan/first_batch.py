@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from capsgan_keras.gan.labels import LabelRange, is_array
 from capsgan_keras.gan.later_batches import (
     CheckedBatches,
     checked_dataset,
@@ -19,7 +20,13 @@ Check = Callable[[str, np.ndarray], None]
 
 
 def check_batches(
-    name: str, data: Any, form: str, check: Check, check_later: Check, bound: float
+    name: str,
+    data: Any,
+    form: str,
+    check: Check,
+    check_later: Check,
+    bound: float,
+    labels: LabelRange | None = None,
 ) -> Any:
     """Check the first batch of what `fit`, `evaluate` or `predict` is given, and later ones later.
 
@@ -38,6 +45,7 @@ def check_batches(
         check: Called with the name and the batch; it raises an error where the batch is wrong.
         check_later: The same for later batches.
         bound: Numbers of no larger size are good in later batches of a `tf.data.Dataset`.
+        labels: What labels must be, which batches then must have; None where they are not used.
 
     Returns:
         `data`, or what gives the same batches and checks each.
@@ -74,8 +82,10 @@ def check_batches(
         )
     array = to_array(name, _inputs(name, first, form), form)
     check(name, array)
+    if labels is not None:
+        labels.check_batch(name, first, len(array))
     # Of the first only the dtype is kept. A `partial` goes to other processes, a closure does not.
-    look = functools.partial(_look, name, form, check_later, array[:0])
+    look = functools.partial(_look, name, form, check_later, array[:0], labels)
     if isinstance(data, keras.utils.PyDataset):
         return CheckedBatches(data, look)
     if isinstance(data, Iterator):
@@ -86,19 +96,23 @@ def check_batches(
             for batch in checked
         )
     if hasattr(data, "element_spec") and hasattr(data, "map"):
-        return checked_dataset(data, look, bound)
+        return checked_dataset(data, look, bound, labels)
     return data
 
 
-def _look(name: str, form: str, check: Check, first: np.ndarray, batch: Any) -> None:
+def _look(
+    name: str,
+    form: str,
+    check: Check,
+    first: np.ndarray,
+    labels: LabelRange | None,
+    batch: Any,
+) -> None:
     array = to_array(name, _inputs(name, batch, form), form)
     same_kind(name, first, array)
     check(name, array)
-
-
-def is_array(value: Any) -> bool:
-    """Return whether `value` is an array or a tensor, of whatever library."""
-    return hasattr(value, "shape") and hasattr(value, "dtype")
+    if labels is not None:
+        labels.check_batch(name, batch, len(array))
 
 
 def to_array(name: str, value: Any, form: str) -> np.ndarray:

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from capsgan_keras.checks import check_positive, check_share, check_whole
-from capsgan_keras.gan.first_batch import check_batches, is_array, refuse_weights
+from capsgan_keras.gan.first_batch import check_batches, refuse_weights
+from capsgan_keras.gan.labels import LabelRange, is_array
 from capsgan_keras.training import devices_per_batch
 from capsgan_keras.types import Shape, Tensor
 
@@ -122,13 +123,16 @@ def check_latent_batch(latents: np.ndarray, latent_dim: int) -> None:
         raise ValueError("`latents` must be finite numbers. Received: latents with NaN or infinity")
 
 
-def checked_images(name: str, data: Any, image_shape: Shape) -> Any:
+def checked_images(
+    name: str, data: Any, image_shape: Shape, labels: LabelRange | None = None
+) -> Any:
     """Check batches of images, as `check_batches` does; return its `data`.
 
     Args:
         name: The argument's name, for messages.
         data: What `GAN.fit` takes as images.
         image_shape: `(height, width, channels)` expected of each image.
+        labels: What labels in batches must be; None where they are not used.
 
     Raises:
         ValueError: On images of another shape, dtype or range, or data of another form.
@@ -143,23 +147,54 @@ def checked_images(name: str, data: Any, image_shape: Shape) -> Any:
         functools.partial(check_images, image_shape=image_shape),
         functools.partial(check_uint8_or_scaled, image_shape=image_shape),
         bound=1.0,
+        labels=labels,
     )
 
 
-def checked_validation_data(validation_data: Any, image_shape: Shape) -> Any:
-    """Do as `checked_images` with images that may be the first item of a tuple.
+def checked_pair(
+    name: str, x: Any, y: Any, image_shape: Shape, labels: LabelRange | None, of_y: str = "y"
+) -> tuple[Any, Any]:
+    """Check images and what is given as their labels; return both, labels as int32 `(n,)`.
+
+    Args:
+        name: The images' argument, for messages.
+        x: What `GAN.fit` takes as images.
+        y: What it takes as their labels.
+        image_shape: `(height, width, channels)` expected of each image.
+        labels: What labels must be; None where they are not used, and refused.
+        of_y: The labels' argument, for messages.
 
     Raises:
-        ValueError: Also on labels and on weights of samples beside arrays of images.
+        ValueError: As `checked_images`; on labels where they are not used, or come in batches, and
+            on missing ones.
     """
+    if labels is None or not is_array(x):
+        refuse_labels(of_y, y, used=labels is not None)
+        return checked_images(name, x, image_shape, labels), None
+    x = checked_images(name, x, image_shape)
+    return x, labels.check(of_y, y, len(x))
+
+
+def checked_validation_data(
+    validation_data: Any, image_shape: Shape, labels: LabelRange | None = None
+) -> Any:
+    """Do as `checked_pair` with images that may be the first item of a tuple.
+
+    Raises:
+        ValueError: Also on weights of samples beside arrays of images.
+    """
+    name = "validation_data"
     if not isinstance(validation_data, (tuple, list)):
-        return checked_images("validation_data", validation_data, image_shape)
+        if labels is not None and is_array(validation_data):
+            validation_data = (validation_data,)
+        else:
+            return checked_images(name, validation_data, image_shape, labels)
     if not 1 <= len(validation_data) <= 3:
-        return checked_images("validation_data", list(validation_data), image_shape)
-    images, labels, weights = keras.utils.unpack_x_y_sample_weight(validation_data)
-    refuse_labels("validation_data", labels)
+        return checked_images(name, list(validation_data), image_shape, labels)
+    images, classes, weights = keras.utils.unpack_x_y_sample_weight(validation_data)
     refuse_weights(sample_weight=weights)
-    return checked_images("validation_data", images, image_shape)
+    pair = checked_pair(name, images, classes, image_shape, labels, f"{name}[1]")
+    return pair[0] if pair[1] is None else pair
 
 
 def checked_latents(latents: Any, latent_dim: int) -> Any:
@@ -178,8 +213,10 @@ def _check_named_latents(name: str, latents: np.ndarray, latent_dim: int) -> Non
     check_latent_batch(latents, latent_dim)
 
 
-def check_one_batch(images: Any, image_shape: Shape) -> None:
-    """Check the images of `train_on_batch` or `test_on_batch`, an array or a tensor.
+def check_one_batch(
+    images: Any, image_shape: Shape, y: Any = None, labels: LabelRange | None = None
+) -> Any:
+    """Check what `train_on_batch` or `test_on_batch` is given; return the labels.
 
     Raises:
         ValueError: As `checked_images`, and on datasets and generators of batches.
@@ -189,14 +226,19 @@ def check_one_batch(images: Any, image_shape: Shape) -> None:
             f"`x` must be one batch of {images_form(image_shape)}, as an array or a tensor. "
             f"Received: x of type {type(images).__name__}"
         )
-    checked_images("x", images, image_shape)
+    return checked_pair("x", images, y, image_shape, labels)[1]
 
 
-def refuse_labels(name: str, y: Any) -> None:
-    """Raise a `ValueError` unless `y` is None."""
+def refuse_labels(name: str, y: Any, used: bool = False) -> None:
+    """Raise a `ValueError` unless `y` is None, in a model that has no use for it, or has."""
+    if y is not None and used:
+        raise ValueError(
+            "Labels must be in the batches, as (images, labels), where the images come in batches. "
+            f"Received: {name} of type {type(y).__name__}"
+        )
     if y is not None:
         raise ValueError(
-            "A GAN learns from images alone: pass no labels. "
+            "A GAN without `num_classes` learns from images alone: pass no labels. "
             f"Received: {name} of type {type(y).__name__}"
         )
 

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from capsgan_keras.gan.labels import LabelRange
+
 Look = Callable[[Any], None]
 
 
@@ -51,35 +53,44 @@ def checked_iterator(batches: Iterable[Any], look: Look) -> Iterator[Any]:
         yield batch
 
 
-def checked_dataset(dataset: Any, look: Look, bound: float) -> Any:
+def checked_dataset(
+    dataset: Any, look: Look, bound: float, labels: LabelRange | None = None
+) -> Any:
     """Return a `tf.data.Dataset` whose batches are looked at within its graph.
 
-    Its shapes and its dtype are the same in all batches, so that only values are left. A batch of
-    integers is not looked at. Python is called for a batch beyond the bound alone, since it would
-    cost more than the comparison does.
+    Its shapes and its dtype are the same in all batches, so that only values are left. Images that
+    are integers are not looked at. Python is called for a batch beyond the bound alone, since it
+    would cost more than the comparison does.
 
     Args:
         dataset: The dataset.
         look: As above.
         bound: Numbers of no larger size need no look.
+        labels: What labels must be; None where they are not used.
     """
     import tensorflow as tf  # here, since on JAX the package works without TensorFlow
 
     spec = keras.tree.flatten(dataset.element_spec)[0]
-    if not spec.dtype.is_floating:
+    if not spec.dtype.is_floating and labels is None:
         return dataset
 
-    def refuse(images: Any) -> None:
-        look(images)
+    def refuse(*batch: Any) -> None:
+        look(batch if labels is not None else batch[0])
 
     def checked(*batch: Any) -> Any:
-        images, *labels = batch
+        images, *others = batch
         # In half precision the bound may be infinite.
-        good = tf.reduce_all(tf.abs(tf.cast(images, tf.float32)) <= bound)
-        looked = tf.cond(good, tf.no_op, lambda: tf.py_function(refuse, [images], []))
+        sizes = tf.abs(tf.cast(images, tf.float32))
+        good = not spec.dtype.is_floating or tf.reduce_all(sizes <= bound)
+        seen = [images]
+        if labels is not None:
+            classes = others[0]
+            inside = (classes >= labels.smallest) & (classes < labels.num_classes)
+            good, seen = good & tf.reduce_all(inside), [images, classes]
+        looked = tf.cond(good, tf.no_op, lambda: tf.py_function(refuse, seen, []))
         with tf.control_dependencies([looked]):
             images = tf.identity(images)
-        return (images, *labels) if isinstance(dataset.element_spec, tuple) else images
+        return (images, *others) if isinstance(dataset.element_spec, tuple) else images
 
     return dataset.map(checked)
 
@@ -91,7 +102,7 @@ def refusals_by_name() -> Iterator[None]:
         yield
     except Exception as error:
         # TensorFlow keeps only the text of an error that Python raised in its threads.
-        found = re.search(r"ValueError: (`\w+` must .*Received: .*)", str(error))
+        found = re.search(r"ValueError: (`[\w\[\]]+` must .*Received: .*)", str(error))
         if isinstance(error, ValueError) or found is None:
             raise
         raise ValueError(found[1]) from error

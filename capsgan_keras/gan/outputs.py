@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from capsgan_keras.checks import check_choice
-from capsgan_keras.layers import CapsuleLayer, Length
+from capsgan_keras.layers import CapsuleLayer, Length, SelectClass
 from capsgan_keras.losses import HingeLoss, MarginLoss
 from capsgan_keras.routing.choice import LENGTHS_ARE_PROBABILITIES
 from capsgan_keras.types import Tensor
@@ -188,6 +188,8 @@ def _last_layer(output: keras.KerasTensor) -> keras.Operation:
     layer = _unwrapped(output._keras_history.operation)
     if isinstance(layer, keras.Model) and getattr(layer, "outputs", None):
         return _last_layer(layer.outputs[0])
+    if isinstance(layer, SelectClass):
+        return _last_layer(layer.input[0])
     if isinstance(layer, (keras.layers.Flatten, keras.layers.Reshape, keras.layers.Identity)):
         return _last_layer(layer.input)
     return layer

@@ -7,6 +7,7 @@ from keras import ops
 
 from capsgan_keras.gan.first_batch import refuse_weights
 from capsgan_keras.gan.input_checks import check_batch, check_latents, checked_latents
+from capsgan_keras.gan.labels import LabelRange, classes_of, labels_of_batch
 from capsgan_keras.gan.outputs import first_output
 from capsgan_keras.gan.penalty import gradient_penalties
 from capsgan_keras.training import AdversarialTrainer, loss_divisor
@@ -40,7 +41,7 @@ class Players(AdversarialTrainer):
         return keras.KerasTensor((latents.shape[0], *self.image_shape), dtype=dtype)
 
     def real_images(self, data: Any) -> Tensor:
-        """Return a batch's images as float32 in [-1, 1]; labels in the batch are not used."""
+        """Return a batch's images as float32 in [-1, 1]."""
         images, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         refuse_weights(sample_weight=sample_weight)
         check_batch("x", images, self.image_shape)
@@ -49,10 +50,17 @@ class Players(AdversarialTrainer):
             scaled = scaled / 127.5 - 1.0
         return scaled
 
+    num_classes: int | None = None
+    """Number of classes; None where labels are not used."""
+
+    @property
+    def label_range(self) -> LabelRange | None:
+        """The labels that training takes; None where labels are not used."""
+        return None if self.num_classes is None else LabelRange(self.num_classes)
+
     def real_labels(self, data: Any) -> Tensor | None:
-        """Return a batch's classes, where the model uses them: a plain GAN does not."""
-        del data
-        return None
+        """Return a batch's classes, int32 `(batch,)`; None where labels are not used."""
+        return None if self.num_classes is None else labels_of_batch(data)
 
     @property
     def player_variables(self) -> tuple[list[keras.Variable], list[keras.Variable]]:
@@ -65,17 +73,16 @@ class Players(AdversarialTrainer):
     def shape_beside(self, generator: keras.Model) -> Shape | None:
         """Return the shape, without the batch, of what the discriminator sees beside images."""
         del generator
-        return None
+        return None if self.num_classes is None else ()
 
     def beside_generated(self, latents: Tensor) -> Tensor | None:
-        """Return what the discriminator sees beside the images of latents; None for nothing."""
-        del latents
-        return None
+        """Return what the discriminator sees beside the images of latents: their classes."""
+        return None if self.num_classes is None else classes_of(latents, self.num_classes)
 
     def beside_real(self, batch: Batch, training: bool) -> Tensor | None:
-        """Return what the discriminator sees beside real images; None for nothing."""
-        del batch, training
-        return None
+        """Return what the discriminator sees beside real images: their classes."""
+        del training
+        return batch.labels
 
     def judge(self, images: Tensor, beside: Tensor | None, training: bool) -> Tensor:
         """Return the discriminator's outputs for images and what is beside them."""
@@ -99,10 +106,6 @@ class Players(AdversarialTrainer):
             generated = ops.stop_gradient(generated)
         return batch.gather(self.judge(generated, beside, training))
 
-    def judge_of_images(self) -> keras.Model:
-        """Return the model that gives the discriminator's outputs for images alone."""
-        return self.discriminator
-
     def judge_real(
         self,
         batch: Batch,
@@ -118,7 +121,7 @@ class Players(AdversarialTrainer):
             training: As in Keras.
             teach_generator: Whether gradients reach the generator's side.
         """
-        if beside is not None and not teach_generator:
+        if self.generator_learns_from_real and not teach_generator:
             beside = ops.stop_gradient(beside)
         return batch.gather(self.judge(batch.real, beside, training))
 

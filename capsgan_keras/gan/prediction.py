@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -34,16 +35,16 @@ def scaled_pixels(images: np.ndarray) -> np.ndarray:
 
 def predict_in_chunks(
     model: keras.Model,
-    inputs: np.ndarray,
+    inputs: np.ndarray | list[np.ndarray],
     batch_size: int,
-    before: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    before: Callable[[Any], Any] = lambda part: part,
     after: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> np.ndarray:
     """Return `after(model(before(inputs)))`, computed chunk by chunk.
 
     Args:
         model: The network.
-        inputs: Array `(n, ...)`, n at least 1.
+        inputs: Array `(n, ...)`, n at least 1, or a list of such arrays for several inputs.
         batch_size: Positive integer: inputs in a forward pass. It is rounded up to a multiple of
             the devices that share the model's batches.
         before: Turns a chunk of inputs into what the network takes.
@@ -51,13 +52,18 @@ def predict_in_chunks(
     """
     devices = devices_per_batch(model)
     kept = []
-    for start in range(0, len(inputs), CHUNK):
-        chunk = before(inputs[start : start + CHUNK])
-        fillers = np.repeat(chunk[-1:], -len(chunk) % devices, axis=0)
-        outputs = model.predict(
-            np.concatenate([chunk, fillers]) if len(fillers) else chunk,
-            batch_size=-(-batch_size // devices) * devices,
-            verbose=0,
-        )
-        kept.append(after(outputs[: len(chunk)]))
+    n = len(keras.tree.flatten(inputs)[0])
+    for start in range(0, n, CHUNK):
+        size = min(CHUNK, n - start)
+        fillers = -size % devices
+        chunk = before(_rows(inputs, slice(start, start + size)))
+        if fillers:
+            chunk = _rows(chunk, np.minimum(np.arange(size + fillers), size - 1))
+        outputs = model.predict(chunk, batch_size=-(-batch_size // devices) * devices, verbose=0)
+        kept.append(after(outputs[:size]))
     return np.concatenate(kept)
+
+
+def _rows(inputs: Any, rows: Any) -> Any:
+    """Return these rows of an array, or of each array of a list."""
+    return keras.tree.map_structure(lambda part: part[rows], inputs)

@@ -138,6 +138,7 @@ class SavedGAN(keras.Model):
             "discriminator_outputs": self.discriminator_outputs,
             "gradient_penalty": self.gradient_penalty,
             "penalty_every": self.penalty_every,
+            "num_classes": self.num_classes,
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),

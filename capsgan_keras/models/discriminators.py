@@ -16,8 +16,9 @@ from capsgan_keras.checks import (
     check_positive,
     check_share,
 )
-from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap
+from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap, SelectClass
 from capsgan_keras.layers.differentiable_augmentation import check_augmentation
+from capsgan_keras.models.classes import check_classes, class_embedding, class_input, one_hot
 from capsgan_keras.models.convolutions import (
     ACTIVATIONS,
     augmented,
@@ -55,6 +56,7 @@ def build_capsule_discriminator(
     initializer: str | None = None,
     spectral_normalization: bool = False,
     augmentation: Sequence[str] = (),
+    num_classes: int | None = None,
     dtype: DType = None,
     seed: int | None = None,
     name: str = "capsule_discriminator",
@@ -101,6 +103,9 @@ def build_capsule_discriminator(
         augmentation: What is changed at random in all images, real and generated, in training:
             any of `"color"`, `"translation"` (by up to an eighth of a side) and `"cutout"` (of half
             of the sides). Gradients pass it (Zhao et al. 2020, arXiv 2006.10738).
+        num_classes: Integer of at least 2, with `num_capsule=1`: one final capsule for each class,
+            among which routing decides. The model takes the list of images and labels, int32
+            `(batch,)`, and gives the length of the label's own capsule.
         dtype: Dtype policy of all layers but the last two, which stay in float32; by default
             Keras's global policy.
         seed: Integer that sets the initial weights and the dropout.
@@ -109,7 +114,7 @@ def build_capsule_discriminator(
     Returns:
         A `keras.Model` from images `(batch, *image_shape)` in [-1, 1] to the lengths
         `(batch, num_capsule)` of the final capsules, float32 in [0, 1); the first is the
-        probability of being real.
+        probability of being real. With classes, from images and labels to `(batch, 1)`.
 
     Raises:
         ValueError: On arguments out of range, where the kernels do not fit the image, or where
@@ -128,6 +133,7 @@ def build_capsule_discriminator(
     """
     shape = check_image_shape(image_shape)
     check_choice("num_capsule", num_capsule, (1, 2))
+    check_classes(num_classes, num_capsule=(num_capsule, 1))
     check_choice("initializer", initializer, INITIALIZERS)
     check_gives_probabilities(routing)
     if shape[2] == 1 and min(shape[:2]) >= _NINES_FIT:
@@ -176,7 +182,8 @@ def build_capsule_discriminator(
     sides = convolved(sides, layout["kernel_size"], 2, layout["padding"])
     types = layout["n_channels"]
     size.convolution(sides, channels, types * primary_dim_capsule, layout["kernel_size"])
-    size.capsules(math.prod(sides) * types, primary_dim_capsule, num_capsule, dim_capsule)
+    count = num_classes or num_capsule
+    size.capsules(math.prod(sides) * types, primary_dim_capsule, count, dim_capsule)
     size.check(
         "capsule discriminator",
         image_shape=image_shape,
@@ -209,17 +216,21 @@ def build_capsule_discriminator(
         name="primary_capsules",
     )
     final_capsules = CapsuleLayer(
-        num_capsule,
+        count,
         dim_capsule,
         routing=routing,
         routings=routings,
-        kernel_initializer=weights.glorot(),
+        kernel_initializer=weights.sharing(num_classes or 1),
         dtype="float32",
         name="final_capsules",
     )
     for layer in (primary_capsules, final_capsules):
         features = normalized_spectrally(layer, spectral_normalization)(features)
-    return keras.Model(images, Length(dtype="float32", name="lengths")(features), name=name)
+    lengths = Length(dtype="float32", name="lengths")(features)
+    if num_classes is None:
+        return keras.Model(images, lengths, name=name)
+    labels = class_input()
+    return keras.Model([images, labels], SelectClass(dtype="float32")([lengths, labels]), name=name)
 
 
 def build_convolutional_discriminator(
@@ -238,6 +249,7 @@ def build_convolutional_discriminator(
     initializer: str | None = None,
     spectral_normalization: bool = False,
     augmentation: Sequence[str] = (),
+    num_classes: int | None = None,
     dtype: DType = None,
     seed: int | None = None,
     name: str = "convolutional_discriminator",
@@ -270,6 +282,10 @@ def build_convolutional_discriminator(
         initializer: As in `build_capsule_discriminator`, for all weights.
         spectral_normalization: As in `build_capsule_discriminator`.
         augmentation: As in `build_capsule_discriminator`.
+        num_classes: Integer of at least 2, with the head `"dense"`: a projection discriminator
+            (Miyato and Koyama 2018, arXiv 1802.05637), which adds to its output the dot product
+            of the features with a vector of the class. The model takes the list of images and
+            labels, int32 `(batch,)`.
         dtype: Dtype policy of all layers but the last activation, which stays in float32; by
             default Keras's global policy.
         seed: Integer that sets the initial weights and the dropout.
@@ -310,6 +326,7 @@ def build_convolutional_discriminator(
             raise ValueError(
                 f"`units` is for the head 'dense'. Received: units={units}, head='average'"
             )
+    check_classes(num_classes, head=(head, "dense"))
     check_bool(spectral_normalization=spectral_normalization)
     augmentation = check_augmentation(augmentation)
     layout = {
@@ -323,7 +340,7 @@ def build_convolutional_discriminator(
         "spectral_normalization": spectral_normalization,
     }
     size, sides, channels = convolutions_size(shape, layout)
-    size.dense(math.prod(sides) * channels, units or 1)
+    size.dense(math.prod(sides) * channels, units or 1 + (num_classes or 0))
     size.check(
         "convolutional discriminator",
         image_shape=image_shape,
@@ -363,5 +380,13 @@ def build_convolutional_discriminator(
         features = dropped(features, dropout, dtype, weights)
         dense = layers.Dense(1, kernel_initializer=last(), dtype=dtype, name="logits")
         logits = normalized_spectrally(dense, spectral_normalization)(features)
+    inputs = images
+    if num_classes is not None:
+        inputs = [images, class_input()]
+        embedding = class_embedding(features.shape[-1], last(), dtype)
+        embedding = normalized_spectrally(embedding, spectral_normalization)
+        vectors = embedding(one_hot(inputs[1], num_classes))
+        projection = layers.Dot(axes=1, dtype=dtype, name="projection")([features, vectors])
+        logits = layers.Add(dtype=dtype)([logits, projection])
     output = layers.Activation(activation, dtype="float32", name="output")(logits)
-    return keras.Model(images, output, name=name)
+    return keras.Model(inputs, output, name=name)

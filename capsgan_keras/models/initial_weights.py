@@ -52,6 +52,17 @@ class InitialWeights:
         """Return a normal initializer of a variance, with the next seed."""
         return keras.initializers.RandomNormal(stddev=math.sqrt(variance), seed=self.next_seed())
 
+    def sharing(self, count: int) -> keras.initializers.Initializer:
+        """Return `glorot` for capsules that share their input's votes, `count` times as large.
+
+        Routing begins with a coupling of 1 / count, and squash is flat for short vectors.
+        """
+        if count == 1:
+            return self.glorot()
+        return keras.initializers.VarianceScaling(
+            count**2, "fan_avg", "uniform", seed=self.next_seed()
+        )
+
     def next_seed(self) -> int | None:
         """Return the next integer, or None where no seed was given."""
         return None if self._draws is None else self._draws.randrange(2**31)
