@@ -175,7 +175,7 @@ def test_generator_and_encoder_each_lower_their_loss(side, update, images):
     gan = tiny("convolutional", "dense")
     gan.discriminator.trainable = False
     (gan.encoder if side == "generator" else gan.generator).trainable = False
-    gan.compile(sgd(0.05), sgd(0.0), update=update)
+    gan.compile(sgd(0.05), sgd(0.0), update=update, run_eagerly=True)
     losses = [gan.evaluate(images, batch_size=24, verbose=0, return_dict=True)["g_loss"]]
     for _ in range(4):
         fit(gan, images, batch_size=24)
@@ -220,7 +220,7 @@ def test_the_gradient_penalty_is_of_images_with_their_codes_held(images):
 def test_the_average_covers_generator_and_encoder(images):
     gan = tiny("convolutional")
     average = keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.75)
-    gan.compile(average, keras.optimizers.Adam(1e-2))
+    gan.compile(average, keras.optimizers.Adam(1e-2), run_eagerly=True)
     steps = []
 
     class Record(keras.callbacks.Callback):
@@ -256,7 +256,7 @@ def test_the_average_covers_generator_and_encoder(images):
 def test_a_loaded_model_trains_on_as_the_unsaved_one(encoder, update, policy, images, tmp_path):
     keras.config.set_dtype_policy(policy)
     gan = tiny(encoder, "capsule", dropout=0.2)
-    gan.compile(update=update)
+    gan.compile(update=update, jit_compile=False)
     fit(gan, images)
     gan.save(tmp_path / "gan.keras")
     keras.config.set_dtype_policy("float32")

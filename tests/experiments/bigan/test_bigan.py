@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from capsgan_keras import BiGAN, load_run
+from capsgan_keras import BiCoGAN, BiGAN, load_dataset, load_run
 from capsgan_keras.evaluation import SemiSupervisedSettings, draw_labelled
 from experiments.bigan.__main__ import main
 from experiments.bigan.published import PUBLISHED
@@ -22,6 +23,7 @@ from experiments.evaluations.result_file import ResultFile
 from experiments.settings.encoders import UNUSED, CodeSettings, EncoderSettings
 from experiments.settings.training import Settings
 from experiments.training.encoders import ENCODERS, encoder_sizes
+from experiments.training.labels import labels_of
 from experiments.training.networks import build_gan
 
 ROOT = Path(__file__).parents[3]
@@ -200,9 +202,53 @@ def test_runs_of_other_labels_lie_in_other_folders():
     assert "capsule_filters" not in labelled.identity("bicogan-capsule")
 
 
+@pytest.mark.long
+def test_a_bicogan_learns_from_as_many_labels_as_are_asked_for(bigan, tmp_path):
+    arguments = "--model", "convolutional", "--latent-dim", 16, "--labels"
+    assert bigan(*arguments, 100) == 0
+    run = load_run(tmp_path / "runs" / "bicogan-convolutional-seed0")
+    assert type(run.gan) is BiCoGAN
+    assert run.config["settings"]["labels"] == "100"
+    folder = tmp_path / "runs" / "evaluation" / "seed0"
+    with Image.open(folder / "classes-bicogan-convolutional-seed0.png") as figure:
+        assert figure.height > figure.width  # ten rows of ten images, and words beside them
+    assert bigan(*arguments, 101, "--resume") == 2
+
+
+def test_labels_are_drawn_with_as_many_of_each_class():
+    settings = dataclasses.replace(PUBLISHED["digits"], labels="40")
+    dataset = load_dataset("digits")
+    labels = labels_of(settings, dataset)
+    known = labels >= 0
+    np.testing.assert_array_equal(labels[known], dataset.y_train[known])
+    np.testing.assert_array_equal(np.bincount(labels[known]), [4] * 10)
+    assert set(labels[~known]) == {-1}
+    other = labels_of(dataclasses.replace(settings, seed=1), dataset)
+    assert np.any((other >= 0) != known)
+    everything = labels_of(dataclasses.replace(settings, labels="all"), dataset)
+    np.testing.assert_array_equal(everything, dataset.y_train)
+    assert labels_of(PUBLISHED["digits"], dataset) is None
+
+
+def test_labels_that_the_data_lack_are_refused():
+    dataset = load_dataset("digits")
+    for changed, message in (
+        ({"labels": "2000"}, "`labels` must be at most"),
+        ({"labels": "all", "classes": 9}, "`classes` must be larger than all labels"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            labels_of(dataclasses.replace(PUBLISHED["digits"], **changed), dataset)
+    unlabelled = dataclasses.replace(dataset, y_train=None, y_test=None)
+    settings = dataclasses.replace(PUBLISHED["digits"], labels="all")
+    with pytest.raises(ValueError, match="`labels` needs labelled images"):
+        labels_of(settings, unlabelled)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ("--classes 5", "`classes` needs `labels`"),
+        ("--labels all", "`latent_dim` must be larger than the number of classes"),
         ("--labels some", "`labels` must be none, all or a positive whole number"),
         ("--labels 0", "`labels` must be none, all or a positive whole number"),
         ("--label-weight 2", "`label_weight` needs `labels`"),
