@@ -109,18 +109,20 @@ class Players(AdversarialTrainer):
     def judge_real(
         self,
         batch: Batch,
-        beside: Tensor | None,
         training: bool = True,
         teach_generator: bool = True,
+        beside: Tensor | None = None,
     ) -> Tensor:
         """Return the discriminator's outputs on real images, as `judge_generated` does.
 
         Args:
             batch: The batch.
-            beside: What `beside_real` returned for it.
             training: As in Keras.
             teach_generator: Whether gradients reach the generator's side.
+            beside: What `beside_real` returned for the batch; None to ask for it.
         """
+        if beside is None:
+            beside = self.beside_real(batch, training)
         if self.generator_learns_from_real and not teach_generator:
             beside = ops.stop_gradient(beside)
         return batch.gather(self.judge(batch.real, beside, training))

@@ -79,7 +79,7 @@ def test_step(gan: keras.Model, batch: Batch) -> dict[str, Tensor]:
     latents = batch.local_rows(gan.sample_latents(batch.size, evaluation=True))
     on_generated = gan.judge_generated(batch, latents, training=False)
     beside = gan.beside_real(batch, training=False)
-    on_real = gan.judge_real(batch, beside, training=False)
+    on_real = gan.judge_real(batch, training=False, beside=beside)
     losses = (
         gan.discriminator_loss(on_real, on_generated),
         gan.generator_loss(on_generated, on_real) + gan.label_loss(batch, beside),
@@ -95,7 +95,7 @@ def _simultaneous(gan, batch, differentiate, apply_gradients):
         latents = batch.local_rows(gan.sample_latents(batch.size))
         on_generated = gan.judge_generated(batch, latents)
         beside = gan.beside_real(batch, training=True)
-        on_real = gan.judge_real(batch, beside)
+        on_real = gan.judge_real(batch, beside=beside)
         generator_loss = gan.generator_loss(on_generated, on_real) + gan.label_loss(batch, beside)
         discriminator_loss = gan.discriminator_loss(on_real, on_generated)
         discriminator_loss = discriminator_loss + gan.penalty(batch)
@@ -116,8 +116,7 @@ def _alternating(gan, batch, differentiate, apply_gradients):
     def discriminator_forward():
         latents = batch.local_rows(gan.sample_latents(batch.size))
         on_generated = gan.judge_generated(batch, latents, teach_generator=False)
-        beside = gan.beside_real(batch, training=True)
-        on_real = gan.judge_real(batch, beside, teach_generator=False)
+        on_real = gan.judge_real(batch, teach_generator=False)
         loss = gan.discriminator_loss(on_real, on_generated) + gan.penalty(batch)
         return (gan.scale_loss(loss),), (loss, on_real, on_generated)
 
@@ -126,7 +125,7 @@ def _alternating(gan, batch, differentiate, apply_gradients):
         on_generated = gan.judge_generated(batch, latents)
         if gan.generator_learns_from_real:
             beside = gan.beside_real(batch, training=True)
-            on_real = gan.judge_real(batch, beside)
+            on_real = gan.judge_real(batch, beside=beside)
             loss = gan.generator_loss(on_generated, on_real) + gan.label_loss(batch, beside)
         else:
             loss = gan.generator_loss(on_generated)
