@@ -57,16 +57,18 @@ def model_card(path: str | os.PathLike, config: dict[str, Any], metrics: dict[st
 {_use(config, "load_run", f'load_run("{path}").gan')}
 
 `generator.keras` alone maps latents (n, {latent_dim}) to images in [-1, 1], and loads
-with `keras.saving.load_model` without this package.{_of_encoder(metrics, latent_dim)}
+with `keras.saving.load_model` without this package.{_of_encoder(config["settings"])}
 """
 
 
-def _of_encoder(metrics, latent_dim):
-    if "encoder" not in metrics["parameters"]:
+def _of_encoder(settings):
+    kind = settings["model"].partition("-")[0]
+    if kind not in ("bigan", "bicogan"):
         return ""
+    logits = " Its last outputs are the logits of the classes." if kind == "bicogan" else ""
     return (
-        f" `encoder.keras` maps images in [-1, 1] to codes (n, {latent_dim}); capsules need "
-        "this package."
+        f" `encoder.keras` maps images in [-1, 1] to codes (n, {settings['latent_dim']}). Capsules "
+        f"in it need this package.{logits}"
     )
 
 
@@ -234,7 +236,7 @@ def _use(config, function, load):
     hinge = config["settings"].get("loss") == "hinge"
     judged = "scores, larger for real images" if hinge else "probabilities of being real"
     encoding = ""
-    if config["settings"]["model"].startswith("bi"):
+    if _of_encoder(config["settings"]):
         encoding = f"""
 codes = gan.encode(images)  # float32 (64, {config["settings"]["latent_dim"]})
 again = gan.reconstruct(images)  # uint8 images: G(E(x))"""
