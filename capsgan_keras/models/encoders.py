@@ -132,7 +132,9 @@ def build_capsule_encoder(
         dtype="float32",
         name="capsules",
     )(features)
-    return encoder.encode(features, weights, name)
+    # Each capsule is nearly 1 long at most. So codes begin as large as latents, and differ as much
+    # from image to image as those of the other encoder.
+    return encoder.encode(features, weights.of_variance(1.0 / num_capsule), name)
 
 
 def build_convolutional_encoder(
@@ -192,7 +194,7 @@ def build_convolutional_encoder(
     weights = InitialWeights(seed)
     features = layers.Flatten(dtype=dtype)(encoder.convolve(initializer, dtype, weights))
     features = hidden_layer(features, units, hidden_activation, initializer, dtype, weights)
-    return encoder.encode(features, weights, name)
+    return encoder.encode(features, weights.glorot(), name)
 
 
 def hidden_layer(
@@ -247,11 +249,13 @@ class _Encoder:
         kind = weights.of_kind(initializer or "he")
         return convolutions(self.images, self.layout, (), 0.0, dtype, kind, weights)
 
-    def encode(self, features: Tensor, weights: InitialWeights, name: str) -> keras.Model:
+    def encode(
+        self, features: Tensor, initializer: keras.initializers.Initializer, name: str
+    ) -> keras.Model:
         """Return the model whose codes are a linear function of features."""
         features = layers.Flatten(dtype="float32")(features)
         codes = layers.Dense(
-            self.latent_dim, kernel_initializer=weights.glorot(), dtype="float32", name="codes"
+            self.latent_dim, kernel_initializer=initializer, dtype="float32", name="codes"
         )(features)
         return keras.Model(self.images, codes, name=name)
 

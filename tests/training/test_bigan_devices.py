@@ -56,22 +56,20 @@ BACKEND = (
     + """
 noise = np.random.default_rng(1).normal(size=(100, 6, LATENT_DIM)).astype("float32")
 results = {{}}
-for kind in ("bigan", "bicogan"):
-    for update in ("simultaneous", "alternating"):
-        gan = make(kind, update, run_eagerly=True)
-        weights = np.random.default_rng(2)
-        gan.set_weights([weights.uniform(0.5, 1.5, w.shape) if w.ndim < 2
-                         else weights.normal(0, 0.3, w.shape) for w in gan.get_weights()])
-        draws = iter(noise)
-        gan.sample_latents = lambda n, evaluation=False: ops.convert_to_tensor(next(draws))
-        key = f"{{kind}}-{{update}}"
-        for name, values in train(gan, kind).history.items():
-            results[f"{{key}}-{{name}}"] = np.asarray(values)
-        for index, weight in enumerate(gan.get_weights()):
-            results[f"{{key}}-weight-{{index}}"] = weight
-        results[f"{{key}}-codes"] = gan.encode(images)
-        results[f"{{key}}-scores"] = gan.discriminate(images)
-        results[f"{{key}}-images"] = gan.reconstruct(images).astype("float32") / 255
+for kind, update in (("bigan", "alternating"), ("bicogan", "simultaneous")):
+    gan = make(kind, update, run_eagerly=True)
+    weights = np.random.default_rng(2)
+    gan.set_weights([weights.uniform(0.5, 1.5, w.shape) if w.ndim < 2
+                     else weights.normal(0, 0.3, w.shape) for w in gan.get_weights()])
+    draws = iter(noise)
+    gan.sample_latents = lambda n, evaluation=False: ops.convert_to_tensor(next(draws))
+    for name, values in train(gan, kind, 12).history.items():
+        results[f"{{kind}}-{{name}}"] = np.asarray(values)
+    for index, weight in enumerate(gan.get_weights()):
+        results[f"{{kind}}-weight-{{index}}"] = weight
+    results[f"{{kind}}-codes"] = gan.encode(images)
+    results[f"{{kind}}-scores"] = gan.discriminate(images)
+    results[f"{{kind}}-images"] = gan.reconstruct(images).astype("float32") / 255
 np.savez({path!r}, **results)
 
 # The compiled step, saved and loaded, goes on as the unsaved model does; with averages.
@@ -108,10 +106,11 @@ def test_tensorflow_and_jax_give_the_same_numbers(run_python, tmp_path):
     found = {}
     for backend in ("tensorflow", "jax"):
         path = str(tmp_path / f"{backend}.npz")
-        run_python(BACKEND.format(path=path), KERAS_BACKEND=backend, JAX_PLATFORMS="cpu")
+        script = BACKEND.format(path=path)
+        run_python(script, timeout=900, KERAS_BACKEND=backend, JAX_PLATFORMS="cpu")
         found[backend] = np.load(path)
     ours, theirs = found["tensorflow"], found["jax"]
     assert set(ours) == set(theirs)
-    assert len(ours.files) > 100
+    assert len(ours.files) > 60
     for name in ours:
         np.testing.assert_allclose(ours[name], theirs[name], atol=2e-4, rtol=1e-3, err_msg=name)
