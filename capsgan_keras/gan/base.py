@@ -106,9 +106,9 @@ class GAN(UsableGAN, SavedGAN):
     ) -> None:
         # The networks cast for themselves, and a generator chooses categories before it does.
         super().__init__(autocast=False, **kwargs)
-        check_players(generator, discriminator, None if num_classes is None else ())
-        check_num_classes(num_classes, generator.input_shape[-1])
         self.num_classes = num_classes
+        check_players(generator, discriminator, self.shape_beside(generator))
+        check_num_classes(num_classes, generator.input_shape[-1])
         self.generator = generator
         self.discriminator = discriminator
         self.loss = checked_loss(loss, units=discriminator.output_shape[-1])

@@ -10,8 +10,9 @@ from capsgan_keras.checks import check_kind, check_positive
 from capsgan_keras.datasets import Dataset
 from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.gan.base import GAN
+from capsgan_keras.gan.from_settings import generator_of, optimizers_of
 from capsgan_keras.gan.labels import check_num_classes
-from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam, falling_rate, learning_rate
+from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam
 from capsgan_keras.gan.settings import (
     NEUTRAL,
     TUNED,
@@ -188,23 +189,8 @@ class _GANWithDefaults(GAN):
         gan = cls(
             image_shape,
             settings.latent_dim,
-            generator=build_generator(
-                image_shape,
-                settings.latent_dim,
-                filters=widened(settings, "generator_filters"),
-                kernel_size=settings.generator_kernel_size,
-                upsampling=settings.upsampling,
-                latent_categories=num_classes or settings.latent_categories,
-                **given(
-                    scales=settings.generator_scales,
-                    activation=settings.generator_activation,
-                    output=settings.generator_output,
-                    batch_statistics=settings.generator_batch_statistics,
-                    last_kernel_size=settings.generator_last_kernel_size,
-                    initializer=settings.initializer,
-                ),
-                dtype=dtype,
-                seed=seed,
+            generator=generator_of(
+                settings, image_shape, num_classes or settings.latent_categories, dtype, seed
             ),
             discriminator=cls.build_discriminator(
                 image_shape,
@@ -225,26 +211,9 @@ class _GANWithDefaults(GAN):
                 gradient_penalty=settings.gradient_penalty, penalty_every=settings.penalty_every
             ),
         )
-        rates = settings.generator_learning_rate, getattr(settings, cls.rate_setting)
-        ema = settings.generator_ema
-        averages = {"use_ema": True, "ema_momentum": ema} if ema else {}
-        generator_optimizer, discriminator_optimizer = (
-            keras.optimizers.Adam(
-                falling_rate(
-                    learning_rate(default) if rate is None else rate,
-                    settings.decay,
-                    steps,
-                    settings.time_decay or 0.0,
-                ),
-                settings.beta_1,
-                settings.beta_2,
-                **more,
-            )
-            for rate, default, more in zip(
-                rates, gan.default_optimizers(), (averages, {}), strict=True
-            )
-        )
-        gan.compile(generator_optimizer, discriminator_optimizer, update=settings.update)
+        rate = getattr(settings, cls.rate_setting)
+        optimizers = optimizers_of(settings, rate, gan.default_optimizers(), steps)
+        gan.compile(*optimizers, update=settings.update)
         return gan
 
     @staticmethod

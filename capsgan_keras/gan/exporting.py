@@ -19,6 +19,7 @@ BACKENDS = {
 }
 """The formats, each with the Keras backends that export to it."""
 PARTS = ("generator", "discriminator")
+"""The networks of a GAN without an encoder."""
 _CONVERTERS = {"tf_saved_model": "tensorflow", "onnx": "tf2onnx", "litert": "tensorflow"}
 _INSTALL = 'pip install "capsgan_keras[export]"'
 
@@ -59,8 +60,16 @@ class _RepeatPixels(keras.layers.Layer):
         return ops.reshape(grid, (-1, height * times_down, width * times_across, channels))
 
 
-def check_export(filepath: str | os.PathLike, format: str, part: str) -> None:
+def check_export(
+    filepath: str | os.PathLike, format: str, part: str, parts: tuple[str, ...]
+) -> None:
     """Raise an error where something cannot be exported here, whatever the networks are.
+
+    Args:
+        filepath: As in `keras.Model.export`.
+        format: One of `BACKENDS`.
+        part: Name of the network.
+        parts: The names of all networks of the GAN.
 
     Raises:
         ValueError: On another format or part, a path without LiteRT's ending, or a path that can
@@ -69,7 +78,7 @@ def check_export(filepath: str | os.PathLike, format: str, part: str) -> None:
         ImportError: Where the converter is not installed.
     """
     check_choice("format", format, BACKENDS)
-    check_choice("part", part, PARTS)
+    check_choice("part", part, parts)
     usable_path(filepath, "filepath")
     if format == "litert" and not str(filepath).endswith(".tflite"):
         raise ValueError(

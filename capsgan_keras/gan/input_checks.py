@@ -27,21 +27,8 @@ def check_players(
         beside: Shape, without the batch, of what the discriminator takes beside images: `()` for
             labels. None where it takes images alone.
     """
-    for name, player in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(player, keras.Model):
-            raise ValueError(f"`{name}` must be a keras.Model. Received: {name}={player!r}")
-        if not player.built or getattr(player, "inputs", None) is None:
-            raise ValueError(
-                f"`{name}` must have a known input shape: build it from `keras.Input`. "
-                f"Received: {name}={player!r}"
-            )
-        if name == "discriminator" and beside is not None:
-            continue
-        if not _takes_and_gives_one_tensor(player):
-            raise ValueError(
-                f"`{name}` must have one input and one output, a tensor and not a dictionary or "
-                f"list. Received: a {name} from {player.input_shape} to {player.output_shape}"
-            )
+    _check_network("generator", generator)
+    _check_network("discriminator", discriminator, one_input=beside is None)
     images = tuple(generator.output_shape[1:])
     if len(generator.input_shape) != 2 or len(images) != 3 or None in images:
         raise ValueError(
@@ -60,6 +47,34 @@ def check_players(
         raise ValueError(
             "`discriminator` must give outputs of shape (batch, 1) or (batch, 2). "
             f"Received: {discriminator.output_shape}"
+        )
+
+
+def check_encoder(encoder: keras.Model, generator: keras.Model) -> None:
+    """Raise a `ValueError` unless an encoder turns a generator's images into its latents."""
+    _check_network("encoder", encoder)
+    _check_network("generator", generator)
+    images, codes = generator.output_shape[1:], generator.input_shape[1:]
+    if (encoder.input_shape[1:], encoder.output_shape[1:]) != (images, codes):
+        raise ValueError(
+            f"`encoder` must turn the generator's images of shape {images} into codes of the shape "
+            f"of its latents, {codes}. Received: an encoder from {encoder.input_shape} to "
+            f"{encoder.output_shape}"
+        )
+
+
+def _check_network(name: str, player: keras.Model, one_input: bool = True) -> None:
+    if not isinstance(player, keras.Model):
+        raise ValueError(f"`{name}` must be a keras.Model. Received: {name}={player!r}")
+    if not player.built or getattr(player, "inputs", None) is None:
+        raise ValueError(
+            f"`{name}` must have a known input shape: build it from `keras.Input`. "
+            f"Received: {name}={player!r}"
+        )
+    if one_input and not _takes_and_gives_one_tensor(player):
+        raise ValueError(
+            f"`{name}` must have one input and one output, a tensor and not a dictionary or "
+            f"list. Received: a {name} from {player.input_shape} to {player.output_shape}"
         )
 
 

@@ -83,6 +83,11 @@ def outputs_of_old_files(loss: keras.losses.Loss | Callable) -> str:
     return "logit" if getattr(loss, "from_logits", False) else "probability"
 
 
+def ends_in_lengths(discriminator: keras.Model) -> bool:
+    """Return whether a discriminator's outputs are the lengths of vectors."""
+    return _measured(discriminator.outputs[0]) is not None
+
+
 def check_probabilities(outputs: np.ndarray) -> None:
     """Raise a `ValueError` unless all outputs lie in [0, 1]."""
     low, high = float(outputs.min()), float(outputs.max())

@@ -70,6 +70,11 @@ class Players(AdversarialTrainer):
     generator_learns_from_real = False
     """Whether outputs on real images have a gradient for the generator's side."""
 
+    def shape_beside(self, generator: keras.Model) -> Shape | None:
+        """Return the shape, without the batch, of what the discriminator sees beside images."""
+        del generator
+        return None if self.num_classes is None else ()
+
     def beside_generated(self, latents: Tensor) -> Tensor | None:
         """Return what the discriminator sees beside the images of latents: their classes."""
         return None if self.num_classes is None else classes_of(latents, self.num_classes)
@@ -102,10 +107,22 @@ class Players(AdversarialTrainer):
         return batch.gather(self.judge(generated, beside, training))
 
     def judge_real(
-        self, batch: Batch, training: bool = True, teach_generator: bool = True
+        self,
+        batch: Batch,
+        training: bool = True,
+        teach_generator: bool = True,
+        beside: Tensor | None = None,
     ) -> Tensor:
-        """Return the discriminator's outputs on real images, as `judge_generated` does."""
-        beside = self.beside_real(batch, training)
+        """Return the discriminator's outputs on real images, as `judge_generated` does.
+
+        Args:
+            batch: The batch.
+            training: As in Keras.
+            teach_generator: Whether gradients reach the generator's side.
+            beside: What `beside_real` returned for the batch; None to ask for it.
+        """
+        if beside is None:
+            beside = self.beside_real(batch, training)
         if self.generator_learns_from_real and not teach_generator:
             beside = ops.stop_gradient(beside)
         return batch.gather(self.judge(batch.real, beside, training))
@@ -129,6 +146,16 @@ class Players(AdversarialTrainer):
         else:
             loss = ops.mean(own(on_generated))
         return loss + sum(self.generator.losses)
+
+    def label_loss(self, batch: Batch, beside: Tensor | None) -> Tensor | float:
+        """Return what labels add to the loss of the generator's side: for a plain GAN nothing.
+
+        Args:
+            batch: The batch.
+            beside: What `beside_real` returned for it.
+        """
+        del batch, beside
+        return 0.0
 
     def discriminator_loss(self, on_real: Tensor, on_generated: Tensor) -> Tensor:
         """Return `loss(1, D(x)) + loss(0, D(G(z)))`, each averaged over the batch."""

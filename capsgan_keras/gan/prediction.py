@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from capsgan_keras.datasets import scale_images
 from capsgan_keras.machine import check_memory
 from capsgan_keras.training import devices_per_batch, undistributed
 
@@ -25,6 +26,11 @@ def check_many(name: str, n: int, latent_dim: int, image_shape: tuple[int, ...])
         image_shape: `(height, width, channels)`.
     """
     check_memory(f"`{name}`={n}", n * (_FLOAT32 * latent_dim + math.prod(image_shape)))
+
+
+def scaled_pixels(images: np.ndarray) -> np.ndarray:
+    """Return images, uint8 or floats in [-1, 1], as float32 in [-1, 1]."""
+    return scale_images(images) if images.dtype == np.uint8 else images.astype("float32")
 
 
 def predict_in_chunks(

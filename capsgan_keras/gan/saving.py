@@ -8,7 +8,7 @@ from keras import ops
 
 from capsgan_keras.checks import check_bool
 from capsgan_keras.files import usable_path
-from capsgan_keras.gan.exporting import check_export, export_network
+from capsgan_keras.gan.exporting import PARTS, check_export, export_network
 from capsgan_keras.gan.outputs import outputs_of_old_files
 from capsgan_keras.layers.sublayers import from_config_with_sublayers, sublayer_states
 from capsgan_keras.training import undistributed
@@ -17,6 +17,9 @@ from capsgan_keras.training.callbacks import check_finite_weights
 
 class SavedGAN(keras.Model):
     """The configuration of a GAN, and files that hold the states of its random seeds too."""
+
+    networks: tuple[str, ...] = PARTS
+    """Names of the attributes that are networks, and arguments of the constructor."""
 
     @property
     def input_dtype(self) -> str:
@@ -76,7 +79,7 @@ class SavedGAN(keras.Model):
                 compute with the dtype policies of the networks, the others in float32.
             verbose: Whether to print where it is; None does so.
             input_signature: As in Keras; by default batches of any size.
-            part: `"generator"` or `"discriminator"`.
+            part: `"generator"`, `"discriminator"` or, where there is one, `"encoder"`.
             **kwargs: Further arguments of `keras.Model.export`.
 
         Raises:
@@ -86,7 +89,7 @@ class SavedGAN(keras.Model):
             ImportError: Where the format's converter is not installed.
             NonFiniteError: Where a weight is not finite.
         """
-        check_export(filepath, format, part)
+        check_export(filepath, format, part, self.networks)
         check_finite_weights("export", getattr(self, part))
         gan = self if format == "tf_saved_model" else in_float32(self)
         options = {"input_signature": input_signature, **kwargs}
@@ -131,8 +134,7 @@ class SavedGAN(keras.Model):
         """Return all constructor arguments, the networks, and the state of all layers inside."""
         serialize = keras.saving.serialize_keras_object
         return {
-            "generator": serialize(self.generator),
-            "discriminator": serialize(self.discriminator),
+            **{name: serialize(getattr(self, name)) for name in self.networks},
             "loss": serialize(self.loss),
             "seed": self.seed,
             "discriminator_outputs": self.discriminator_outputs,
@@ -152,7 +154,7 @@ class SavedGAN(keras.Model):
         """Return the model that `get_config` describes."""
         parts = {
             key: keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
-            for key in ("generator", "discriminator", "loss")
+            for key in (*cls.networks, "loss")
         }
         parts["discriminator_outputs"] = config.get(
             "discriminator_outputs", outputs_of_old_files(keras.losses.get(parts["loss"]))
@@ -184,7 +186,7 @@ def in_float32(gan: Any) -> Any:
         name: keras.saving.serialize_keras_object(
             keras.models.clone_model(getattr(gan, name), clone_function=rebuild)
         )
-        for name in ("generator", "discriminator")
+        for name in gan.networks
     }
     config = gan.get_config() | players | {"dtype": "float32"}
     sublayers = [state | {"dtype": "float32"} for state in config["sublayers"]]

@@ -6,14 +6,14 @@ import numpy as np
 from keras import ops
 
 from capsgan_keras.checks import check_positive
-from capsgan_keras.datasets import scale_images, to_uint8
+from capsgan_keras.datasets import to_uint8
 from capsgan_keras.gan.first_batch import to_array
 from capsgan_keras.gan.input_checks import check_images, images_form
 from capsgan_keras.gan.labels import LabelRange, wanted_labels, with_classes
 from capsgan_keras.gan.latents import Latents
 from capsgan_keras.gan.outputs import check_probabilities
 from capsgan_keras.gan.players import Players
-from capsgan_keras.gan.prediction import check_many, predict_in_chunks
+from capsgan_keras.gan.prediction import check_many, predict_in_chunks, scaled_pixels
 from capsgan_keras.training.callbacks import check_finite_weights
 
 
@@ -83,22 +83,14 @@ class UsableGAN(Players):
         check_finite_weights("discriminate", self.discriminator)
         images = to_array("images", images, images_form(self.image_shape))
         check_images("images", images, self.image_shape)
-        inputs: Any = images
-        if self.num_classes is not None:
-            inputs = [images, LabelRange(self.num_classes).check("labels", labels, len(images))]
-        else:
-            wanted_labels(labels, len(images), None)
+        beside = self.beside_judged(images, labels, batch_size)
 
         def scaled(part: Any) -> Any:
-            pixels = part if self.num_classes is None else part[0]
-            if pixels.dtype == np.uint8:
-                pixels = scale_images(pixels)
-            pixels = pixels.astype("float32")
-            return pixels if self.num_classes is None else [pixels, part[1]]
+            return scaled_pixels(part) if beside is None else [scaled_pixels(part[0]), part[1]]
 
         scores = predict_in_chunks(
             self.discriminator,
-            inputs,
+            images if beside is None else [images, beside],
             batch_size,
             before=scaled,
             after=lambda outputs: ops.convert_to_numpy(self.probabilities(outputs)),
@@ -106,3 +98,16 @@ class UsableGAN(Players):
         if self.discriminator_outputs != "score":
             check_probabilities(scores)
         return scores
+
+    def beside_judged(self, images: np.ndarray, labels: Any, batch_size: int) -> Any:
+        """Return what the discriminator sees beside images that are scored, or None: classes.
+
+        Args:
+            images: As in `discriminate`.
+            labels: Likewise.
+            batch_size: Likewise.
+        """
+        del batch_size
+        if self.num_classes is None:
+            return wanted_labels(labels, len(images), None)
+        return LabelRange(self.num_classes).check("labels", labels, len(images))

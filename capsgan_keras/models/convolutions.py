@@ -1,4 +1,4 @@
-"""The layers with which both discriminators begin."""
+"""The layers with which discriminators and encoders begin."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -11,6 +11,9 @@ from capsgan_keras.layers import DifferentiableAugmentation, SpectralNormalizati
 from capsgan_keras.models.initial_weights import InitialWeights
 from capsgan_keras.models.sizes import Size, convolved
 from capsgan_keras.types import DType, Tensor
+
+ACTIVATIONS = ("leaky_relu", "relu")
+"""What may follow a convolution."""
 
 
 def check_kernels_fit(image_shape: tuple[int, ...], layout: dict[str, Any]) -> None:

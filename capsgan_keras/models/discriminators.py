@@ -20,6 +20,7 @@ from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap, SelectClass
 from capsgan_keras.layers.differentiable_augmentation import check_augmentation
 from capsgan_keras.models.classes import check_classes, class_embedding, class_input, one_hot
 from capsgan_keras.models.convolutions import (
+    ACTIVATIONS,
     augmented,
     check_kernels_fit,
     convolutions,
@@ -32,7 +33,6 @@ from capsgan_keras.models.sizes import convolved
 from capsgan_keras.routing.choice import check_gives_probabilities
 from capsgan_keras.types import DType
 
-_ACTIVATIONS = ("leaky_relu", "relu")
 _NINES_FIT = 24
 """Smallest side at which two valid 9x9 convolutions leave primary capsules to choose from."""
 
@@ -166,7 +166,7 @@ def build_capsule_discriminator(
     check_bool(spectral_normalization=spectral_normalization)
     layout["spectral_normalization"] = spectral_normalization
     augmentation = check_augmentation(augmentation)
-    check_choice("hidden_activation", hidden_activation, _ACTIVATIONS)
+    check_choice("hidden_activation", hidden_activation, ACTIVATIONS)
     check_share(momentum=momentum, dropout=dropout)
     layout |= {key: value for key, value in given.items() if value is not None}
     check_bool(batch_norm=layout["batch_norm"])
@@ -316,7 +316,7 @@ def build_convolutional_discriminator(
     filters = check_filters(filters)
     check_share(convolution_dropout=convolution_dropout)
     check_choice("downsampling", downsampling, ("strides", "max_pooling"))
-    check_choice("hidden_activation", hidden_activation, _ACTIVATIONS)
+    check_choice("hidden_activation", hidden_activation, ACTIVATIONS)
     check_choice("head", head, ("dense", "average"))
     check_choice("initializer", initializer, INITIALIZERS)
     check_choice("activation", activation, ("sigmoid", "linear"))

@@ -166,7 +166,7 @@ def build_generator(
 
     inputs = latents = keras.Input((latent_dim,), name="latents")
     if latent_categories:
-        latents = _choose_categories(inputs, latent_categories)
+        latents = choose_categories(inputs, latent_categories)
     features = layers.Dense(
         math.prod(grid),
         use_bias=not batch_norm,
@@ -202,7 +202,7 @@ def _normalize_by_batch(features: Tensor, dtype: DType) -> Tensor:
     return scaled(features)
 
 
-def _choose_categories(latents: Tensor, count: int) -> Tensor:
+def choose_categories(latents: Tensor, count: int) -> Tensor:
     """Turn the last `count` components into the one-hot vector of their largest.
 
     The vector is scaled so that its components have a mean square of 1, as normal ones do. Keras's

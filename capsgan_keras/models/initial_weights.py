@@ -1,5 +1,6 @@
 """Initial weights of the networks."""
 
+import math
 import random
 from collections.abc import Callable
 
@@ -46,6 +47,10 @@ class InitialWeights:
     def glorot(self) -> keras.initializers.Initializer:
         """Return a Glorot uniform initializer with the next seed."""
         return keras.initializers.GlorotUniform(seed=self.next_seed())
+
+    def of_variance(self, variance: float) -> keras.initializers.Initializer:
+        """Return a normal initializer of a variance, with the next seed."""
+        return keras.initializers.RandomNormal(stddev=math.sqrt(variance), seed=self.next_seed())
 
     def sharing(self, count: int) -> keras.initializers.Initializer:
         """Return `glorot` for capsules that share their input's votes, `count` times as large.

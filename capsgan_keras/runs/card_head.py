@@ -13,6 +13,10 @@ _TASK = "unconditional-image-generation"
 _TAGS = {
     "capsule": ("capsgan_keras", "gan", "capsule-network"),
     "convolutional": ("capsgan_keras", "gan", "dcgan"),
+    "bigan-capsule": ("capsgan_keras", "gan", "bigan", "capsule-network"),
+    "bigan-convolutional": ("capsgan_keras", "gan", "bigan"),
+    "bicogan-capsule": ("capsgan_keras", "gan", "bigan", "capsule-network"),
+    "bicogan-convolutional": ("capsgan_keras", "gan", "bigan"),
 }
 
 

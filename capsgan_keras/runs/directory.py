@@ -8,7 +8,7 @@
 | `kept/epoch-0005.keras` ... | the networks of some epochs, where the run keeps them |
 | `checkpoint/epoch-0001/` | the last epoch's `gan.keras` and `state.json`, to resume from |
 | `curves.png` | the history as a figure |
-| `gan.keras`, `generator.keras` | the trained networks |
+| `gan.keras`, `generator.keras`, `encoder.keras` | the trained networks; encoders of BiGANs alone |
 | `metrics.json` | final values, time, sizes of the networks; written last: the run is finished |
 | `README.md` | a model card |
 
@@ -334,8 +334,9 @@ class RunDirectory:
             card: The model card, a text.
         """
         save_figure(self.path / "curves.png", curves)
-        for name, model in (("gan.keras", gan), ("generator.keras", gan.generator)):
-            with replacing(self.path / name) as partial:
+        alone = {name: getattr(gan, name) for name in gan.networks if name != "discriminator"}
+        for name, model in {"gan": gan, **alone}.items():
+            with replacing(self.path / f"{name}.keras") as partial:
                 model.save(partial)
         write_text(self.path / "README.md", card)
         write_json(self.path / "metrics.json", metrics)

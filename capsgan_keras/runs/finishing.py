@@ -6,6 +6,7 @@ from capsgan_keras.plotting import training_curves
 from capsgan_keras.runs.callbacks import WriteRun
 from capsgan_keras.runs.directory import RunDirectory
 from capsgan_keras.runs.model_card import counted, model_card
+from capsgan_keras.runs.models import network_sizes
 
 
 def finish_run(directory: RunDirectory, gan: GAN, writer: WriteRun, images_per_epoch: int) -> str:
@@ -28,11 +29,9 @@ def finish_run(directory: RunDirectory, gan: GAN, writer: WriteRun, images_per_e
         "final": {name: values[-1] for name, values in writer.history.items()},
         "seconds": writer.seconds,
         "images_per_second": speed,
-        "parameters": {
-            "generator": gan.generator.count_params(),
-            "discriminator": gan.discriminator.count_params(),
-        },
+        "parameters": network_sizes(gan),
     }
+    files = ", ".join(f"{name}.keras" for name in ("gan", *gan.networks) if name != "discriminator")
     directory.finish(
         gan,
         metrics,
@@ -44,6 +43,6 @@ def finish_run(directory: RunDirectory, gan: GAN, writer: WriteRun, images_per_e
         f"In {directory.path}:\n"
         f"  samples/epoch-{epochs:04d}.png      images from the last epoch's generator\n"
         "  curves.png, history.csv     losses and the discriminator's outputs, epoch by epoch\n"
-        "  gan.keras, generator.keras  the trained networks\n"
+        f"  {files:27} the trained networks\n"
         "  README.md, metrics.json     the model card, time and final values"
     )

@@ -8,11 +8,23 @@ from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.runs.card_head import NO_LICENSE, card_head
 
 _OWN_TERMS = "A data set of your own: its terms hold for the trained networks' images too."
+_BIGAN = (
+    "BiGAN (arXiv 1605.09782): an encoder, {}, is trained with the generator against a "
+    "discriminator of images and codes"
+)
+_BICOGAN = (
+    "BiCoGAN (arXiv 1711.07461): an encoder, {}, infers class and style, and is trained with the "
+    "generator against a discriminator of images and codes"
+)
 _KINDS = {
     "capsule": "CapsuleGAN (arXiv 1802.06167): a capsule discriminator, trained with the margin "
     "loss",
     "convolutional": "The convolutional GAN that CapsuleGAN (arXiv 1802.06167) is compared with: "
     "a convolutional discriminator after DCGAN, trained with cross-entropy",
+    "bigan-capsule": _BIGAN.format("a CapsNet"),
+    "bigan-convolutional": _BIGAN.format("a convolutional network"),
+    "bicogan-capsule": _BICOGAN.format("a CapsNet"),
+    "bicogan-convolutional": _BICOGAN.format("a convolutional network"),
 }
 _MEASURES = """`r_samples` is the convolutional discriminator's accuracy on
 CapsuleGAN's images over the capsule discriminator's on the convolutional GAN's, `r_test` the same
@@ -46,8 +58,19 @@ def model_card(path: str | os.PathLike, config: dict[str, Any], metrics: dict[st
 {_use(config, "load_run", f'load_run("{path}").gan')}
 
 `generator.keras` alone maps latents (n, {latent_dim}) to images in [-1, 1], and loads
-with `keras.saving.load_model` without this package.
+with `keras.saving.load_model` without this package.{_of_encoder(config["settings"])}
 """
+
+
+def _of_encoder(settings):
+    kind = settings["model"].partition("-")[0]
+    if kind not in ("bigan", "bicogan"):
+        return ""
+    logits = " Its last outputs are the logits of the classes." if kind == "bicogan" else ""
+    return (
+        f" `encoder.keras` maps images in [-1, 1] to codes (n, {settings['latent_dim']}). Capsules "
+        f"in it need this package.{logits}"
+    )
 
 
 def pretrained_card(config: dict[str, Any], metrics: dict[str, Any]) -> str:
@@ -216,6 +239,11 @@ def _use(config, function, load):
     # Runs of older versions do not say it; their discriminators gave probabilities.
     scores = config.get("discriminator_outputs") == "score"
     judged = "scores, larger for real images" if scores else "probabilities of being real"
+    encoding = ""
+    if _of_encoder(config["settings"]):
+        encoding = f"""
+codes = gan.encode(images)  # float32 (64, {config["settings"]["latent_dim"]})
+again = gan.reconstruct(images)  # uint8 images: G(E(x))"""
     return f"""## Use
 
 ```python
@@ -223,7 +251,7 @@ from capsgan_keras import {function}
 
 gan = {load}
 images = gan.generate(64, seed=0)  # uint8 (64, {_sides(config["dataset"], ", ")})
-scores = gan.discriminate(images)  # (64,) {judged}
+scores = gan.discriminate(images)  # (64,) {judged}{encoding}
 ```"""
 
 

@@ -12,6 +12,19 @@ from capsgan_keras.files import refuse_pipe
 from capsgan_keras.gan import GAN
 from capsgan_keras.runs.records import RunError
 
+_CLASSES = {
+    "capsule": "CapsuleGAN",
+    "convolutional": "ConvolutionalGAN",
+    "bigan": "BiGAN",
+    "bicogan": "BiCoGAN",
+}
+"""The classes of models by their names in runs, up to a dash: an encoder's kind follows that."""
+
+
+def network_sizes(gan: GAN) -> dict[str, int]:
+    """Return the number of parameters of each network of a GAN, by the network's name."""
+    return {name: getattr(gan, name).count_params() for name in gan.networks}
+
 
 def load_model(path: Path) -> GAN:
     """Load a `.keras` file of a run, or a model in Keras's form of a folder.
@@ -52,14 +65,13 @@ def check_gan(
         metrics: The run's `metrics.json`, where it is finished.
     """
     settings, dataset = config["settings"], config["dataset"]
-    kind = {"capsule": "CapsuleGAN", "convolutional": "ConvolutionalGAN"}.get(settings["model"])
+    kind = _CLASSES.get(settings["model"].partition("-")[0])
     found: dict[str, Any] = {"class": type(gan).__name__}
     wanted: dict[str, Any] = {"class": kind or found["class"]}
     if isinstance(gan, GAN):
         found["latent_dim"] = gan.latent_dim
         found["image_shape"] = list(gan.generator.output_shape[1:])
-        sizes = {"generator": gan.generator, "discriminator": gan.discriminator}
-        found["parameters"] = {name: part.count_params() for name, part in sizes.items()}
+        found["parameters"] = network_sizes(gan)
     wanted |= {key: settings[key] for key in ("latent_dim",) if key in settings}
     wanted |= {key: dataset[key] for key in ("image_shape",) if key in dataset}
     if metrics is not None and metrics["parameters"]:

@@ -78,10 +78,11 @@ def test_step(gan: keras.Model, batch: Batch) -> dict[str, Tensor]:
     """Score one batch of held-out images and as many generated ones; return the logs."""
     latents = batch.local_rows(gan.sample_latents(batch.size, evaluation=True))
     on_generated = gan.judge_generated(batch, latents, training=False)
-    on_real = gan.judge_real(batch, training=False)
+    beside = gan.beside_real(batch, training=False)
+    on_real = gan.judge_real(batch, training=False, beside=beside)
     losses = (
         gan.discriminator_loss(on_real, on_generated),
-        gan.generator_loss(on_generated, on_real),
+        gan.generator_loss(on_generated, on_real) + gan.label_loss(batch, beside),
     )
     return gan.update_metrics(*losses, on_real, on_generated)
 
@@ -93,8 +94,9 @@ def _simultaneous(gan, batch, differentiate, apply_gradients):
     def forward():
         latents = batch.local_rows(gan.sample_latents(batch.size))
         on_generated = gan.judge_generated(batch, latents)
-        on_real = gan.judge_real(batch)
-        generator_loss = gan.generator_loss(on_generated, on_real)
+        beside = gan.beside_real(batch, training=True)
+        on_real = gan.judge_real(batch, beside=beside)
+        generator_loss = gan.generator_loss(on_generated, on_real) + gan.label_loss(batch, beside)
         discriminator_loss = gan.discriminator_loss(on_real, on_generated)
         discriminator_loss = discriminator_loss + gan.penalty(batch)
         scaled = gan.scale_loss(generator_loss), gan.scale_loss(discriminator_loss)
@@ -121,8 +123,12 @@ def _alternating(gan, batch, differentiate, apply_gradients):
     def generator_forward():
         latents = batch.local_rows(gan.sample_latents(batch.size))
         on_generated = gan.judge_generated(batch, latents)
-        on_real = gan.judge_real(batch) if gan.generator_learns_from_real else None
-        loss = gan.generator_loss(on_generated, on_real)
+        if gan.generator_learns_from_real:
+            beside = gan.beside_real(batch, training=True)
+            on_real = gan.judge_real(batch, beside=beside)
+            loss = gan.generator_loss(on_generated, on_real) + gan.label_loss(batch, beside)
+        else:
+            loss = gan.generator_loss(on_generated)
         return (gan.scale_loss(loss),), loss
 
     of_generator, of_discriminator = gan.player_variables

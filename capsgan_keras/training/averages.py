@@ -73,7 +73,7 @@ def averaged(gan: keras.Model) -> Iterator[None]:
         yield
         return
     # Not by keras.callbacks.SwapEMAWeights: on TensorFlow it swaps by sums, which round.
-    variables = gan.generator.variables
+    variables = [*gan.generator.variables, *gan.player_variables[0]]  # an encoder's, too
     before = [np.array(ops.convert_to_numpy(variable)) for variable in variables]
     try:
         use_averages(gan)

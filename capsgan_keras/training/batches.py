@@ -27,9 +27,12 @@ class EpochBatches(keras.utils.PyDataset):
             averages. The images are still shuffled after each pass over all of them. By default
             an epoch is one pass.
         flips: Whether half of the images, others in each pass, are mirrored, left for right.
+        labels: Integers `(n,)`, which make a batch the pair (images, labels); None for images
+            alone.
 
     Raises:
-        ValueError: On a batch size, a seed or a number of steps out of range.
+        ValueError: On a batch size, a seed or a number of steps out of range, or another number of
+            labels than of images.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class EpochBatches(keras.utils.PyDataset):
         seed: int,
         steps_per_epoch: int | None = None,
         flips: bool = False,
+        labels: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         check_positive(batch_size=batch_size)
@@ -50,7 +54,13 @@ class EpochBatches(keras.utils.PyDataset):
                 f"`batch_size` must be at most the number of images, {len(images)}. "
                 f"Received: batch_size={batch_size}"
             )
+        if labels is not None and len(labels) != len(images):
+            raise ValueError(
+                f"`labels` must be one for each of the {len(images)} images. "
+                f"Received: {len(labels)} labels"
+            )
         self.images = images
+        self.labels = labels
         self.batch_size = batch_size
         self.seed = seed
         self.steps_per_epoch = steps_per_epoch
@@ -64,13 +74,13 @@ class EpochBatches(keras.utils.PyDataset):
         return self.steps_per_epoch or len(self.images) // self.batch_size
 
     def __getitem__(self, index: int) -> Any:
-        """Return the batch at `index` of the epoch."""
+        """Return the batch at `index` of the epoch: images, or the pair of these and labels."""
         chosen = self.chosen(index)
         images = self.images[chosen]
         if self.flips:
             mirrored = self._mirrored[chosen]
             images[mirrored] = images[mirrored, :, ::-1]
-        return images
+        return images if self.labels is None else (images, self.labels[chosen])
 
     def chosen(self, index: int) -> np.ndarray:
         """Return which images are in the batch at `index` of the epoch, integers."""

@@ -26,10 +26,15 @@ class ClassifierBatches(EpochBatches):
 
     def __init__(self, settings: ClassifierSettings, dataset: Dataset, num_classes: int) -> None:
         self.settings = settings
-        self.labels = dataset.y_train
         self.one_hot = np.eye(num_classes, dtype=np.float32)
         self.canvas = canvas_of(settings, dataset.image_shape)
-        super().__init__(dataset.x_train, settings.batch_size, settings.seed, flips=settings.flips)
+        super().__init__(
+            dataset.x_train,
+            settings.batch_size,
+            settings.seed,
+            flips=settings.flips,
+            labels=dataset.y_train,
+        )
 
     def __getitem__(self, index: int) -> Any:
         """Return the batch at `index` of the epoch: inputs and targets."""
@@ -37,9 +42,9 @@ class ClassifierBatches(EpochBatches):
         seed = (self.seed, self.epoch, index, 1)
         if self.settings.overlap:
             return self._overlaps(index, seed)
-        images = super().__getitem__(index)
+        images, labels = super().__getitem__(index)
         images = shift_images(images, self.settings.shift, seed, self.canvas)
-        told = self.one_hot[self.labels[self.chosen(index)]]
+        told = self.one_hot[labels]
         return self._inputs_and_targets(images, told, told, images)
 
     def _overlaps(self, index: int, seed: tuple[int, ...]) -> Any:

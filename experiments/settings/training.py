@@ -308,6 +308,10 @@ class Settings:
         """Return the folder of one model's run, a `Path`."""
         return self.runs_folder / f"{model}-seed{self.seed}"
 
+    def rate_setting(self, model):
+        """Return the name of the setting that is the learning rate of a model's discriminator."""
+        return f"{model}_learning_rate"
+
     def identity(self, model):
         """Return the settings that tell one run of `model` from another, as a dictionary."""
         return {"model": model} | {

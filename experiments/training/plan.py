@@ -18,7 +18,7 @@ class Plan:
     """One model's run.
 
     Attributes:
-        model: `"capsule"` or `"convolutional"`.
+        model: One of the settings' `models`.
         directory: Where it lies.
         policy: Its dtype policy.
         description: What `config.json` says of it, as far as known before networks are built.
@@ -39,7 +39,7 @@ def plan_run(settings, model, dataset, devices, kind=RunDirectory, way=None):
 
     Args:
         settings: `experiments.settings.training.Settings`.
-        model: `"capsule"` or `"convolutional"`.
+        model: One of the settings' `models`.
         dataset: `capsgan_keras.datasets.Dataset`.
         devices: Number of devices to train on.
         kind: Class of the run's directory.
@@ -101,7 +101,7 @@ def check_unchanged(plan):
 def _way_of_training(settings, model):
     """Return in words which of the settings that decide on speed, besides precision, hold."""
     updates = f"{settings.update} updates"
-    if model == "convolutional":
+    if model != "capsule":
         return updates
     if settings.num_capsule == 1 and settings.routing == "dynamic":
         return f"{updates}; one capsule, without routing"

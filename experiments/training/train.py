@@ -30,6 +30,7 @@ from experiments.training.devices import (
     spread_over,
 )
 from experiments.training.images import load_images
+from experiments.training.labels import labels_of
 from experiments.training.networks import build_gan
 from experiments.training.plan import check_unchanged, plan_run
 from experiments.training.tensorboard import check_logs, log_settings, logs_of
@@ -89,6 +90,7 @@ def train(settings, dataset, check=None):
                 each.seed,
                 _steps(each, len(images)),
                 flips=bool(each.flips),
+                labels=labels_of(each, dataset),
             )
             for each in by_seed
         ]
@@ -194,7 +196,7 @@ def train_model(settings, plan, dataset, batches):
     if plan.is_new:
         rates = {
             "generator_learning_rate": learning_rate(gan.generator_optimizer),
-            f"{plan.model}_learning_rate": learning_rate(gan.discriminator_optimizer),
+            settings.rate_setting(plan.model): learning_rate(gan.discriminator_optimizer),
         }
         known = {"learning_rates": rates, "discriminator_outputs": gan.discriminator_outputs}
         plan.directory.create(plan.description | known)

@@ -155,7 +155,7 @@ def test_the_commands_are_listed():
     expected = {
         f"experiments.{path.stem}" for path, text in texts.items() if "def main(argv=None)" in text
     }
-    assert listed == expected | {"experiments.sample", "experiments.study"}
+    assert listed == expected | {"experiments.bigan", "experiments.sample", "experiments.study"}
 
 
 def test_a_command_that_is_none_is_refused(capsys):

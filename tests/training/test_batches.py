@@ -94,3 +94,24 @@ def test_half_of_the_images_are_mirrored_and_others_in_each_pass():
     np.testing.assert_array_equal(images, before)
     plain = EpochBatches(images, 100, seed=0)
     np.testing.assert_array_equal(plain._order, EpochBatches(images, 100, 0, flips=True)._order)
+
+
+def test_labels_stay_with_their_images():
+    labels = 10 + np.arange(10, dtype="int32")
+    batches = EpochBatches(IMAGES, 3, seed=0, labels=labels)
+    plain = EpochBatches(IMAGES, 3, seed=0)
+    for epoch in (0, 5):
+        batches.epoch = plain.epoch = epoch
+        for index in range(batches.num_batches):
+            images, classes = batches[index]
+            np.testing.assert_array_equal(images, plain[index])
+            np.testing.assert_array_equal(classes, 10 + images.ravel())
+    fed = [(np.asarray(x).ravel(), np.asarray(y)) for x, y in batches.feed()]
+    assert len(fed) == 3
+    for images, classes in fed:
+        np.testing.assert_array_equal(classes, 10 + images)
+
+
+def test_other_numbers_of_labels_are_refused():
+    with pytest.raises(ValueError, match=r"`labels` must be one for each of the 10 images.*9"):
+        EpochBatches(IMAGES, 3, seed=0, labels=np.zeros(9, "int32"))

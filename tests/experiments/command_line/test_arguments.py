@@ -99,7 +99,9 @@ def test_wrong_arguments_are_refused_before_anything_else(arguments, message, ca
     assert output.out == ""
 
 
-@pytest.mark.parametrize("module", ["digits", "mnist", "cifar10", "study", "sample", "capsnet"])
+@pytest.mark.parametrize(
+    "module", ["digits", "mnist", "cifar10", "study", "sample", "capsnet", "bigan"]
+)
 def test_help(module):
     done = subprocess.run(
         [sys.executable, "-m", f"experiments.{module}", "--help"],

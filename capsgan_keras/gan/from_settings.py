@@ -1,0 +1,75 @@
+"""What GANs of all kinds make of `NetworkSettings`: the generator and both optimizers."""
+
+from typing import Any
+
+import keras
+
+from capsgan_keras.gan.optimizers import OptimizerPair, falling_rate, learning_rate
+from capsgan_keras.gan.settings import NetworkSettings, widened
+from capsgan_keras.gan.settings_checks import given
+from capsgan_keras.models import build_generator
+from capsgan_keras.types import DType
+
+
+def generator_of(
+    settings: NetworkSettings,
+    image_shape: tuple[int, int, int],
+    latent_categories: int,
+    dtype: DType = None,
+    seed: int | None = None,
+) -> keras.Model:
+    """Return a new generator.
+
+    Args:
+        settings: `NetworkSettings`, or any object with its fields.
+        image_shape: As in `build_generator`.
+        latent_categories: As in `build_generator`.
+        dtype: As in `build_generator`.
+        seed: As in `build_generator`.
+    """
+    return build_generator(
+        image_shape,
+        settings.latent_dim,
+        filters=widened(settings, "generator_filters"),
+        kernel_size=settings.generator_kernel_size,
+        upsampling=settings.upsampling,
+        latent_categories=latent_categories,
+        **given(
+            scales=settings.generator_scales,
+            activation=settings.generator_activation,
+            output=settings.generator_output,
+            batch_statistics=settings.generator_batch_statistics,
+            last_kernel_size=settings.generator_last_kernel_size,
+            initializer=settings.initializer,
+        ),
+        dtype=dtype,
+        seed=seed,
+    )
+
+
+def optimizers_of(
+    settings: NetworkSettings,
+    discriminator_rate: float | None,
+    defaults: OptimizerPair,
+    steps: int | None,
+) -> OptimizerPair:
+    """Return the optimizers of both players.
+
+    Args:
+        settings: As in `generator_of`.
+        discriminator_rate: The discriminator's learning rate; None for that of its default.
+        defaults: Optimizers whose rates are taken where the settings give none.
+        steps: Training steps of the whole run. Without them the learning rates do not fall.
+    """
+    ema = settings.generator_ema
+    averages: dict[str, Any] = {"use_ema": True, "ema_momentum": ema} if ema else {}
+
+    def adam(rate: float | None, default: Any, **more: Any) -> keras.optimizers.Adam:
+        first = learning_rate(default) if rate is None else rate
+        falling = falling_rate(first, settings.decay, steps, settings.time_decay or 0.0)
+        return keras.optimizers.Adam(falling, settings.beta_1, settings.beta_2, **more)
+
+    return (
+        adam(settings.generator_learning_rate, defaults[0], **averages),
+        adam(discriminator_rate, defaults[1]),
+    )

@@ -1,0 +1,1 @@
+"""Encoders trained with a generator, and what their codes are good for."""
