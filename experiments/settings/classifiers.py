@@ -139,6 +139,11 @@ class ClassifierSettings:
         return self.size_of if self.model == "plain" else self.model
 
     @property
+    def distribute(self) -> bool:
+        """Whether to train on several devices: a classifier does not."""
+        return False
+
+    @property
     def name(self) -> str:
         """The network's name, in folders and tables."""
         if self.model == "plain":

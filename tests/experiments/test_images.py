@@ -155,7 +155,8 @@ def test_the_commands_are_listed():
     expected = {
         f"experiments.{path.stem}" for path, text in texts.items() if "def main(argv=None)" in text
     }
-    assert listed == expected | {"experiments.bigan", "experiments.sample", "experiments.study"}
+    packages = {f"experiments.{name}" for name in ("bigan", "capsnet", "sample", "study")}
+    assert listed == expected | packages
 
 
 def test_a_command_that_is_none_is_refused(capsys):

@@ -1,6 +1,7 @@
 """Runs of capsule classifiers: files, resume, tests made later, what is refused."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from experiments.capsnet.__main__ import main
 from experiments.capsnet.directory import ClassifierDirectory
 
 ROOT = Path(__file__).parents[3]
+REAL_DATA = os.environ.get("CAPSGAN_DATA_DIR")
 TINY = [
     *("--dataset", "digits", "--image-size", "16", "--width", "0.1", "--epochs", "2"),
     *("--batch-size", "256", "--precision", "float32", "--verbose", "0", "--learning-rate", "0.01"),
@@ -244,6 +246,7 @@ def test_a_killed_run_ends_as_the_uninterrupted_one(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.data
+@pytest.mark.skipif(not REAL_DATA, reason="CAPSGAN_DATA_DIR is not set")
 def test_real_mnist_to_the_end(tmp_path):
     options = ["--epochs", "1", "--batch-size", "128", "--test", "affine", "overlap"]
     changed = ["--dataset", "mnist", "--image-size", "28", "--width", "0.25"]

@@ -11,7 +11,7 @@ from capsgan_keras import CapsuleGAN, load_run
 from capsgan_keras.files import read_json
 from capsgan_keras.gan.latents import Latents
 from capsgan_keras.models import build_generator
-from capsgan_keras.runs import directory
+from capsgan_keras.runs import checkpoint as checkpoints
 from capsgan_keras.runs.directory import RunDirectory
 from experiments.sample import networks, writing
 from experiments.sample.__main__ import kind_of, main
@@ -285,8 +285,8 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read(tmp_path, monkeypatch):
             RunDirectory(folder).write_checkpoint(gan, 3, {"d_loss": [1.0] * 3}, 1.0)
         return gan
 
-    load_model = directory.load_model
-    monkeypatch.setattr(directory, "load_model", replaced_after_loading)
+    load_model = checkpoints.load_model
+    monkeypatch.setattr(checkpoints, "load_model", replaced_after_loading)
     assert run.newest()[1] == 3
 
 
