@@ -44,6 +44,7 @@ def test_nothing_is_timed_where_values_differ(broken, monkeypatch):
         capsules.measure(SMALL, 4, 1, quick=True)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 def test_memory_is_measured_in_a_process_of_its_own():
     sizes = SMALL | {"num_input": 1152, "num_capsule": 10}

@@ -49,7 +49,7 @@ def test_a_page_shows_every_public_name(site, module):
 def test_figures_reports_and_notebooks_are_there(site):
     for name in ("mnist/report/index.html", "mnist/gam.png", "study/study.png"):
         assert (site / "results" / name).is_file()
-    assert len(list((site / "notebooks").glob("*.ipynb"))) == 5
+    assert len(list((site / "notebooks").glob("*.ipynb"))) == 7
     assert "Ten lines" in (site / "index.html").read_text(encoding="utf-8")
 
 

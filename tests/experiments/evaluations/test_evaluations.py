@@ -381,6 +381,7 @@ def test_an_experiment_ends_with_the_evaluation(train, tmp_path, small_evaluatio
     assert "no images: nearest labelled image" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_runs_trained_anew_are_evaluated_anew(train, tmp_path, small_evaluation):
     runs = tmp_path / "runs"
     assert train("--evaluate") == 0

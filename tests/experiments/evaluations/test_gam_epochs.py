@@ -15,6 +15,7 @@ from experiments.reports.metric_tables import epoch_table
 from experiments.reports.pages import page
 from experiments.settings.evaluations import GAM_EPOCHS
 
+pytestmark = pytest.mark.long
 METRIC = ["--samples", "40", "--verbose", "0", "--over-epochs"]
 TRAINING = "--epochs 5 --keep-every 2 --batch-size 512 --latent-dim 4 --latent-categories 0 "
 TRAINING += "--generator-filters 4 4 --capsule-filters 4 --n-channels 1 --convolutional-filters 4 "

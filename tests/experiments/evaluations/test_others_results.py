@@ -85,6 +85,7 @@ def test_a_damaged_file_stays_until_overwrite_is_said(train, evaluated, capsys):
     assert train("--evaluate", "--resume", "--overwrite") == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", [other_setting, one_run_more])
 def test_training_anew_makes_nothing_else_stale(train, evaluated, tmp_path, change):
     path = evaluated / "gam.json"
@@ -96,6 +97,7 @@ def test_training_anew_makes_nothing_else_stale(train, evaluated, tmp_path, chan
     assert path.read_bytes() == before
 
 
+@pytest.mark.long
 def test_only_the_runs_that_were_trained_anew_are_stale(train, evaluated, tmp_path):
     path = evaluated / "gam.json"
     shutil.rmtree(tmp_path / "runs" / "capsule-seed0")

@@ -88,6 +88,7 @@ def test_the_evaluation_of_several_seeds_has_a_folder_of_its_own(finished_runs):
     ]
 
 
+@pytest.mark.long
 def test_the_evaluation_ends_with_sample_quality_where_it_is_asked_for(
     train, tmp_path, small_evaluation, monkeypatch, capsys
 ):
