@@ -3,6 +3,8 @@
 import dataclasses
 import json
 
+import pytest
+
 from capsgan_keras import load_run
 from capsgan_keras.datasets.registry import DIGITS, REGISTERED
 from capsgan_keras.evaluation import ClassifierSettings
