@@ -107,15 +107,16 @@ class ProcessBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Any:
         """Return the rows of this process of the batch at `index`."""
-        batch = self._batches[index]
-        own, rest = divmod(len(batch), jax.process_count())
+        batch = self._batches[index]  # images, or the pair of these and labels
+        size = len(keras.tree.flatten(batch)[0])
+        own, rest = divmod(size, jax.process_count())
         if rest:
             raise ValueError(
                 f"Each batch must be a multiple of the number of processes, {jax.process_count()}. "
-                f"Received: a batch of {len(batch)} images"
+                f"Received: a batch of {size} images"
             )
         start = jax.process_index() * own
-        return batch[start : start + own]
+        return keras.tree.map_structure(lambda part: part[start : start + own], batch)
 
 
 @contextlib.contextmanager

@@ -43,6 +43,11 @@ with keras.distribution.DataParallel(auto_shard_dataset=False).scope():
     own = batches()
     train("two_in_order", own.feed(), own)
     results["rows"] = len(own.feed()[0])
+    pairs = EpochBatches(images, 8, seed=4, labels=np.arange(len(images)))
+    (shown, labels), (all_shown, all_labels) = pairs.feed()[0], pairs[0]
+    here = slice(4 * jax.process_index(), 4 * jax.process_index() + 4)
+    results["pair"] = [
+        np.array_equal(shown, all_shown[here]), np.array_equal(labels, all_labels[here])]
     own = EpochBatches(images, 7, seed=0)
     results["uneven"] = error_of(lambda: own.feed()[0])
 results["processes"], results["devices"] = jax.process_count(), jax.device_count()
@@ -67,6 +72,11 @@ def test_each_of_two_workers_ends_as_one_device(workers, assert_close):
         assert np.abs(results["one/weight-0"] - results["one_in_order/weight-0"]).max() > 1e-4
     for name in workers[0].files:
         np.testing.assert_array_equal(workers[0][name], workers[1][name], err_msg=name)
+
+
+def test_labels_go_with_the_rows_of_their_images(workers):
+    for results in workers:
+        assert results["pair"].tolist() == [True, True]
 
 
 def test_what_processes_cannot_share_is_refused(workers):
