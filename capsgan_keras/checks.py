@@ -31,6 +31,11 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def is_array(value: Any) -> bool:
+    """Return whether `value` is an array or a tensor, of whatever library."""
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
 def check_positive(**arguments: Any) -> None:
     """Raise a `ValueError` that names the first argument that is not a positive integer."""
     for name, value in arguments.items():

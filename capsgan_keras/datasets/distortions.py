@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from capsgan_keras.checks import check_finite, is_whole
+from capsgan_keras.checks import check_finite, check_whole, is_whole
 
 Seed = int | Sequence[int]
 """What `numpy.random.default_rng` takes: an integer of at least 0, or several."""
@@ -39,7 +39,7 @@ def shift_images(
     ```
     """
     images = _on_canvas(images, canvas)
-    _check_pixels(pixels=pixels)
+    check_whole(pixels=pixels)
     moves = _generator(seed).integers(-pixels, pixels + 1, (len(images), 2))
     return _moved(images, moves)
 
@@ -176,7 +176,7 @@ def overlap_images(
     ```
     """
     images = _on_canvas(images, None)
-    _check_pixels(shift=shift)
+    check_whole(shift=shift)
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu" or labels.shape != (len(images),):
         raise ValueError(
@@ -206,14 +206,6 @@ def _generator(seed: Seed) -> np.random.Generator:
             f"`seed` must be an integer of at least 0, or several. Received: seed={seed!r}"
         )
     return np.random.default_rng(seed)
-
-
-def _check_pixels(**arguments: int) -> None:
-    for name, value in arguments.items():
-        if not is_whole(value) or value < 0:
-            raise ValueError(
-                f"`{name}` must be a whole number of at least 0. Received: {name}={value!r}"
-            )
 
 
 def _on_canvas(images: np.ndarray, canvas: int | None) -> np.ndarray:

@@ -10,8 +10,7 @@ from keras import ops
 from capsgan_keras.checks import check_positive
 from capsgan_keras.datasets import to_uint8
 from capsgan_keras.gan.base import GAN
-from capsgan_keras.gan.first_batch import to_array
-from capsgan_keras.gan.input_checks import check_encoder, check_images, images_form
+from capsgan_keras.gan.input_checks import check_encoder
 from capsgan_keras.gan.outputs import ends_in_lengths
 from capsgan_keras.gan.prediction import predict_in_chunks, scaled_pixels
 from capsgan_keras.losses import MarginLoss
@@ -148,7 +147,8 @@ class BiGAN(GAN):
                 "`labels` are not for a GAN with an encoder, which scores images beside their "
                 f"codes. Received: labels of type {type(labels).__name__}"
             )
-        return self.encode(images, batch_size)
+        check_finite_weights("encode", self.encoder)
+        return self._codes(images, batch_size)
 
     def encode(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
         """Return the codes of images.
@@ -169,8 +169,9 @@ class BiGAN(GAN):
         """
         check_positive(batch_size=batch_size)
         check_finite_weights("encode", self.encoder)
-        images = to_array("images", images, images_form(self.image_shape))
-        check_images("images", images, self.image_shape)
+        return self._codes(self.checked_array(images), batch_size)
+
+    def _codes(self, images: np.ndarray, batch_size: int) -> np.ndarray:
         return predict_in_chunks(
             self.encoder,
             images,

@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from capsgan_keras.gan.labels import LabelRange, is_array
+from capsgan_keras.checks import is_array
+from capsgan_keras.gan.labels import LabelRange
 from capsgan_keras.gan.later_batches import (
     CheckedBatches,
     checked_dataset,

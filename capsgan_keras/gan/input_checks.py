@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from capsgan_keras.checks import check_positive, check_share, check_whole
+from capsgan_keras.checks import check_positive, check_share, check_whole, is_array
 from capsgan_keras.gan.first_batch import check_batches, refuse_weights
-from capsgan_keras.gan.labels import LabelRange, is_array
+from capsgan_keras.gan.labels import LabelRange
 from capsgan_keras.training import devices_per_batch
 from capsgan_keras.types import Shape, Tensor
 

@@ -7,13 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from capsgan_keras.checks import check_whole, is_whole
+from capsgan_keras.checks import check_whole, is_array, is_whole
 from capsgan_keras.types import Tensor
-
-
-def is_array(value: Any) -> bool:
-    """Return whether `value` is an array or a tensor, of whatever library."""
-    return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
 @dataclass(frozen=True)

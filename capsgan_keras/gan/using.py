@@ -81,8 +81,7 @@ class UsableGAN(Players):
         """
         check_positive(batch_size=batch_size)
         check_finite_weights("discriminate", self.discriminator)
-        images = to_array("images", images, images_form(self.image_shape))
-        check_images("images", images, self.image_shape)
+        images = self.checked_array(images)
         beside = self.beside_judged(images, labels, batch_size)
 
         def scaled(part: Any) -> Any:
@@ -98,6 +97,12 @@ class UsableGAN(Players):
         if self.discriminator_outputs != "score":
             check_probabilities(scores)
         return scores
+
+    def checked_array(self, images: Any) -> np.ndarray:
+        """Return images as an array; raise a `ValueError` on another shape or range."""
+        images = to_array("images", images, images_form(self.image_shape))
+        check_images("images", images, self.image_shape)
+        return images
 
     def beside_judged(self, images: np.ndarray, labels: Any, batch_size: int) -> Any:
         """Return what the discriminator sees beside images that are scored, or None: classes.

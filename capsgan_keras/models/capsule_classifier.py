@@ -15,8 +15,10 @@ from capsgan_keras.models.sizes import Size
 from capsgan_keras.routing import InvertedDotProductRouting
 from capsgan_keras.routing.choice import Routing, get_routing, serialize_routing
 from capsgan_keras.routing.graph import as_floating
-from capsgan_keras.types import Shape, Tensor
+from capsgan_keras.types import DType, Shape, Tensor
 
+_MOMENTUM = 0.9
+"""Of batch normalization: Keras's 0.99 takes more steps than a small data set has in an epoch."""
 OFFSETS = tuple(round(0.05 * step, 2) for step in range(-5, 6))
 """What is added to one component of a capsule in figure 4 of Sabour et al."""
 
@@ -272,6 +274,28 @@ def check_sides(image_shape: tuple[int, int, int], least: int, reason: str, reme
             f"`image_shape` must have sides of at least {least}, for {reason}: take larger images "
             f"or {remedy}. Received: image_shape={image_shape!r}"
         )
+
+
+def convolved_and_normalized(
+    features: Tensor,
+    filters: int,
+    kernel_size: int,
+    strides: int,
+    dtype: DType,
+    padding: str = "valid",
+) -> Tensor:
+    """Return features after a convolution with ReLU and then batch normalization."""
+    features = layers.Conv2D(
+        filters,
+        kernel_size,
+        strides,
+        padding,
+        activation="relu",
+        data_format="channels_last",
+        kernel_initializer="he_normal",
+        dtype=dtype,
+    )(features)
+    return layers.BatchNormalization(momentum=_MOMENTUM, dtype=dtype)(features)
 
 
 def _checked_shape(image_shape: Any) -> tuple[int, int, int]:

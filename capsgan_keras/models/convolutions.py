@@ -78,12 +78,16 @@ def convolutions(
             features = pool(features)
         if index in normalized:
             features = layers.BatchNormalization(momentum=momentum, dtype=dtype)(features)
-        if layout["activation"] == "relu":
-            features = layers.ReLU(dtype=dtype)(features)
-        else:
-            features = layers.LeakyReLU(0.2, dtype=dtype)(features)
+        features = activated(features, layout["activation"], dtype)
         features = dropped(features, layout["dropout"], dtype, weights)
     return features
+
+
+def activated(features: Tensor, activation: str, dtype: DType) -> Tensor:
+    """Return features after one of `ACTIVATIONS`; LeakyReLU has a slope of 0.2."""
+    if activation == "relu":
+        return layers.ReLU(dtype=dtype)(features)
+    return layers.LeakyReLU(0.2, dtype=dtype)(features)
 
 
 def normalized_spectrally(layer: keras.layers.Layer, wanted: bool) -> keras.layers.Layer:

@@ -9,14 +9,12 @@ from keras import layers
 
 from capsgan_keras.checks import check_filters, check_positive
 from capsgan_keras.layers import ConvCapsuleLayer, PrimaryCap
-from capsgan_keras.models.capsule_classifier import CapsuleClassifier
+from capsgan_keras.models.capsule_classifier import CapsuleClassifier, convolved_and_normalized
 from capsgan_keras.models.sizes import Size, convolved
 from capsgan_keras.routing.choice import Routing
 from capsgan_keras.types import Tensor
 
 _KERNEL = 3
-_MOMENTUM = 0.9
-"""Of batch normalization: Keras's 0.99 takes more steps than a small data set has in an epoch."""
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -92,17 +90,9 @@ class DeepCapsNet(CapsuleClassifier):
         features, sides = images, list(self.image_shape[:2])
         for index, filters in enumerate(self.filters):
             sides = convolved(sides, _KERNEL, min(index, 1) + 1, "same")
-            features = layers.Conv2D(
-                filters,
-                _KERNEL,
-                min(index, 1) + 1,
-                "same",
-                activation="relu",
-                data_format="channels_last",
-                kernel_initializer="he_normal",
-                dtype=policy,
-            )(features)
-            features = layers.BatchNormalization(momentum=_MOMENTUM, dtype=policy)(features)
+            features = convolved_and_normalized(
+                features, filters, _KERNEL, min(index, 1) + 1, policy, "same"
+            )
         first, *others = self.n_channels
         sides = convolved(sides, _KERNEL, 2, "same")
         capsules = PrimaryCap(dim, first, _KERNEL, 2, "same", flatten=False, dtype=policy)(features)

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras import layers
 
 from capsgan_keras.checks import check_filters, check_positive
 from capsgan_keras.layers import DepthwisePrimaryCap
-from capsgan_keras.models.capsule_classifier import CapsuleClassifier, check_sides
+from capsgan_keras.models.capsule_classifier import (
+    CapsuleClassifier,
+    check_sides,
+    convolved_and_normalized,
+)
 from capsgan_keras.models.sizes import Size, convolved
 from capsgan_keras.routing.choice import Routing
 from capsgan_keras.types import Tensor
@@ -18,8 +21,6 @@ _KERNELS = ((5, 1), (3, 1), (3, 1), (3, 2))
 """Kernel size and stride of each convolution."""
 _LEAST = 13
 """The smallest side of an image that all of them fit."""
-_MOMENTUM = 0.9
-"""Of batch normalization: Keras's 0.99 takes more steps than a small data set has in an epoch."""
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
@@ -97,16 +98,7 @@ class EfficientCapsNet(CapsuleClassifier):
         policy = self.dtype_policy
         features = images
         for filters, (kernel_size, strides) in zip(self.filters, _KERNELS, strict=True):
-            features = layers.Conv2D(
-                filters,
-                kernel_size,
-                strides,
-                activation="relu",
-                data_format="channels_last",
-                kernel_initializer="he_normal",
-                dtype=policy,
-            )(features)
-            features = layers.BatchNormalization(momentum=_MOMENTUM, dtype=policy)(features)
+            features = convolved_and_normalized(features, filters, kernel_size, strides, policy)
         height, width = features.shape[1:3]
         primary = DepthwisePrimaryCap(self.primary_dim_capsule, (height, width), dtype=policy)
         return primary(features), (1, 1, self.filters[-1] // self.primary_dim_capsule)

@@ -15,7 +15,12 @@ from capsgan_keras.checks import (
     check_positive,
 )
 from capsgan_keras.layers import CapsuleLayer, PrimaryCap
-from capsgan_keras.models.convolutions import ACTIVATIONS, convolutions, convolutions_size
+from capsgan_keras.models.convolutions import (
+    ACTIVATIONS,
+    activated,
+    convolutions,
+    convolutions_size,
+)
 from capsgan_keras.models.initial_weights import INITIALIZERS, InitialWeights
 from capsgan_keras.models.sizes import Size
 from capsgan_keras.routing import check_routings
@@ -208,9 +213,7 @@ def hidden_layer(
     """Return features after a dense layer with an activation; He's weights where None is given."""
     next_initializer = weights.of_kind(initializer or "he")
     features = layers.Dense(units, kernel_initializer=next_initializer(), dtype=dtype)(features)
-    if activation == "relu":
-        return layers.ReLU(dtype=dtype)(features)
-    return layers.LeakyReLU(0.2, dtype=dtype)(features)
+    return activated(features, activation, dtype)
 
 
 class _Encoder:

@@ -17,6 +17,7 @@ from capsgan_keras.checks import (
     check_positive,
     check_share,
 )
+from capsgan_keras.models.convolutions import activated
 from capsgan_keras.models.initial_weights import InitialWeights
 from capsgan_keras.models.sizes import Size
 from capsgan_keras.types import DType, Tensor
@@ -145,9 +146,7 @@ def build_generator(
             features = _normalize_by_batch(features, dtype)
         elif batch_norm:
             features = layers.BatchNormalization(momentum=momentum, dtype=dtype)(features)
-        if activation == "relu":
-            return layers.ReLU(dtype=dtype)(features)
-        return layers.LeakyReLU(0.2, dtype=dtype)(features)
+        return activated(features, activation, dtype)
 
     def convolve(features: Tensor, index: int, use_bias: bool) -> Tensor:
         options = {

@@ -51,7 +51,8 @@ def main(argv: list[str] | None = None) -> int:
 def _train(settings: ClassifierSettings) -> None:
     # Here and not above: --help must not wait for Keras.
     from experiments.capsnet.report import report
-    from experiments.capsnet.train import load_training_images, train
+    from experiments.capsnet.train import train
+    from experiments.training.train import load_training_images
 
     folders = train(settings, load_training_images(settings))
     print(report(folders))

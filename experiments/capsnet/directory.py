@@ -1,4 +1,4 @@
-"""The run directory of a classifier, and the callback that writes it.
+"""The run directory of a classifier.
 
 | file | holds |
 |---|---|
@@ -11,7 +11,6 @@
 | `metrics.json` | errors, time, size; written last: the run is finished |
 """
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +21,6 @@ from capsgan_keras.files import remove_partial, replacing, write_json, write_tex
 from capsgan_keras.plotting import save_figure
 from capsgan_keras.runs.directory import Checkpoint, RunDirectory
 from capsgan_keras.runs.models import load_model
-from capsgan_keras.types import History
 
 NETWORK = "network.keras"
 
@@ -64,36 +62,3 @@ class ClassifierDirectory(RunDirectory):
         """Write the model card, and last the metrics, a dictionary of what JSON can hold."""
         write_text(self.path / "README.md", card)
         write_json(self.path / "metrics.json", metrics)
-
-
-class WriteClassifier(keras.callbacks.Callback):
-    """Write a run's history and then its checkpoint after each epoch.
-
-    Args:
-        directory: The run directory to write to.
-        history: The logs of the epochs before, to which the new ones are added.
-        seconds: Seconds that the epochs before took.
-    """
-
-    def __init__(
-        self,
-        directory: ClassifierDirectory,
-        history: History | None = None,
-        seconds: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.directory = directory
-        self.history = {} if history is None else history
-        self.seconds = seconds
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock."""
-        self._started = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Stop the clock, which counts training alone, and write the files."""
-        self.seconds += time.perf_counter() - self._started
-        for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(float(value))
-        self.directory.write_history(self.history)
-        self.directory.write_checkpoint(self.model, epoch + 1, self.history, self.seconds)

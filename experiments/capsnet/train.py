@@ -7,21 +7,22 @@ from typing import Any
 import keras
 
 from capsgan_keras.datasets import Dataset
+from capsgan_keras.runs.callbacks import WriteEpochs
 from capsgan_keras.runs.lock import working
 from capsgan_keras.runs.model_card import counted
 from capsgan_keras.terminal import progress
-from capsgan_keras.training.callbacks import FollowEpoch, NonFiniteError, StopOnNonFinite
+from capsgan_keras.training.callbacks import FollowEpoch, StopOnNonFinite
 from capsgan_keras.types import History
 from experiments.capsnet.batches import ClassifierBatches, count_classes, network_shape
 from experiments.capsnet.card import MEASURES, classifier_card
-from experiments.capsnet.directory import ClassifierDirectory, WriteClassifier
+from experiments.capsnet.directory import ClassifierDirectory
 from experiments.capsnet.figures import figures
 from experiments.capsnet.networks import build_network, count_parameters
 from experiments.capsnet.testing import measure
-from experiments.errors import DivergedError, SettingsError
+from experiments.errors import SettingsError
 from experiments.settings.classifiers import ClassifierSettings
 from experiments.training.plan import Plan, check_unchanged, plan_run
-from experiments.training.train import load_training_images as load_training_images
+from experiments.training.train import heeding_interrupts, telling_divergence
 
 
 def train(settings: ClassifierSettings, dataset: Dataset) -> list[Path]:
@@ -83,34 +84,27 @@ def _train_one(
     directory = plan.directory
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(plan.policy)
-    epoch, writer = 0, WriteClassifier(directory)
+    epoch, writer = 0, WriteEpochs(directory)
     if plan.checkpoint is None:
         steps = batches.num_batches * settings.epochs
         network = build_network(settings, image_shape, num_classes, steps)
     else:
         network, epoch = plan.checkpoint.load_network(), plan.checkpoint.epoch
-        writer = WriteClassifier(directory, plan.checkpoint.history, plan.checkpoint.seconds)
+        writer = WriteEpochs(directory, plan.checkpoint.history, plan.checkpoint.seconds)
         directory.go_back(plan.checkpoint)
     if plan.is_new:
         directory.create(plan.description)
     if epoch < settings.epochs:
         print(f"{settings.name}: epochs {epoch + 1} to {settings.epochs} in {directory.path}")
-        try:
+        with telling_divergence(directory, settings.name, "A lower --learning-rate may help"):
             network.fit(
                 batches.feed(),
                 epochs=settings.epochs,
                 initial_epoch=epoch,
                 shuffle=False,
                 verbose=progress(settings.verbose),
-                callbacks=[FollowEpoch(batches), StopOnNonFinite(), writer],
+                callbacks=[heeding_interrupts(), FollowEpoch(batches), StopOnNonFinite(), writer],
             )
-        except NonFiniteError as error:
-            kept = directory.newest_checkpoint()
-            stands = f"The checkpoint {kept.path} stands" if kept else "No epoch was finished"
-            raise DivergedError(
-                f"{settings.name}: training has diverged: {error}. {stands}. A lower "
-                "--learning-rate may help"
-            ) from error
     metrics = {
         "epochs": settings.epochs,
         "final": {name: values[-1] for name, values in writer.history.items()},

@@ -205,19 +205,36 @@ def train_model(settings, plan, dataset, batches):
         # The checkpoint comes last, so that it is not ahead of the logs.
         callbacks = [*logs_of(settings, plan), writer]
         log_settings(settings, plan)
-        try:
+        with telling_divergence(plan.directory, plan.model, "Lower learning rates may help"):
             fit(gan, batches, settings.epochs, callbacks, epoch, progress(settings.verbose))
-        except NonFiniteError as error:
-            kept = plan.directory.newest_checkpoint()
-            stands = f"The checkpoint {kept.path} stands" if kept else "No epoch was finished"
-            raise DivergedError(
-                f"{plan.model}: training has diverged: {error}. {stands}. Lower learning rates "
-                "may help"
-            ) from error
     else:
         use_averages(gan)  # as `fit` does at its end
     seen = batches.num_batches * batches.batch_size
     print(finish_run(plan.directory, gan, writer, seen))
+
+
+@contextlib.contextmanager
+def telling_divergence(directory, name, advice):
+    """Raise a `DivergedError` that says what is left of a run, where its training diverges.
+
+    Args:
+        directory: The `RunDirectory`.
+        name: The model's name, for the message.
+        advice: What may help, for the message.
+    """
+    try:
+        yield
+    except NonFiniteError as error:
+        kept = directory.newest_checkpoint()
+        stands = f"The checkpoint {kept.path} stands" if kept else "No epoch was finished"
+        raise DivergedError(
+            f"{name}: training has diverged: {error}. {stands}. {advice}"
+        ) from error
+
+
+def heeding_interrupts():
+    """Return the callback that ends training after an interrupt that Keras swallows."""
+    return keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: INTERRUPTS.heed())
 
 
 def fit(gan, batches, epochs, callback, initial_epoch=0, verbose=0):
@@ -236,12 +253,11 @@ def fit(gan, batches, epochs, callback, initial_epoch=0, verbose=0):
         NonFiniteError: At the first batch after which a logged value is not finite, or the epoch
             after which a weight is not.
     """
-    heed = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: INTERRUPTS.heed())
     gan.fit(
         batches.feed(),
         epochs=epochs,
         initial_epoch=initial_epoch,
         shuffle=False,
         verbose=verbose,
-        callbacks=[heed, FollowEpoch(batches), StopOnAbsurd(), callback],
+        callbacks=[heeding_interrupts(), FollowEpoch(batches), StopOnAbsurd(), callback],
     )
