@@ -56,8 +56,9 @@ def gradients_to_apply():
 results["gradients"] = np.array([gradient.numpy() for gradient in (
     strategy.experimental_local_results(strategy.run(gradients_to_apply)))])
 
+from unittest import mock
 from capsgan_keras.gan import base
-base.checked_images = lambda name, images, shape: images
+mock.patch.object(base, "checked_pair", lambda name, x, y, *rest: (x, y)).start()
 keras.config.set_dtype_policy("mixed_float16")
 for key in ("one", "two"):
     with two_devices() if key == "two" else contextlib.nullcontext():
