@@ -8,11 +8,13 @@ import keras
 from keras import layers
 
 from capsgan_keras.checks import (
+    check_bool,
     check_choice,
     check_filters,
     check_image_shape,
     check_kernel_size,
     check_positive,
+    check_share,
 )
 from capsgan_keras.layers import CapsuleLayer, PrimaryCap
 from capsgan_keras.models.convolutions import (
@@ -42,6 +44,8 @@ def build_capsule_encoder(
     routings: int = 3,
     hidden_activation: str = "leaky_relu",
     initializer: str | None = None,
+    batch_norm: bool = True,
+    momentum: float = 0.9,
     dtype: DType = None,
     seed: int | None = None,
     name: str = "capsule_encoder",
@@ -50,8 +54,7 @@ def build_capsule_encoder(
 
     Convolutions with stride 2 come before primary capsules with stride 2, which are routed to
     several capsules. So routing has something to decide. A linear layer makes the code of all
-    their components. Nothing is normalized by batches, so that averages of the weights can take
-    their place.
+    their components.
 
     Args:
         image_shape: `(height, width, channels)`: sides multiples of 4 and at least 16, 1 to 4
@@ -68,6 +71,9 @@ def build_capsule_encoder(
         hidden_activation: After the convolutions: `"leaky_relu"` with slope 0.2, or `"relu"`.
         initializer: Of the convolutions' weights: `"normal"` with standard deviation 0.02,
             `"he"` or `"glorot"`. By default He's.
+        batch_norm: Whether the components are batch-normalized before the linear layer. Without
+            it the codes of all images become nearly the same within a hundred steps of a BiGAN.
+        momentum: Of its moving averages, in [0, 1).
         dtype: Dtype policy of all layers but the capsules and the last, which stay in float32; by
             default Keras's global policy.
         seed: Integer that sets the initial weights.
@@ -99,7 +105,9 @@ def build_capsule_encoder(
         num_capsule=num_capsule,
         dim_capsule=dim_capsule,
     )
-    encoder = _Encoder(image_shape, latent_dim, filters, kernel_size, hidden_activation)
+    encoder = _Encoder(
+        image_shape, latent_dim, filters, kernel_size, hidden_activation, batch_norm, momentum
+    )
     size, sides, channels = encoder.size()
     sides = [-(-side // 2) for side in sides]
     size.convolution(sides, channels, n_channels * primary_dim_capsule, kernel_size)
@@ -139,7 +147,8 @@ def build_capsule_encoder(
     )(features)
     # Each capsule is nearly 1 long at most. So codes begin as large as latents, and differ as much
     # from image to image as those of the other encoder.
-    return encoder.encode(features, weights.of_variance(1.0 / num_capsule), name)
+    initial = weights.glorot() if batch_norm else weights.of_variance(1.0 / num_capsule)
+    return encoder.encode(features, initial, name)
 
 
 def build_convolutional_encoder(
@@ -150,6 +159,8 @@ def build_convolutional_encoder(
     units: int = 256,
     hidden_activation: str = "leaky_relu",
     initializer: str | None = None,
+    batch_norm: bool = True,
+    momentum: float = 0.9,
     dtype: DType = None,
     seed: int | None = None,
     name: str = "convolutional_encoder",
@@ -158,7 +169,7 @@ def build_convolutional_encoder(
 
     By default it has the layers of `build_capsule_encoder`, with a convolution in the place of
     the primary capsules and a dense layer in the place of routing, and as many weights but for
-    256 biases. Nothing is normalized by batches.
+    256 biases.
 
     Args:
         image_shape: As in `build_capsule_encoder`.
@@ -169,8 +180,10 @@ def build_convolutional_encoder(
         hidden_activation: After the convolutions and the dense layer: `"leaky_relu"` with slope
             0.2, or `"relu"`.
         initializer: Of the weights of these layers; as in `build_capsule_encoder`.
-        dtype: Dtype policy of all layers but the last, which stays in float32; by default Keras's
-            global policy.
+        batch_norm: As in `build_capsule_encoder`, of the dense layer's outputs.
+        momentum: As in `build_capsule_encoder`.
+        dtype: Dtype policy of all layers but the last ones, which stay in float32; by default
+            Keras's global policy.
         seed: Integer that sets the initial weights.
         name: Name of the model.
 
@@ -192,7 +205,9 @@ def build_convolutional_encoder(
     ```
     """
     check_positive(units=units)
-    encoder = _Encoder(image_shape, latent_dim, filters, kernel_size, hidden_activation)
+    encoder = _Encoder(
+        image_shape, latent_dim, filters, kernel_size, hidden_activation, batch_norm, momentum
+    )
     size, sides, channels = encoder.size()
     size.dense(math.prod(sides) * channels, units)
     encoder.check_size(size, units, "convolutional encoder", units=units)
@@ -226,12 +241,18 @@ class _Encoder:
         filters: Any,
         kernel_size: int,
         hidden_activation: str,
+        batch_norm: bool,
+        momentum: float,
     ) -> None:
         self.shape = check_image_shape(image_shape)
         check_positive(latent_dim=latent_dim)
         check_kernel_size(kernel_size, self.shape)
         check_choice("hidden_activation", hidden_activation, ACTIVATIONS)
+        check_bool(batch_norm=batch_norm)
+        check_share(momentum=momentum)
         self.latent_dim = latent_dim
+        self.batch_norm = batch_norm
+        self.momentum = momentum
         self.layout = strided_layout(check_filters(filters), kernel_size, hidden_activation)
 
     def size(self) -> tuple[Size, list[int], int]:
@@ -257,6 +278,8 @@ class _Encoder:
     ) -> keras.Model:
         """Return the model whose codes are a linear function of features."""
         features = layers.Flatten(dtype="float32")(features)
+        if self.batch_norm:
+            features = layers.BatchNormalization(momentum=self.momentum, dtype="float32")(features)
         codes = layers.Dense(
             self.latent_dim, kernel_initializer=initializer, dtype="float32", name="codes"
         )(features)

@@ -21,7 +21,7 @@ def networks():
         build_generator(
             SHAPE, LATENT_DIM, (4, 3), batch_norm=False, latent_categories=CLASSES, seed=1
         ),
-        build_convolutional_encoder(SHAPE, LATENT_DIM, (4, 4), units=8, seed=2),
+        build_convolutional_encoder(SHAPE, LATENT_DIM, (4, 4), units=8, batch_norm=False, seed=2),
         build_joint_discriminator(
             SHAPE, LATENT_DIM, "dense", filters=(4, 4), code_units=6, units=8, seed=3
         ),

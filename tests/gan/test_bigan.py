@@ -27,9 +27,9 @@ def tiny_generator():
     return build_generator(SHAPE, latent_dim=5, filters=(4, 3), batch_norm=False, seed=1)
 
 
-def tiny_encoder(kind="capsule", latent_dim=5):
+def tiny_encoder(kind="capsule", latent_dim=5, batch_norm=False):
     build, options = ENCODERS[kind]
-    return build(SHAPE, latent_dim, seed=2, **options)
+    return build(SHAPE, latent_dim, batch_norm=batch_norm, seed=2, **options)
 
 
 def tiny_discriminator(head="capsule", **options):
@@ -181,6 +181,19 @@ def test_generator_and_encoder_each_lower_their_loss(side, update, images):
         fit(gan, images, batch_size=24)
         losses.append(gan.evaluate(images, batch_size=24, verbose=0, return_dict=True)["g_loss"])
     assert losses[-1] < losses[0] - 1e-5
+
+
+def test_an_encoders_moving_statistics_are_those_of_real_batches(images):
+    encoder = tiny_encoder("convolutional", batch_norm=True)
+    gan = BiGAN(tiny_generator(), encoder, tiny_discriminator(), seed=4)
+    gan.compile(sgd(0.0), sgd(0.0), run_eagerly=True)
+    (layer,) = (x for x in encoder.layers if isinstance(x, keras.layers.BatchNormalization))
+    features = keras.Model(encoder.input, layer.input)(images / np.float32(127.5) - 1)
+    fit(gan, images, batch_size=24, epochs=80)  # 0.9 to the power of 80 is left of their start
+    mean, variance = (np.array(ops.convert_to_numpy(v)) for v in layer.non_trainable_variables)
+    features = np.array(ops.convert_to_numpy(features))
+    np.testing.assert_allclose(mean, features.mean(0), atol=1e-3)
+    np.testing.assert_allclose(variance, features.var(0), atol=1e-3)
 
 
 def test_a_regularizer_of_the_encoder_counts_for_its_side(images):

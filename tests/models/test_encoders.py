@@ -71,13 +71,33 @@ def test_codes_are_linear_in_the_last_features(build):
 
 
 @pytest.mark.parametrize("build", BUILDERS)
-def test_a_seed_sets_the_weights_and_nothing_is_normalized_by_batches(build):
+def test_a_seed_sets_the_weights(build):
     one, same, other = (build(SHAPE, 7, seed=seed).get_weights() for seed in (3, 3, 4))
     for a, b in zip(one, same, strict=True):
         np.testing.assert_array_equal(a, b)
     assert any(np.any(a != b) for a, b in zip(one, other, strict=True))
-    layers = build(SHAPE, 7).layers
-    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
+
+
+@pytest.mark.parametrize("build", ENCODERS)
+def test_what_the_code_is_made_of_is_normalized_by_batches(build):
+    encoder = build(SHAPE, 7, momentum=0.6, seed=0)
+    (layer,) = (x for x in encoder.layers if isinstance(x, keras.layers.BatchNormalization))
+    assert layer.momentum == 0.6
+    assert layer.output is encoder.get_layer("codes").input
+    encoder(images_of(SHAPE, 64), training=True)
+    one = keras.Model(encoder.input, layer.output)(images_of(SHAPE, 64), training=True)
+    one = keras.ops.convert_to_numpy(one)
+    np.testing.assert_allclose(one.mean(0), 0.0, atol=1e-5)
+    assert np.median(one.std(0)) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [*(build(SHAPE, 7, batch_norm=False) for build in ENCODERS), build_joint_discriminator(SHAPE)],
+    ids=["capsule", "convolutional", "joint"],
+)
+def test_nothing_else_is_normalized_by_batches(model):
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
 
 
 @pytest.mark.parametrize("build", BUILDERS)
@@ -119,6 +139,9 @@ def test_arguments_out_of_range_are_refused(build, options, message):
         (build_capsule_encoder, {"routing": "em"}, "`routing` must be one of 'dynamic', 'leaky'"),
         (build_capsule_encoder, {"routings": 0}, "`routings` must be"),
         (build_capsule_encoder, {"num_capsule": 0}, "`num_capsule` must be a positive integer"),
+        (build_capsule_encoder, {"momentum": 1.0}, "`momentum` must be"),
+        (build_capsule_encoder, {"batch_norm": 1}, "`batch_norm` must be True or False"),
+        (build_convolutional_encoder, {"momentum": -0.1}, "`momentum` must be"),
         (build_convolutional_encoder, {"units": 1.5}, "`units` must be a positive integer"),
         (build_joint_discriminator, {"head": "convolution"}, "`head` must be one of"),
         (build_joint_discriminator, {"dropout": 1.0}, "`dropout` must be"),
