@@ -69,7 +69,9 @@ for kind, update in (("bigan", "alternating"), ("bicogan", "simultaneous")):
         results[f"{{kind}}-weight-{{index}}"] = weight
     results[f"{{kind}}-codes"] = gan.encode(images)
     results[f"{{kind}}-scores"] = gan.discriminate(images)
-    results[f"{{kind}}-images"] = gan.reconstruct(images).astype("float32") / 255
+    # Before they are rounded to grey levels, where the smallest difference may be a whole one.
+    again = gan.generator(gan.encode(images), training=False)
+    results[f"{{kind}}-images"] = ops.convert_to_numpy(again)
 np.savez({path!r}, **results)
 
 # The compiled step, saved and loaded, goes on as the unsaved model does; with averages.
