@@ -74,8 +74,8 @@ def build_capsule_encoder(
         batch_norm: Whether the components are batch-normalized before the linear layer. Without
             it the codes of all images become nearly the same within a hundred steps of a BiGAN.
         momentum: Of its moving averages, in [0, 1).
-        dtype: Dtype policy of all layers but the capsules and the last, which stay in float32; by
-            default Keras's global policy.
+        dtype: Dtype policy of all layers but the capsules and those after them, which stay in
+            float32; by default Keras's global policy.
         seed: Integer that sets the initial weights.
         name: Name of the model.
 
@@ -145,8 +145,8 @@ def build_capsule_encoder(
         dtype="float32",
         name="capsules",
     )(features)
-    # Each capsule is nearly 1 long at most. So codes begin as large as latents, and differ as much
-    # from image to image as those of the other encoder.
+    # Each capsule is nearly 1 long at most, unless components are normalized. So codes begin as
+    # large as latents, and differ as much from image to image as those of the other encoder.
     initial = weights.glorot() if batch_norm else weights.of_variance(1.0 / num_capsule)
     return encoder.encode(features, initial, name)
 

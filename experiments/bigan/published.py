@@ -9,7 +9,7 @@ _COMMON = EncoderSettings(
     # Of three pairs of rates, tried for 800 steps on MNIST with the convolutional encoder, these
     # had the nearest reconstructions and the best codes. At 2e-4 for all, with Adam's momentum of
     # 0.5, the discriminator was right about 94 of 100 pairs; at 1e-3 and 1e-4 it learnt nothing.
-    # That was before encoders normalized by batches (docs/encoders.md).
+    # That was before encoders normalized by batches (docs/trials.md).
     beta_1=0.0,
     beta_2=0.99,
     generator_learning_rate=1e-3,

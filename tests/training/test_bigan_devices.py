@@ -7,6 +7,7 @@ NETWORKS = """
 import keras, numpy as np
 from keras import ops
 from capsgan_keras import BiCoGAN, BiGAN
+from capsgan_keras.datasets import to_uint8
 from capsgan_keras.models import (
     build_capsule_encoder, build_convolutional_encoder, build_generator,
     build_joint_discriminator)
@@ -67,11 +68,13 @@ for kind, update in (("bigan", "alternating"), ("bicogan", "simultaneous")):
         results[f"{{kind}}-{{name}}"] = np.asarray(values)
     for index, weight in enumerate(gan.get_weights()):
         results[f"{{kind}}-weight-{{index}}"] = weight
-    results[f"{{kind}}-codes"] = gan.encode(images)
+    results[f"{{kind}}-codes"] = codes = gan.encode(images)
     results[f"{{kind}}-scores"] = gan.discriminate(images)
     # Before they are rounded to grey levels, where the smallest difference may be a whole one.
-    again = gan.generator(gan.encode(images), training=False)
-    results[f"{{kind}}-images"] = ops.convert_to_numpy(again)
+    again = ops.convert_to_numpy(gan.generator(codes, training=False))
+    results[f"{{kind}}-images"] = again
+    levels = gan.reconstruct(images).astype("int32") - to_uint8(again)
+    assert np.abs(levels).max() <= 1
 np.savez({path!r}, **results)
 
 # The compiled step, saved and loaded, goes on as the unsaved model does; with averages.
