@@ -22,11 +22,16 @@ class DisagreementError(ArithmeticError):
     """Two ways to compute the same give different values, so their times mean nothing."""
 
 
+class Seconds(float):
+    """What a function returns that has measured a part of itself, which counts alone."""
+
+
 def time_in_turn(functions, calls, rounds, warm_up=1):
     """Time functions in turn, so that other work on the machine slows all of them alike.
 
     Args:
-        functions: Dictionary of functions without arguments that end when their work is done.
+        functions: Dictionary of functions without arguments that end when their work is done. They
+            may return `Seconds`.
         calls: How often a function is called each time that its turn comes.
         rounds: How often the turn comes.
         warm_up: How often each function is called first, untimed: it compiles then.
@@ -41,10 +46,11 @@ def time_in_turn(functions, calls, rounds, warm_up=1):
     for _ in range(rounds):
         for key, function in functions.items():
             start = time.perf_counter()
-            for _ in range(calls):
-                function()
-            elapsed = max(time.perf_counter() - start, _RESOLUTION)  # it may stand still
-            seconds[key].append(elapsed / calls)
+            results = [function() for _ in range(calls)]
+            elapsed = time.perf_counter() - start
+            if isinstance(results[0], Seconds):
+                elapsed = sum(results)
+            seconds[key].append(max(elapsed, _RESOLUTION) / calls)  # the clock may stand still
     return seconds
 
 

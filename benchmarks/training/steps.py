@@ -5,12 +5,13 @@ size and with their optimizers. Their values are compared with the textbook's be
 On JAX the package's steps are timed alone: the textbook step is written for TensorFlow.
 """
 
+import time
 from dataclasses import replace
 
 import keras
 import numpy as np
 
-from benchmarks.measuring import ratios, spread, time_in_turn
+from benchmarks.measuring import Seconds, ratios, spread, time_in_turn
 from benchmarks.training.networks import IMAGE_SHAPES, MODELS, TINY, TUNED, new_gan
 from experiments.training.precision import resolve_precision
 
@@ -64,7 +65,7 @@ def measure(settings, model, precisions, steps, rounds):
     def new(precision, update=SIMULTANEOUS):
         return new_gan(replace(settings, update=update), model, precision)
 
-    differences, ways = {}, {}
+    differences, functions = {}, {}
     for precision in precisions:
         if keras.backend.backend() == "tensorflow":
             # Only here: it needs TensorFlow, which need not be installed beside JAX.
@@ -72,15 +73,16 @@ def measure(settings, model, precisions, steps, rounds):
 
             found, references = compare(new, batches[0], precision)
             differences |= found
-            ways |= {(name, precision): way for name, way in references.items()}
+            functions |= {
+                (name, precision): one_by_one(way, batches) for name, way in references.items()
+            }
         for update in (ALTERNATING, SIMULTANEOUS):
-            ways[update, precision] = new(precision, update).train_on_batch
-    functions = {key: one_by_one(way, batches) for key, way in ways.items()}
+            functions[update, precision] = in_fit(new(precision, update), batches)
     seconds = time_in_turn(functions, 1, rounds)
     return {
         "batch_size": settings.batch_size,
         "differences": differences,
-        "steps": [row(*key, seconds, steps * settings.batch_size) for key in ways],
+        "steps": [row(*key, seconds, steps * settings.batch_size) for key in functions],
     }
 
 
@@ -92,6 +94,32 @@ def one_by_one(step, batches):
             step(images)
 
     return train
+
+
+def in_fit(gan, batches):
+    """Return a function that trains by `fit`, and returns the time of its steps.
+
+    What `fit` does before the first step and after the last is left out.
+    """
+    images, clock = np.concatenate(batches), _Clock()
+    options = {"batch_size": len(batches[0]), "shuffle": False, "verbose": 0}
+
+    def train():
+        gan.fit(images, callbacks=[clock], **options)
+        return Seconds(clock.end - clock.start)
+
+    return train
+
+
+class _Clock(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 0:
+            self.start = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        for value in logs.values():
+            float(value)  # which waits for a device
+        self.end = time.perf_counter()
 
 
 def row(name, precision, seconds, images):

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from capsgan_keras.training import adversarial, replicas
+from capsgan_keras.training.fused_kernels import fused_kernels
 from capsgan_keras.types import Tensor
 
 
@@ -20,7 +21,8 @@ class AdversarialTrainer(keras.Model):
         parts = self.real_images(data), self.real_labels(data)
         if replicas.replica_count() == 1:
             batch = adversarial.Batch(*parts)
-            return adversarial.train_step(self, batch, differentiate, apply_gradients)
+            with fused_kernels(self, (self.generator_optimizer, self.discriminator_optimizer)):
+                return adversarial.train_step(self, batch, differentiate, apply_gradients)
         with replicas.seeds_of_this_replica(self):
             batch = replicas.ReplicaBatch(*parts)
             logs = adversarial.train_step(self, batch, differentiate, apply_gradients)

@@ -1,0 +1,109 @@
+"""Single kernels of TensorFlow for what Keras computes by many operations, in a train step.
+
+Keras's batch normalization reads the features again and again, by some twenty operations, and its
+Adam has ten for each variable. TensorFlow has one kernel for each. Layers and optimizers stay
+Keras's own, so that a saved network loads without this package.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from capsgan_keras.types import Tensor
+
+_DTYPES = ("float32", "bfloat16", "float16")
+
+
+@contextmanager
+def fused_kernels(
+    model: keras.Model, optimizers: Iterable[keras.optimizers.Optimizer]
+) -> Iterator[None]:
+    """Let batch normalization of images and Adam use the kernels, where they can, until the end.
+
+    The values are those of Keras, but for rounding.
+    """
+    layers = [layer for layer in model._flatten_layers() if _normalizes_images(layer)]
+    adams = [optimizer for optimizer in optimizers if _is_plain_adam(optimizer)]
+    changed: list[tuple[Any, str, Callable]] = [
+        *((layer, "call", _normalize) for layer in layers),
+        *((adam, "update_step", _update) for adam in adams),
+    ]
+    for owner, method, function in changed:
+        # Not by setattr, for which Keras and TensorFlow have rules of their own.
+        vars(owner)[method] = partial(function, owner)
+    try:
+        yield
+    finally:
+        for owner, method, _ in changed:
+            del vars(owner)[method]
+
+
+# Not subclasses, which may compute something else.
+def _normalizes_images(layer: keras.layers.Layer) -> bool:
+    return (
+        type(layer) is keras.layers.BatchNormalization
+        and layer.built
+        and layer.input_spec.ndim == 4
+        and layer.axis in (-1, 3)
+        and layer.trainable
+        and not (layer.synchronized or layer.renorm)
+        and layer.compute_dtype in _DTYPES
+    )
+
+
+def _is_plain_adam(optimizer: keras.optimizers.Optimizer) -> bool:
+    return type(optimizer) is keras.optimizers.Adam and not optimizer.amsgrad
+
+
+def _normalize(
+    layer: keras.layers.BatchNormalization,
+    inputs: Tensor,
+    training: bool | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """Do as the `call` of the layer."""
+    if not training or mask is not None:
+        return type(layer).call(layer, inputs, training=training, mask=mask)
+    like = layer.moving_mean
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=inputs,
+        scale=ops.convert_to_tensor(layer.gamma) if layer.scale else ops.ones_like(like),
+        offset=ops.convert_to_tensor(layer.beta) if layer.center else ops.zeros_like(like),
+        mean=[],
+        variance=[],
+        epsilon=layer.epsilon,
+    )
+    # The kernel divides the squares by one less than their number, Keras by the number.
+    count = ops.cast(tf.size(inputs) // tf.size(mean), "float32")
+    variance = variance * ops.maximum(count - 1.0, 1.0) / count
+    for moving, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        moving.assign(moving * layer.momentum + value * (1.0 - layer.momentum))
+    return outputs
+
+
+def _update(
+    adam: keras.optimizers.Adam, gradient: Tensor, variable: tf.Variable, learning_rate: Tensor
+) -> None:
+    """Do as the `update_step` of the optimizer."""
+    if isinstance(gradient, tf.IndexedSlices):
+        type(adam).update_step(adam, gradient, variable, learning_rate)
+        return
+    index, dtype = adam._get_variable_index(variable), variable.dtype
+    step = ops.cast(adam.iterations + 1, dtype)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=adam._momentums[index].value.handle,
+        v=adam._velocities[index].value.handle,
+        beta1_power=ops.power(ops.cast(adam.beta_1, dtype), step),
+        beta2_power=ops.power(ops.cast(adam.beta_2, dtype), step),
+        lr=ops.cast(learning_rate, dtype),
+        beta1=adam.beta_1,
+        beta2=adam.beta_2,
+        epsilon=adam.epsilon,
+        grad=ops.cast(gradient, dtype),
+    )
