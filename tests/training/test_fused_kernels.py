@@ -74,6 +74,18 @@ def test_single_pixel():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_nan_stays_nan_after_relu(dtype, broken):
+    # With 8 channels oneDNN has vectors of them.
+    inputs = keras.Input((7, 7, 8))
+    features = keras.layers.BatchNormalization(dtype=dtype)(inputs)
+    model = keras.Model(inputs, keras.layers.ReLU(dtype=dtype)(features))
+    with fused_kernels(model, ()):
+        found = tf.function(lambda x: model(x, training=True))(tf.fill((16, 7, 7, 8), broken))
+    assert np.isnan(tf.cast(found, "float32")).all()
+
+
 def test_gradients_of_gradients():
     def penalty(model):
         images = tf.constant(IMAGES)
