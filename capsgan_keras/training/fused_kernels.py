@@ -81,8 +81,8 @@ def _normalize(
     # The kernel divides the squares by one less than their number, Keras by the number.
     count = ops.cast(tf.size(inputs) // tf.size(mean), "float32")
     variance = variance * ops.maximum(count - 1.0, 1.0) / count
-    # With a control dependency TensorFlow does not join the kernel with a ReLU after it, as one that
-    # makes zeros of NaN.
+    # With a control dependency TensorFlow does not join this and a ReLU after it into one kernel,
+    # which makes zeros of NaN.
     with tf.control_dependencies([outputs]):
         for moving, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
             moving.assign(moving * layer.momentum + value * (1.0 - layer.momentum))
