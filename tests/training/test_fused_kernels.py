@@ -34,11 +34,19 @@ def learn(model, images=IMAGES, back=BACK):
     return [outputs, *gradients, *(w.value for w in model.non_trainable_variables)]
 
 
-def operations(model, **options):
+def assert_close(found, expected, rtol, atol):
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_allclose(
+            tf.cast(one, "float32"), tf.cast(other, "float32"), rtol=rtol, atol=atol
+        )
+
+
+def operations(model):
     """Return the kinds of the operations of a training forward pass."""
     with fused_kernels(model, ()):
         traced = tf.function(lambda x: model(x, training=True)).get_concrete_function(
-            tf.TensorSpec(model.inputs[0].shape, **options)
+            tf.TensorSpec(model.inputs[0].shape)
         )
     return {operation.type for operation in traced.graph.get_operations()}
 
@@ -54,14 +62,9 @@ def test_values_gradients_and_statistics_are_those_of_keras(dtype, tolerance, co
     expected = learn(build_model(dtype, **options))
     model = build_model(dtype, **options)
     assert NORMALIZE in operations(model)
-    model.set_weights(build_model(dtype, **options).get_weights())
     with fused_kernels(model, ()):
         found = tf.function(lambda: learn(model), jit_compile=compiled)()
-    for one, other in zip(found, expected, strict=True):
-        assert one.dtype == other.dtype
-        np.testing.assert_allclose(
-            tf.cast(one, "float32"), tf.cast(other, "float32"), rtol=tolerance, atol=tolerance
-        )
+    assert_close(found, expected, rtol=tolerance, atol=tolerance)
 
 
 def test_single_pixel():
@@ -70,8 +73,7 @@ def test_single_pixel():
     model = build_model(shape=images.shape[1:])
     with fused_kernels(model, ()):
         found = learn(model, images, BACK[:1, :1, :1])
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+    assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
@@ -101,8 +103,7 @@ def test_gradients_of_gradients():
     model = build_model()
     with fused_kernels(model, ()):
         found = penalty(model)
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+    assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
 
 class Own(keras.layers.BatchNormalization):
@@ -186,9 +187,8 @@ def test_updates_are_those_of_keras(options, compiled):
     found, fused = move(keras.optimizers.Adam(**options), True, compiled)
     assert UPDATE in fused
     assert UPDATE not in plain
-    for one, other in zip(found, expected, strict=True):
-        # The kernel rounds 1 - beta_2 to float32.
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=3e-6)
+    # The kernel rounds 1 - beta_2 to float32.
+    assert_close(found, expected, rtol=1e-4, atol=3e-6)
 
 
 class OwnAdam(keras.optimizers.Adam):
