@@ -27,7 +27,7 @@ from benchmarks.reference.capsules import (
     textbook_layer,
     textbook_weights,
 )
-from benchmarks.reference.routed import plain
+from benchmarks.reference.routed import joined, plain
 from benchmarks.training.networks import new_gan
 from capsgan_keras.layers import CapsuleLayer, ConvCapsuleLayer
 from capsgan_keras.models import CapsNet
@@ -50,13 +50,16 @@ QUICK = "discriminator, MNIST, tuned"
 SEED = 0
 FULL, WINDOWS = (1152, 8), (14, 14, 8, 8)
 ROUTED = {
+    "leaky": (lambda: CapsuleLayer(10, 16, routing="leaky"), FULL),
     "self-attention": (lambda: CapsuleLayer(10, 16, routing="self_attention"), FULL),
     "inverted dot-product": (lambda: CapsuleLayer(10, 16, routing="inverted_dot_product"), FULL),
+    "EM": (lambda: CapsuleLayer(10, 16, routing="em"), FULL),
     "dynamic, windows": (lambda: ConvCapsuleLayer(16, 8, 3, 2), WINDOWS),
     "self-attention, windows": (
         lambda: ConvCapsuleLayer(16, 8, 3, 2, routing="self_attention"),
         WINDOWS,
     ),
+    "EM, windows": (lambda: ConvCapsuleLayer(16, 8, 3, 2, routing="em"), WINDOWS),
 }
 """Functions that make the layers, and the shapes of their inputs without the batch."""
 
@@ -156,7 +159,8 @@ def measure_routed(name, batch_size, rounds, quick):
     differences = dict(zip(names, map(difference, ours, theirs), strict=True))
     check_values(f"{name}: the layer and einsum", differences, TOLERANCE)
     seconds = time_in_turn(passes, 2, rounds)
-    inputs, outputs = ROUTED[name][1], ours[0].shape[1:]
+    make, inputs = ROUTED[name]
+    outputs = (*ours[0].shape[1:-1], make().dim_capsule)
     return {
         "capsules": " to ".join(" x ".join(map(str, shape)) for shape in (inputs, outputs)),
         "differences": {"einsum": differences},
@@ -176,10 +180,10 @@ def routed_passes(name, batch_size):
     make, shape = ROUTED[name]
     keras.utils.set_random_seed(SEED)
     layer = make()
-    layer.build((None, *shape))
+    outputs = joined(layer(keras.Input(shape)))
     inputs = tf.random.stateless_normal((batch_size, *shape), (SEED, 0), stddev=0.3)
-    factors = tf.random.stateless_normal(layer.compute_output_shape(inputs.shape), (SEED, 1))
-    ways = {LAYER: layer, "einsum": partial(plain, layer)}
+    factors = tf.random.stateless_normal((batch_size, *outputs.shape[1:]), (SEED, 1))
+    ways = {LAYER: lambda inputs: joined(layer(inputs)), "einsum": partial(plain, layer)}
     return {way: _compiled(function, inputs, layer, factors) for way, function in ways.items()}
 
 
