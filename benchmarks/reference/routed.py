@@ -49,7 +49,9 @@ def joined(capsules):
 
 def em(votes, activations, router):
     """Return poses and activations by procedure 1 of Hinton et al. 2018, formula by formula."""
-    beta_u, beta_a = (tf.convert_to_tensor(beta)[:, None] for beta in (router.beta_u, router.beta_a))
+    beta_u, beta_a = (
+        tf.convert_to_tensor(beta)[:, None] for beta in (router.beta_u, router.beta_a)
+    )
     shares = tf.ones_like(votes[..., :1]) / votes.shape[1]
     for iteration in range(router.routings):
         weights = shares * activations[:, None, :, None]
