@@ -31,6 +31,11 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def is_finite(value: Any) -> bool:
+    """Return whether `value` is a finite number of Python or NumPy; a bool is not."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def is_array(value: Any) -> bool:
     """Return whether `value` is an array or a tensor, of whatever library."""
     return hasattr(value, "shape") and hasattr(value, "dtype")
@@ -100,8 +105,16 @@ def check_unit(**arguments: Any) -> None:
 def check_finite(**arguments: Any) -> None:
     """Raise a `ValueError` that names the first argument that is not a finite number."""
     for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        if not is_finite(value):
             raise ValueError(f"`{name}` must be a finite number. Received: {name}={value!r}")
+
+
+def check_not_negative(**arguments: Any) -> None:
+    """Raise a `ValueError` that names the first argument that is not a finite number from 0 on."""
+    check_finite(**arguments)
+    for name, value in arguments.items():
+        if value < 0:
+            raise ValueError(f"`{name}` must be at least 0. Received: {name}={value!r}")
 
 
 def check_above_zero(**arguments: Any) -> None:

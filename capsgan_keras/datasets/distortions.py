@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from capsgan_keras.checks import check_finite, check_whole, is_whole
+from capsgan_keras.checks import check_not_negative, check_whole, is_finite, is_whole
 
 Seed = int | Sequence[int]
 """What `numpy.random.default_rng` takes: an integer of at least 0, or several."""
@@ -64,8 +64,9 @@ def affine_images(
         images: uint8 `(n, height, width, channels)`, bright on black.
         seed: Integer of at least 0, or several: sets what is drawn.
         canvas: As in `shift_images`; 40 for images of affNIST's size.
-        rotation: Degrees by which an image is turned at most, either way.
-        shear: Number of columns at most that a row is moved against the next, either way.
+        rotation: Number of at least 0: degrees by which an image is turned at most, either way.
+        shear: Number of at least 0: columns by which a row is moved against the next at most,
+            either way.
         scale: Smallest and largest factor, above 0.
 
     Returns:
@@ -89,13 +90,15 @@ def affine_images(
     # Only here: the package reads data sets without SciPy, which comes with scikit-learn.
     from scipy.ndimage import affine_transform
 
-    check_finite(rotation=rotation, shear=shear)
-    if not isinstance(scale, tuple | list) or len(scale) != 2 or not 0 < scale[0] <= scale[1]:
+    check_not_negative(rotation=rotation, shear=shear)
+    pair = isinstance(scale, tuple | list) and len(scale) == 2 and all(map(is_finite, scale))
+    if not pair or not 0 < scale[0] <= scale[1]:
         raise ValueError(
-            f"`scale` must be two numbers above 0, the smaller one first. Received: scale={scale!r}"
+            "`scale` must be two finite numbers above 0, the smaller one first. "
+            f"Received: scale={scale!r}"
         )
-    wanted = _on_canvas(images[:1], canvas).shape[1:3]
     images = _on_canvas(images, None)
+    wanted = _on_canvas(images[:1], canvas).shape[1:3]
     rng = _generator(seed)
     count = len(images)
     angles = np.deg2rad(rng.uniform(-rotation, rotation, count))
@@ -154,7 +157,8 @@ def overlap_images(
         labels: Integers `(n,)`, of two classes at least.
         seed: Integer of at least 0, or several: sets partners and places.
         shift: Whole number of at least 0.
-        first: Integers: which images get a partner; None for all, in their order.
+        first: Integers `(m,)` from 0 to n - 1: which images get a partner; None for all, in their
+            order.
 
     Returns:
         `Overlaps`: images of MNIST's size become 36x36.
@@ -186,6 +190,12 @@ def overlap_images(
     if len(np.unique(labels)) < 2:
         raise ValueError("`labels` must be of two classes at least. Received: labels of one class")
     first = np.arange(len(images)) if first is None else np.asarray(first)
+    known = first.dtype.kind in "iu" and first.ndim == 1
+    if not known or (len(first) and not 0 <= first.min() <= first.max() < len(images)):
+        raise ValueError(
+            f"`first` must be None, or integers from 0 to {len(images) - 1}, of shape (m,). "
+            f"Received: first of dtype {first.dtype}, shape {first.shape}"
+        )
     rng = _generator(seed)
     second = rng.integers(0, len(images), len(first))
     while (same := labels[first] == labels[second]).any():
@@ -231,6 +241,9 @@ def _on_canvas(images: np.ndarray, canvas: int | None) -> np.ndarray:
 
 def _moved(images: np.ndarray, moves: np.ndarray) -> np.ndarray:
     """Move images down and right by whole pixels, `(n, 2)`; black comes in."""
+    # What is moved by its own size is black, and by more too: that needs no more memory.
+    most = max(images.shape[1:3])
+    moves = np.clip(moves, -most, most)
     reach = int(np.abs(moves).max(initial=0))
     height, width = images.shape[1:3]
     padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)))

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from capsgan_keras.checks import check_finite
+from capsgan_keras.checks import check_not_negative
 from capsgan_keras.gan.bigan import BiGAN
 from capsgan_keras.gan.labels import LabelRange
 from capsgan_keras.models.generator import choose_categories
@@ -91,11 +91,7 @@ class BiCoGAN(BiGAN):
                 "`num_classes` must be a whole number from 2 to `latent_dim`. "
                 "Received: num_classes=None"
             )
-        check_finite(label_weight=label_weight)
-        if label_weight < 0:
-            raise ValueError(
-                f"`label_weight` must be at least 0. Received: label_weight={label_weight!r}"
-            )
+        check_not_negative(label_weight=label_weight)
         networks = generator, encoder, discriminator
         super().__init__(*networks, loss, seed, num_classes=num_classes, **kwargs)
         self.label_weight = label_weight

@@ -48,8 +48,10 @@ class LabelRange:
         flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
         if flat.ndim != 1 or flat.dtype.kind not in "iu" or (n is not None and len(flat) != n):
             wanted = "" if n is None else f", n = {n}"
+            one_hot = array.ndim == 2 and array.shape[1] == self.num_classes
+            hint = ". Of one-hot rows pass `argmax(axis=-1)`" if one_hot else ""
             raise ValueError(
-                f"`{name}` must be {self.words}{wanted}. "
+                f"`{name}` must be {self.words}{wanted}{hint}. "
                 f"Received: {name} of shape {array.shape}, dtype {array.dtype}"
             )
         if len(flat) and not (flat.min() >= self.smallest and flat.max() < self.num_classes):

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from capsgan_keras.checks import check_bool, check_choice, check_positive
+from capsgan_keras.checks import check_bool, check_choice, check_positive, is_array
 from capsgan_keras.layers.sublayers import LayerWithSublayers
 from capsgan_keras.layers.weight_options import (
     Constraint,
@@ -159,13 +159,13 @@ class RoutedCapsules(LayerWithSublayers):
         """Raise a `ValueError` where the routing returned something else than it must."""
         expected = [(self.num_capsule, self.dim_capsule), (self.num_capsule,)]
         expected = expected[: 1 + self.returns_activations]
-        found = [tuple(tensor.shape)[1:] for tensor in routed]
-        if found != expected:
+        found = [tuple(each.shape) if is_array(each) else type(each).__name__ for each in routed]
+        if [shape[1:] for shape in found] != expected:
             wanted = " and ".join(str(("batch", *shape)) for shape in expected)
             raise ValueError(
                 f"`routing` must return {wanted}, since its attribute `returns_activations` is "
                 f"{self.returns_activations}. Received: tensors of shapes "
-                f"{', '.join(str(tuple(tensor.shape)) for tensor in routed)}"
+                f"{', '.join(map(str, found))}"
             )
 
     def _one_capsule(self, inputs: Tensor) -> Tensor:

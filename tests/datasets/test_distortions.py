@@ -43,6 +43,15 @@ def test_shifts_move_by_whole_pixels_and_reach_every_place():
     assert len({moves[0] for moves in found}) == 9
 
 
+def test_what_is_moved_out_of_the_image_is_black():
+    for pixels in (6, 10**9):
+        shifted = shift_images(DIGITS, pixels, seed=0)
+        moves = np.random.default_rng(0).integers(-pixels, pixels + 1, (60, 2))
+        out = (np.abs(moves) >= (6, 5)).any(axis=1)
+        assert out.sum() > 0
+        np.testing.assert_array_equal(shifted.any(axis=(1, 2, 3)), ~out)
+
+
 def test_a_canvas_is_black_and_holds_the_image_in_its_middle():
     placed = shift_images(DIGITS, 0, seed=0, canvas=9)
     assert placed.shape == (60, 9, 9, 2)
@@ -163,10 +172,19 @@ def test_chosen_images_get_partners_from_all():
         (lambda: shift_images(DIGITS, 1, 0, canvas=5), "`canvas` .*at least 6.*canvas=5"),
         (lambda: affine_images(DIGITS, 0, canvas=2.5), "`canvas` .*canvas=2.5"),
         (lambda: affine_images(DIGITS, 0, scale=(1.2, 0.8)), r"`scale` .*\(1.2, 0.8\)"),
+        (lambda: affine_images(DIGITS, 0, scale=("a", 1)), r"`scale` .*\('a', 1\)"),
+        (lambda: affine_images(DIGITS, 0, scale=(1, np.inf)), r"`scale` .*finite.*\(1, inf\)"),
         (lambda: affine_images(DIGITS, 0, rotation=np.nan), "`rotation` .*nan"),
+        (lambda: affine_images(DIGITS, 0, rotation=-20), "`rotation` .*at least 0.*-20"),
+        (lambda: affine_images(DIGITS, 0, shear=-0.2), "`shear` .*at least 0.*-0.2"),
+        (lambda: affine_images(None, 0), "`images` must be uint8 .*NoneType"),
         (lambda: overlap_images(DIGITS, LABELS[:5], 0), "`labels` must be 60 integers"),
         (lambda: overlap_images(DIGITS, np.zeros(60, int), 0), "`labels` .*one class"),
         (lambda: overlap_images(DIGITS, LABELS, 0, shift=1.5), "`shift` .*shift=1.5"),
+        (lambda: overlap_images(DIGITS, LABELS, 0, first=[60]), "`first` .*from 0 to 59"),
+        (lambda: overlap_images(DIGITS, LABELS, 0, first=[-1]), "`first` .*from 0 to 59"),
+        (lambda: overlap_images(DIGITS, LABELS, 0, first=[0.5]), "`first` .*dtype float64"),
+        (lambda: overlap_images(DIGITS, LABELS, 0, first=[[0]]), r"`first` .*shape \(1, 1\)"),
     ],
 )
 def test_what_does_not_fit_is_named(call, message):

@@ -221,6 +221,13 @@ def test_labels_of_another_form_are_refused_everywhere(gan, labels):
             call()
 
 
+def test_one_hot_labels_are_told_what_to_pass():
+    one_hot = np.eye(3)[LABELS]
+    with pytest.raises(ValueError, match=r"Of one-hot rows pass `argmax\(axis=-1\)`"):
+        new_gan().generate(12, labels=one_hot)
+    assert len(new_gan().generate(12, labels=one_hot.argmax(axis=-1))) == 12
+
+
 def test_images_without_labels_and_labels_without_classes():
     conditional, plain = new_gan(), CapsuleGAN(SHAPE, 6, seed=0)
     plain.compile()

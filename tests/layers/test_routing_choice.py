@@ -107,6 +107,10 @@ def test_a_lambda_works_but_is_not_saved():
             r"`returns_activations` is False.*\(4, 3, 7\), \(4, 3\)",
         ),
         (
+            lambda: CapsuleLayer(3, 7, routing=lambda v, a: None)(CAPSULES),
+            r"`routing` must return \('batch', 3, 7\), .*NoneType",
+        ),
+        (
             lambda: CapsuleLayer(3, 7, routing="em", use_bias=True),
             r"`use_bias` is for the routings 'dynamic' and 'leaky'.*routing='em'",
         ),
