@@ -52,7 +52,7 @@ def affine_images(
     shear: float = 0.2,
     scale: tuple[float, float] = (0.8, 1.2),
 ) -> np.ndarray:
-    """Turn, shear, scale and move each image at random, as the makers of affNIST did.
+    """Turn, shear, scale and move each image at random, in the ranges of affNIST.
 
     Each image is scaled, by a factor of its own for height and for width, then sheared along its
     rows, then turned, all about its middle and each drawn from a uniform distribution. It is
@@ -76,7 +76,7 @@ def affine_images(
         ValueError: On images of another kind, or arguments out of range.
 
     Source: Tieleman, "affNIST", https://www.cs.toronto.edu/~tijmen/affNIST. Its own files are
-    images 40x40 of other draws.
+    images 40x40 of other draws, and the order of its steps may be another.
 
     Example:
 
