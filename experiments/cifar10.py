@@ -4,6 +4,7 @@ The paper is CapsuleGAN (arXiv 1802.06167). One command makes all tables and fig
 
     python -m experiments.cifar10 --settings tuned --seeds 3
     python -m experiments.cifar10 --settings paper --seeds 3
+    python -m experiments.cifar10 --settings stack --seeds 3
 
 It trains both models with each seed, and then evaluates all runs together: the metric as a
 tournament, the semi-supervised table and sample quality. Interrupted, it goes on by --resume, with
@@ -16,7 +17,8 @@ two hours for three seeds (the larger figures: on a slower day); for the evaluat
 once, to train the classifier of sample quality, and then 10 minutes with one seed and 20 to 26 with
 three. Time of the paper's settings, two runs at a time with a core each: 25 minutes a run for
 CapsuleGAN and 17 for the convolutional GAN, an hour and five minutes for three seeds; the
-evaluation as above. What comes out are coloured blobs, some of CapsuleGAN's with a border.
+evaluation as above. What comes out are coloured blobs, some of CapsuleGAN's with a border. The
+settings stack were not run at length here.
 """
 
 import dataclasses

@@ -110,6 +110,7 @@ def _fill(file, finished_runs, settings, verbose):
     if options.pop("choose_settings"):
         if "choices" not in results:
             rbf = settings.kernel == "rbf"
+            trials = keras.utils.Progbar(len(GAMMAS), verbose=verbose, unit_name="gamma")
             choices = choose_settings(
                 "pool",  # real images, so that no run is favoured
                 pool,
@@ -121,6 +122,7 @@ def _fill(file, finished_runs, settings, verbose):
                 n_unlabelled=n_unlabelled,
                 kernel=settings.kernel,
                 gamma=GAMMAS,
+                on_candidate=lambda done, total: trials.update(done, finalize=done == total),
             )
             results["choices"] = [choice.to_dict() for choice in choices]
             file.write()

@@ -90,7 +90,8 @@ class Settings:
     run_dir: str | None = setting(
         None,
         "folder that gets a folder for each run (default: runs/ and the data set's name, and in it "
-        "paper/ for the settings of that name, and validation/ for runs with --validation)",
+        "paper/ or stack/ for the settings of that name, and validation/ for runs with "
+        "--validation)",
         place,
         identity=False,
     )

@@ -61,6 +61,8 @@ def semi_supervised_error(
 
     With `kernel="rbf"` all images are neighbours, with the weights `exp(-gamma ||x - y||^2)`. The
     label distributions are scikit-learn's to within 1e-5, at sizes that it has no memory for.
+    Weights below `exp(-147)`, a squared distance of `147 / gamma`, count as zero. A warning tells
+    of training points that have no larger ones; such test images count as unreached.
 
     Args:
         unlabelled: Images `(n, height, width, channels)`, uint8 or float in [0, 1]; or None for

@@ -37,6 +37,10 @@ _RELIABLE_DEGREE = 1e-26
 """Of a larger sum of a million affinities, those that float32 lacks are less than 1e-6."""
 
 
+class AffinitiesUnderflowError(ValueError):
+    """The affinities of most test points underflow to zero: gamma is too large for the data."""
+
+
 def kernel_bytes(n_points: int, n_test: int) -> int:
     """Return how many bytes the matrices of so many training and test points take."""
     item = np.dtype(np.float32).itemsize
@@ -169,8 +173,8 @@ def spread_labels_rbf(
         What is said of the kernel's test points, for each cell.
 
     Raises:
-        ValueError: If most of the test points are so far from all others that their affinities
-            underflow: gamma is too large for this data.
+        AffinitiesUnderflowError: If most of the test points are so far from all others that their
+            affinities underflow: gamma is too large for this data.
     """
     classes = np.unique(np.concatenate([cell.classes for cell in cells]))
     distributions, iterations = _iterate(kernel, cells, classes, max_iter, tol)
@@ -181,7 +185,7 @@ def spread_labels_rbf(
     unreached = ~(scores.sum(axis=2) > 0)
     worst = int(unreached.sum(axis=0).max())
     if 2 * worst > len(unreached):
-        raise ValueError(
+        raise AffinitiesUnderflowError(
             f"`gamma` is too large for these images: the affinities of {worst:,} of "
             f"{len(unreached):,} test images to all others underflow to zero. "
             f"Received: gamma={kernel.gamma!r}"

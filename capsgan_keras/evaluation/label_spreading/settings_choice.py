@@ -1,13 +1,13 @@
 """The choice of label spreading's settings on a validation split of the labelled pool."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from capsgan_keras.checks import check_choice, is_whole
+from capsgan_keras.checks import check_callable, check_choice, is_whole
 from capsgan_keras.evaluation.images import as_array
 from capsgan_keras.evaluation.label_spreading.labelled_sets import (
     LabelledImages,
@@ -15,6 +15,7 @@ from capsgan_keras.evaluation.label_spreading.labelled_sets import (
     draw_all,
     draw_labelled,
 )
+from capsgan_keras.evaluation.label_spreading.rbf import AffinitiesUnderflowError
 from capsgan_keras.evaluation.label_spreading.settings import N_UNLABELLED, SemiSupervisedSettings
 from capsgan_keras.evaluation.label_spreading.spreading import Spread, spread_labels
 from capsgan_keras.evaluation.label_spreading.training_sets import TrainingSets, Unlabelled
@@ -75,6 +76,7 @@ def choose_settings(
     n_unlabelled: int = N_UNLABELLED,
     kernel: str = "knn",
     gamma: Sequence[float] = (0.05, 0.1, 0.25, 0.5),
+    on_candidate: Callable[[int, int], object] | None = None,
 ) -> SettingsChoice | tuple[SettingsChoice, ...]:
     """Choose the number of neighbours, or the RBF kernel's width, and alpha.
 
@@ -94,7 +96,11 @@ def choose_settings(
         n_validation: Number of validation images; by default a fifth of the pool, 10,000 at most.
         n_unlabelled: Number of unlabelled images for `unlabelled="pool"`.
         kernel: `"knn"` or `"rbf"`.
-        gamma: Candidates for the RBF kernel; they have no effect with the other.
+        gamma: Candidates for the RBF kernel; they have no effect with the other. One at which the
+            affinities of most validation images underflow counts as wrong about all of them, and
+            larger ones are not tried.
+        on_candidate: Function that is called with the RBF kernel after each pair of candidates,
+            with the number of pairs done and the number of all.
 
     Returns:
         A `SettingsChoice`, or a tuple of them where `n_labelled` names several numbers. Of equal
@@ -123,6 +129,7 @@ def choose_settings(
             f"Received: n_validation={n_validation!r}"
         )
     check_choice("kernel", kernel, ("knn", "rbf"))
+    check_callable(on_candidate=on_candidate)
     first = {"knn": "n_neighbors", "rbf": "gamma"}[kernel]
     given = {"n_neighbors": n_neighbors, "gamma": gamma}[first]
     for name, values in ((first, given), ("alpha", alpha)):
@@ -172,11 +179,23 @@ def choose_settings(
                     spread_labels(*near, y_rest[labelled], a, max_iter, settings.tol),
                 )
     else:
-        for (i, width), (j, a) in itertools.product(enumerate(firsts), enumerate(alphas)):
+        grid = list(itertools.product(enumerate(firsts), enumerate(alphas)))
+        for done, ((i, width), (j, a)) in enumerate(grid, 1):
             sets.settings = replace(settings, gamma=width, alpha=a)
-            for batch in sets.batches(cells):
-                for (_, labelled), spread in zip(batch, sets.spread(batch), strict=True):
-                    add(i, j, labelled, spread)
+            try:
+                for batch in sets.batches(cells):
+                    for (_, labelled), spread in zip(batch, sets.spread(batch), strict=True):
+                        add(i, j, labelled, spread)
+            except AffinitiesUnderflowError:
+                if i == 0:  # the smallest: no other candidate is left
+                    raise
+                for table in errors.values():
+                    table[i:] = 1  # whoever classifies nothing is wrong about everything
+                done = len(grid)
+            if on_candidate is not None:
+                on_candidate(done, len(grid))
+            if done == len(grid):
+                break
 
     def choice(n: int) -> SettingsChoice:
         i, j = divmod(int(np.argmin(errors[n])), len(alphas))

@@ -190,6 +190,30 @@ def test_gamma_is_chosen_by_the_error_of_scikit_learn():
         assert (choice.gamma, choice.alpha) == (sorted(gammas)[i], sorted(alphas)[j])
 
 
+def test_a_gamma_that_underflows_is_not_chosen():
+    """Nor does it end the choice: a user's larger images underflow where small ones do not."""
+    pool, told = blobs(250, 1), []
+    with pytest.warns(UserWarning, match=r"`gamma`=2000 is large"):
+        choice = choose_settings(
+            "pool",
+            pool,
+            20,
+            alpha=(0.2, 0.9),
+            kernel="rbf",
+            gamma=(3000.0, 2000.0, 1.0, 2.0),
+            on_candidate=lambda *done: told.append(done),
+        )
+    assert choice.gamma in (1.0, 2.0)
+    assert (choice.errors[:2] < 1).all()
+    np.testing.assert_array_equal(choice.errors[2:], 1)
+    assert told == [(1, 8), (2, 8), (3, 8), (4, 8), (8, 8)]
+    with (
+        pytest.warns(UserWarning, match=r"`gamma`=2000 is large"),
+        pytest.raises(ValueError, match=r"underflow.*gamma=2000"),
+    ):
+        choose_settings("pool", pool, 20, alpha=(0.2,), kernel="rbf", gamma=(2000.0, 3000.0))
+
+
 def test_the_memory_is_what_the_matrices_take():
     first, points, test = pixel_vectors(blobs(30, 0)[0], blobs(200, 1)[0], blobs(90, 2)[0])
     kernel = RBFKernel(1.0, points, test).preceded_by(first)
