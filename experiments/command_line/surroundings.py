@@ -6,6 +6,8 @@ import os
 import sys
 import warnings
 
+_with_its_place = warnings.formatwarning
+
 
 def prepare():
     """Let neither a stream, nor a warning, nor a missing display end the work of a command.
@@ -20,7 +22,15 @@ def prepare():
         warnings.simplefilter("default")
         sys.warnoptions.clear()
         os.environ.pop("PYTHONWARNINGS", None)
+    warnings.formatwarning = _one_line
     os.environ["MPLBACKEND"] = "agg"  # figures go to files
+
+
+def _one_line(message, category, *place, **line):
+    """Return what users should know as the commands say it, and other warnings as Python does."""
+    if issubclass(category, UserWarning):
+        return f"warning: {message}\n"
+    return _with_its_place(message, category, *place, **line)
 
 
 def escape_what_cannot_be_printed():

@@ -89,6 +89,14 @@ subprocess.run([*child, "import warnings; warnings.warn('of a child')"], check=T
     assert done.returncode == 0, done.stderr
 
 
+def test_a_warning_to_users_is_one_line_without_its_place():
+    code = "import warnings; warnings.warn('too far'); warnings.warn('old', FutureWarning)"
+    done = start(code, "-", "")
+    first, second, *_ = done.stderr.decode().splitlines()
+    assert first == "warning: too far"
+    assert second.endswith("FutureWarning: old")
+
+
 def test_a_figure_needs_no_display_and_no_backend():
     code = "import matplotlib.figure; print(matplotlib.get_backend())"
     done = start(code, "-", "", MPLBACKEND="bogus")
