@@ -71,7 +71,7 @@ def measure(settings, model, precisions, steps, rounds):
             # Only here: it needs TensorFlow, which need not be installed beside JAX.
             from benchmarks.training.comparison import compare
 
-            found, references = compare(new, batches[0], precision)
+            found, references = compare(new, batches, precision)
             differences |= found
             functions |= {
                 (name, precision): one_by_one(way, batches) for name, way in references.items()
