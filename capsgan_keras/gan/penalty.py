@@ -5,16 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from capsgan_keras.checks import check_finite, check_positive
+from capsgan_keras.checks import check_not_negative, check_positive
 from capsgan_keras.gan.outputs import first_score
 from capsgan_keras.types import Tensor
 
 
 def check_penalty(gradient_penalty: Any, penalty_every: Any) -> None:
     """Raise a `ValueError` unless the weight is finite and at least 0, and the steps positive."""
-    check_finite(gradient_penalty=gradient_penalty)
-    if gradient_penalty < 0:
-        raise ValueError(f"`gradient_penalty` must be at least 0. Received: {gradient_penalty=}")
+    check_not_negative(gradient_penalty=gradient_penalty)
     check_positive(penalty_every=penalty_every)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from capsgan_keras.checks import (
     check_above_zero,
     check_choice,
-    check_finite,
+    check_not_negative,
     check_positive,
     check_share,
 )
@@ -27,11 +27,8 @@ def check_settings(settings: NetworkSettings, steps: int | None) -> None:
     check_share(**{name: getattr(settings, name) for name in shares})
     check_positive(batch_size=settings.batch_size, steps=1 if steps is None else steps)
     check_choice("loss", settings.loss, (None, *LOSSES))
-    width, time_decay = settings.width, settings.time_decay
-    check_above_zero(**given(width=width))
-    check_finite(**given(time_decay=time_decay))
-    if time_decay is not None and time_decay < 0:
-        raise ValueError(f"`time_decay` must be at least 0. Received: time_decay={time_decay}")
+    check_above_zero(**given(width=settings.width))
+    check_not_negative(**given(time_decay=settings.time_decay))
 
 
 def given(**options: Any) -> dict[str, Any]:

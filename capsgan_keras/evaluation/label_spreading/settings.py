@@ -77,7 +77,7 @@ class SemiSupervisedSettings:
         from capsgan_keras.checks import (
             check_bool,
             check_choice,
-            check_finite,
+            check_not_negative,
             check_positive,
             check_whole,
         )
@@ -115,9 +115,7 @@ class SemiSupervisedSettings:
             gamma = self.gamma_for(n)
             if not isinstance(gamma, Real) or not 0 < gamma < math.inf:
                 raise ValueError(f"`gamma` must be above 0, and finite. Received: gamma={gamma!r}")
-        check_finite(tol=self.tol)
-        if self.tol < 0:
-            raise ValueError(f"`tol` must be at least 0. Received: tol={self.tol!r}")
+        check_not_negative(tol=self.tol)
 
     def spreading(self, n: int) -> tuple[int, float]:
         """Return the number of neighbours and alpha for `n` labelled images."""
