@@ -23,6 +23,7 @@ WITHOUT_EXAMPLE = {
     "at_least_float32": "a detail of the routing functions",
     "check_routings": "a detail of the routing functions",
     "in_graph": "a detail of the routing functions",
+    "CandidateErrors": "choose_settings names it",
     "CapsuleClassifier": "the classes that are derived from it show it",
     "DatasetDefinition": "register_dataset shows it",
     "ConfidentShares": "confident_shares shows it",

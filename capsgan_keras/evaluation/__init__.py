@@ -11,7 +11,11 @@ from capsgan_keras.evaluation.label_spreading.result import (
     SemiSupervisedResult,
 )
 from capsgan_keras.evaluation.label_spreading.settings import SemiSupervisedSettings
-from capsgan_keras.evaluation.label_spreading.settings_choice import SettingsChoice, choose_settings
+from capsgan_keras.evaluation.label_spreading.settings_choice import (
+    CandidateErrors,
+    SettingsChoice,
+    choose_settings,
+)
 from capsgan_keras.evaluation.metric.cuts import calibrated_cut
 from capsgan_keras.evaluation.metric.gam import GamResult, generative_adversarial_metric
 from capsgan_keras.evaluation.metric.scores import Remembered
@@ -43,6 +47,7 @@ from capsgan_keras.evaluation.quality.precision_recall import ManifoldScores, ma
 from capsgan_keras.evaluation.quality.sample_quality import SampleQuality, sample_quality
 
 __all__ = [
+    "CandidateErrors",
     "ClassifierSettings",
     "ConfidentShares",
     "GamResult",

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 
 from capsgan_keras.evaluation import (
+    CandidateErrors,
     SemiSupervisedCell,
     SemiSupervisedSettings,
     choose_settings,
@@ -109,22 +110,9 @@ def _fill(file, finished_runs, settings, verbose):
     n_unlabelled = options.pop("n_unlabelled")
     if options.pop("choose_settings"):
         if "choices" not in results:
-            rbf = settings.kernel == "rbf"
-            trials = keras.utils.Progbar(len(GAMMAS), verbose=verbose, unit_name="gamma")
-            choices = choose_settings(
-                "pool",  # real images, so that no run is favoured
-                pool,
-                settings.n_labelled,
-                [k for k in NEIGHBOURS if k <= min(settings.n_labelled)],
-                (settings.alpha,) if rbf else ALPHAS,
-                seed=settings.seed,
-                max_iter=settings.max_iter,
-                n_unlabelled=n_unlabelled,
-                kernel=settings.kernel,
-                gamma=GAMMAS,
-                on_candidate=lambda done, total: trials.update(done, finalize=done == total),
-            )
+            choices = _choose(file, pool, settings, verbose)
             results["choices"] = [choice.to_dict() for choice in choices]
+            results.pop("candidates", None)  # they are in the choices
             file.write()
         for name in {"n_neighbors", "gamma", "alpha"} - {NO_EFFECT[settings.kernel]}:
             options[name] = tuple(choice[name] for choice in results["choices"])
@@ -163,3 +151,35 @@ def _fill(file, finished_runs, settings, verbose):
         tables[name] = result.to_dict()
     del results["cells"]  # they are in the tables
     file.write(finished=True)
+
+
+def _choose(file, pool, settings, verbose):
+    """Return the choices, by real unlabelled images, so that no run is favoured."""
+    rbf = settings.kernel == "rbf"
+    candidates = file.results.setdefault("candidates", []) if rbf else []
+    progress = keras.utils.Progbar(len(GAMMAS), verbose=verbose, unit_name="gamma")
+
+    def keep(candidate):
+        candidates.append(candidate.to_dict())
+        file.write()
+        progress.update(len(candidates), finalize=len(candidates) == len(GAMMAS))
+
+    return choose_settings(
+        "pool",
+        pool,
+        settings.n_labelled,
+        [k for k in NEIGHBOURS if k <= min(settings.n_labelled)],
+        (settings.alpha,) if rbf else ALPHAS,
+        seed=settings.seed,
+        max_iter=settings.max_iter,
+        n_unlabelled=settings.n_unlabelled,
+        kernel=settings.kernel,
+        gamma=GAMMAS,
+        finished=[
+            CandidateErrors(
+                each["gamma"], each["alpha"], settings.n_labelled, tuple(each["errors"])
+            )
+            for each in candidates
+        ],
+        on_candidate=keep,
+    )

@@ -190,7 +190,9 @@ class Settings:
     latent_dim: int = _network("latent_dim", whole_number(1), int)
     latent_categories: int = _network("latent_categories", whole_number(0), int)
     width: float | None = _network("width", rate, float)
-    generator_filters: tuple[int, ...] = _network("generator_filters", parse=int, many=True)
+    generator_filters: tuple[int, ...] = _network(
+        "generator_filters", whole_numbers(), int, many=True
+    )
     generator_scales: tuple[int, ...] | None = _network(
         "generator_scales", whole_numbers(), int, many=True
     )
@@ -253,9 +255,12 @@ class Settings:
             raise ValueError(
                 f"`generator_scales` must be 1 or 2 each. Received: generator_scales={scales}"
             )
-        whole_numbers(2 if scales is None else len(scales))(
-            "generator_filters", self.generator_filters
-        )
+        filters = self.generator_filters
+        if len(filters) != (2 if scales is None else len(scales)):
+            raise ValueError(
+                "`generator_filters` must be as many as `generator_scales`, or 2 without them. "
+                f"Received: generator_filters={filters}, generator_scales={scales}"
+            )
         if self.time_decay and self.decay:
             raise ValueError(
                 "`decay` and `time_decay` exclude each other. "

@@ -1,13 +1,13 @@
 """The choice of label spreading's settings on a validation split of the labelled pool."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from capsgan_keras.checks import check_callable, check_choice, is_whole
+from capsgan_keras.checks import check_callable, check_choice, check_kind, is_whole
 from capsgan_keras.evaluation.images import as_array
 from capsgan_keras.evaluation.label_spreading.labelled_sets import (
     LabelledImages,
@@ -20,6 +20,23 @@ from capsgan_keras.evaluation.label_spreading.settings import N_UNLABELLED, Semi
 from capsgan_keras.evaluation.label_spreading.spreading import Spread, spread_labels
 from capsgan_keras.evaluation.label_spreading.training_sets import TrainingSets, Unlabelled
 from capsgan_keras.evaluation.record import Record
+
+
+@dataclass(frozen=True)
+class CandidateErrors(Record):
+    """The errors of one candidate for the RBF kernel; see `choose_settings`.
+
+    Attributes:
+        gamma: The width of the kernel.
+        alpha: The clamping factor.
+        n_labelled: Numbers of labelled images.
+        errors: Mean validation error over the draws, for each of them.
+    """
+
+    gamma: float
+    alpha: float
+    n_labelled: tuple[int, ...]
+    errors: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +93,8 @@ def choose_settings(
     n_unlabelled: int = N_UNLABELLED,
     kernel: str = "knn",
     gamma: Sequence[float] = (0.05, 0.1, 0.25, 0.5),
-    on_candidate: Callable[[int, int], object] | None = None,
+    finished: Iterable[CandidateErrors] = (),
+    on_candidate: Callable[[CandidateErrors], object] | None = None,
 ) -> SettingsChoice | tuple[SettingsChoice, ...]:
     """Choose the number of neighbours, or the RBF kernel's width, and alpha.
 
@@ -99,8 +117,10 @@ def choose_settings(
         gamma: Candidates for the RBF kernel; they have no effect with the other. One at which the
             affinities of most validation images underflow counts as wrong about all of them, and
             larger ones are not tried.
-        on_candidate: Function that is called with the RBF kernel after each pair of candidates,
-            with the number of pairs done and the number of all.
+        finished: Candidates of an interrupted call with the same data and settings, which are not
+            computed again; of the RBF kernel alone.
+        on_candidate: Function that is called with each candidate of the RBF kernel as it is
+            finished.
 
     Returns:
         A `SettingsChoice`, or a tuple of them where `n_labelled` names several numbers. Of equal
@@ -130,6 +150,9 @@ def choose_settings(
         )
     check_choice("kernel", kernel, ("knn", "rbf"))
     check_callable(on_candidate=on_candidate)
+    finished = list(finished) if isinstance(finished, Iterable) else [finished]
+    for candidate in finished:
+        check_kind(CandidateErrors, "what `on_candidate` was called with", finished=candidate)
     first = {"knn": "n_neighbors", "rbf": "gamma"}[kernel]
     given = {"n_neighbors": n_neighbors, "gamma": gamma}[first]
     for name, values in ((first, given), ("alpha", alpha)):
@@ -179,23 +202,29 @@ def choose_settings(
                     spread_labels(*near, y_rest[labelled], a, max_iter, settings.tol),
                 )
     else:
-        grid = list(itertools.product(enumerate(firsts), enumerate(alphas)))
-        for done, ((i, width), (j, a)) in enumerate(grid, 1):
-            sets.settings = replace(settings, gamma=width, alpha=a)
-            try:
-                for batch in sets.batches(cells):
-                    for (_, labelled), spread in zip(batch, sets.spread(batch), strict=True):
-                        add(i, j, labelled, spread)
-            except AffinitiesUnderflowError:
-                if i == 0:  # the smallest: no other candidate is left
-                    raise
-                for table in errors.values():
-                    table[i:] = 1  # whoever classifies nothing is wrong about everything
-                done = len(grid)
-            if on_candidate is not None:
-                on_candidate(done, len(grid))
-            if done == len(grid):
-                break
+        known = {(c.gamma, c.alpha): c for c in finished if c.n_labelled == settings.n_labelled}
+        underflows = False
+        for (i, width), (j, a) in itertools.product(enumerate(firsts), enumerate(alphas)):
+            if (width, a) not in known:
+                found = dict.fromkeys(settings.n_labelled, 0.0)
+                sets.settings = replace(settings, gamma=width, alpha=a)
+                try:
+                    for batch in [] if underflows else sets.batches(cells):
+                        for (_, labelled), spread in zip(batch, sets.spread(batch), strict=True):
+                            found[len(labelled)] += float(np.mean(spread.predicted != y_validation))
+                except AffinitiesUnderflowError:
+                    if i == 0:  # the smallest: no other candidate is left
+                        raise
+                    underflows = True
+                # Whoever classifies nothing is wrong about everything.
+                mean = [1.0 if underflows else error / draws for error in found.values()]
+                candidate = CandidateErrors(width, a, settings.n_labelled, tuple(mean))
+                known[width, a] = candidate
+                if on_candidate is not None:
+                    on_candidate(candidate)
+            candidate = known[width, a]
+            for n, error in zip(candidate.n_labelled, candidate.errors, strict=True):
+                errors[n][i, j] = error
 
     def choice(n: int) -> SettingsChoice:
         i, j = divmod(int(np.argmin(errors[n])), len(alphas))

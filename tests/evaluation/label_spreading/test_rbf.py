@@ -1,5 +1,7 @@
 """The RBF kernel against scikit-learn's own label spreading with it."""
 
+import dataclasses
+import itertools
 import warnings
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from sklearn.semi_supervised import LabelSpreading
 
 from capsgan_keras.evaluation import choose_settings, draw_labelled, semi_supervised_error
-from capsgan_keras.evaluation.label_spreading import rbf, training_sets
+from capsgan_keras.evaluation.label_spreading import rbf, settings_choice, training_sets
 from capsgan_keras.evaluation.label_spreading.rbf import (
     Labels,
     RBFKernel,
@@ -201,17 +203,44 @@ def test_a_gamma_that_underflows_is_not_chosen():
             alpha=(0.2, 0.9),
             kernel="rbf",
             gamma=(3000.0, 2000.0, 1.0, 2.0),
-            on_candidate=lambda *done: told.append(done),
+            on_candidate=told.append,
         )
     assert choice.gamma in (1.0, 2.0)
     assert (choice.errors[:2] < 1).all()
     np.testing.assert_array_equal(choice.errors[2:], 1)
-    assert told == [(1, 8), (2, 8), (3, 8), (4, 8), (8, 8)]
+    pairs = itertools.product((1.0, 2.0, 2000.0, 3000.0), (0.2, 0.9))
+    assert [(each.gamma, each.alpha) for each in told] == list(pairs)
+    assert [each.errors[0] for each in told] == choice.errors.ravel().tolist()
     with (
         pytest.warns(UserWarning, match=r"`gamma`=2000 is large"),
         pytest.raises(ValueError, match=r"underflow.*gamma=2000"),
     ):
         choose_settings("pool", pool, 20, alpha=(0.2,), kernel="rbf", gamma=(2000.0, 3000.0))
+
+
+def test_an_interrupted_choice_goes_on(monkeypatch):
+    pool, told = blobs(250, 1), []
+    options = {"n_labelled": (8, 20), "alpha": (0.2, 0.9), "kernel": "rbf", "gamma": (0.5, 1, 2)}
+    whole = choose_settings("pool", pool, **options, on_candidate=told.append)
+    computed = []
+    monkeypatch.setattr(
+        settings_choice.TrainingSets,
+        "spread",
+        lambda self, cells, spread=settings_choice.TrainingSets.spread: (
+            computed.append(self.settings.gamma) or spread(self, cells)
+        ),
+    )
+    again = choose_settings("pool", pool, **options, finished=told[:4])
+    assert set(computed) == {2.0}
+    for one, other in zip(whole, again, strict=True):
+        assert one.to_dict() == other.to_dict()
+    # Those of other numbers of labelled images say nothing of these.
+    others = [dataclasses.replace(each, n_labelled=(8, 21)) for each in told]
+    computed.clear()
+    choose_settings("pool", pool, **options, finished=others)
+    assert set(computed) == {0.5, 1.0, 2.0}
+    with pytest.raises(ValueError, match="`finished` must be what `on_candidate`"):
+        choose_settings("pool", pool, **options, finished=[0.5])
 
 
 def test_the_memory_is_what_the_matrices_take():

@@ -86,7 +86,10 @@ def test_arguments_replace_settings():
         ("--seeds 0", "`seeds` must be a whole number of at least 1"),
         ("--seed 4294967295 --seeds 2", "`seed` and `seeds` must leave every seed below 2**32"),
         ("--epochs ten", "argument --epochs: invalid int value: 'ten'"),
-        ("--generator-filters 64", "`generator_filters` must be 2 positive whole numbers"),
+        (
+            "--generator-filters 64",
+            "`generator_filters` must be as many as `generator_scales`, or 2 without them",
+        ),
         ("--epoch 3", "unrecognized arguments: --epoch 3"),
         ("--update alternating --precision mixed_float16", "one loss scale"),
     ],

@@ -200,6 +200,27 @@ def test_an_interrupted_table_goes_on(run_paths, tmp_path, interrupt, monkeypatc
         assert errors[1] == table["errors"][1]
 
 
+def test_an_interrupted_choice_of_gamma_goes_on(run_paths, tmp_path, interrupt, monkeypatch):
+    monkeypatch.setattr(error_evaluation, "GAMMAS", (0.02, 0.1, 0.5))
+    path = tmp_path / "semi_supervised-rbf-chosen.json"
+    arguments = [run_paths[0], *TABLE, "--kernel", "rbf", "--choose-settings"]
+    arguments += ["--output", str(tmp_path)]
+    interrupt(2)
+    assert semi_supervised.main(arguments) == 130
+    monkeypatch.undo()
+    monkeypatch.setattr(error_evaluation, "GAMMAS", (0.02, 0.1, 0.5))
+    content = read(path)
+    candidates = content["results"]["candidates"]
+    assert [each["gamma"] for each in candidates] == [0.02, 0.1]
+    candidates[1]["errors"] = [0.0, 0.0]  # shows that they are not computed again
+    path.write_text(json.dumps(content))
+    assert semi_supervised.main(arguments) == 0
+    results = read(path)["results"]
+    assert [choice["gamma"] for choice in results["choices"]] == [0.1, 0.1]
+    assert results["choices"][0]["errors"][1] == [0.0]
+    assert "candidates" not in results
+
+
 @pytest.mark.parametrize("writes", [1, 3, 5])
 def test_an_interrupted_metric_goes_on(run_paths, tmp_path, interrupt, monkeypatch, writes):
     arguments = [*run_paths, *METRIC, "--output"]
