@@ -1,4 +1,4 @@
-"""Batch normalization and Adam by TensorFlow's kernels, against Keras's."""
+"""Upsampled convolutions, batch normalization and Adam by TensorFlow's kernels, against Keras's."""
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ SHAPE = (6, 5, 4, 3)
 IMAGES = np.random.default_rng(0).normal(0.5, 2.0, SHAPE).astype("float32")
 BACK = np.random.default_rng(1).normal(size=SHAPE).astype("float32")
 NORMALIZE, UPDATE = "FusedBatchNormV3", "ResourceApplyAdam"
+REPEAT, TRANSPOSED = "ResizeNearestNeighbor", "Conv2DBackpropInput"
 
 
 def build_model(dtype="float32", layer=keras.layers.BatchNormalization, shape=SHAPE[1:], **options):
@@ -152,6 +153,111 @@ def test_layers_are_as_before_after_an_error():
     assert "call" not in vars(model.layers[1])
 
 
+def upsampled(
+    convolution=keras.layers.Conv2D,
+    upsampling=keras.layers.UpSampling2D,
+    dtype="float32",
+    kernel_size=3,
+    repeat=None,
+    shows=(),
+    **options,
+):
+    """Return a model that repeats pixels, convolves them, and shows what it is asked to show."""
+    inputs = keras.Input(SHAPE[1:])
+    repeated = upsampling(**{"size": 2} | (repeat or {}), dtype=dtype)(inputs)
+    convolve = convolution(
+        5, kernel_size, **{"padding": "same", "activation": "tanh"} | options, dtype=dtype
+    )
+    outputs = [convolve(repeated)]
+    if "pixels" in shows:
+        outputs.append(repeated)
+    if "pixels of a part" in shows:
+        outputs.append(keras.Model(inputs, [outputs[0], repeated])(inputs)[1])
+    if "another reader" in shows:
+        outputs.append(keras.layers.MaxPooling2D(dtype=dtype)(repeated))
+    if "another use" in shows:
+        outputs.append(convolve(inputs))
+    if "other pixels" in shows:
+        outputs.append(convolve(keras.layers.UpSampling2D(2, dtype=dtype)(inputs + 1.0)))
+    model = keras.Model(inputs, outputs[0] if len(outputs) == 1 else outputs)
+    draws = np.random.default_rng(2)
+    model.set_weights([draws.uniform(-0.3, 0.3, w.shape) for w in model.weights])
+    return model
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "xla"])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"),
+    [("float32", 1e-4), ("mixed_bfloat16", 0.05), ("mixed_float16", 0.01)],
+)
+@pytest.mark.parametrize("kernel_size", [1, 3, 5, (3, 7)])
+@pytest.mark.parametrize("options", [{}, {"use_bias": False, "activation": None}])
+def test_upsampled_convolutions_are_those_of_keras(
+    dtype, tolerance, compiled, kernel_size, options
+):
+    back = np.random.default_rng(1).normal(size=(6, 10, 8, 5)).astype("float32")
+    model = upsampled(dtype=dtype, kernel_size=kernel_size, **options)
+    expected = learn(model, back=back)
+    used = operations(model)
+    assert TRANSPOSED in used
+    assert REPEAT not in used
+    with fused_kernels(model, ()):
+        found = tf.function(lambda: learn(model, back=back), jit_compile=compiled)()
+    for one, other in zip(found, expected, strict=True):
+        scale = tf.cast(tf.reduce_max(tf.abs(other)), "float32")
+        assert_close([one], [other], rtol=tolerance, atol=tolerance * scale)
+    assert not any("call" in vars(layer) for layer in model.layers)
+
+
+class OwnConvolution(keras.layers.Conv2D):
+    def call(self, inputs):
+        return super().call(inputs) + 1.0
+
+
+class OwnUpsampling(keras.layers.UpSampling2D):
+    def call(self, inputs):
+        return super().call(inputs) + 1.0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 4},
+        {"kernel_size": (3, 2)},
+        {"strides": 2},
+        {"dilation_rate": 2},
+        {"padding": "valid"},
+        {"dtype": "float64"},
+        {"convolution": OwnConvolution},
+        {"upsampling": OwnUpsampling},
+        {"repeat": {"size": 3}},
+        {"repeat": {"interpolation": "bilinear"}},
+        {"repeat": {"activity_regularizer": "l2"}},
+        {"shows": ["pixels"]},
+        {"shows": ["pixels of a part"]},
+        {"shows": ["another reader"]},
+        {"shows": ["another use"]},
+        {"shows": ["other pixels"]},
+    ],
+    ids=str,
+)
+def test_other_upsampling_is_left_to_keras(options):
+    model = upsampled(**options)
+    expected = model(IMAGES, training=True)
+    with fused_kernels(model, ()):
+        found = model(IMAGES, training=True)
+        assert not any("call" in vars(layer) for layer in model._flatten_layers())
+    for one, other in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_adapted_convolutions_are_left_to_keras():
+    model = upsampled()
+    model.layers[-1].enable_lora(2)
+    with fused_kernels(model, ()):
+        assert not any("call" in vars(layer) for layer in model.layers)
+
+
 def move(optimizer, fused, compiled=False):
     """Return two variables after three steps, and the optimizer's own."""
     variables = [keras.Variable(IMAGES), keras.Variable(IMAGES[0])]
@@ -223,6 +329,18 @@ def test_sparse_gradients_are_left_to_keras():
         return variable.value
 
     np.testing.assert_array_equal(rows(True), rows(False))
+
+
+@pytest.mark.parametrize("height", [6, None])
+def test_static_shapes_are_kept(height):
+    inputs = keras.Input((height, 5, 3))
+    repeated = keras.layers.UpSampling2D(2)(inputs)
+    model = keras.Model(inputs, keras.layers.Conv2D(5, 3, padding="same")(repeated))
+    with fused_kernels(model, ()):
+        traced = tf.function(lambda x: model(x, training=True)).get_concrete_function(
+            tf.TensorSpec((None, height, 5, 3))
+        )
+    assert tuple(traced.outputs[0].shape) == (None, height and 2 * height, 10, 5)
 
 
 @pytest.mark.parametrize("update", ["simultaneous", "alternating"])
