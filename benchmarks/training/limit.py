@@ -6,7 +6,8 @@ A simultaneous step goes through the networks so often:
 - discriminator: once forward and once back for the real and for the generated images each, and
   once more back to the generated images, for the generator's loss.
 
-Back means the gradients for a layer's inputs and for its kernel. The discriminator's own loss
+Back means the gradients for a layer's inputs and for its kernel. A convolution of repeated pixels
+is the transposed convolution that the step computes in its place. The discriminator's own loss
 needs no gradient for the images, and the generator's loss none for the discriminator's kernels.
 Matrix products, normalization, activations, losses and optimizers are left out, so that no way to
 write them can make a step faster than this.
@@ -19,6 +20,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from capsgan_keras.layers import PrimaryCap
+from capsgan_keras.training.fused_kernels import upsampled_convolutions
 
 
 def convolutions_alone(gan, batch_size, dtype):
@@ -49,9 +51,16 @@ def convolutions_alone(gan, batch_size, dtype):
 
 def _convolutions(network, batch_size):
     """Yield a functional model's convolutions, each with the shape of its inputs."""
+    repeated = {reader: layer.input for layer, reader in upsampled_convolutions(network)}
     for layer in network.layers:
         shape = (batch_size, *layer.input.shape[1:]) if layer.weights else None
-        if isinstance(layer, PrimaryCap):
+        if layer in repeated:
+            sides = [side + 1 for side in layer.kernel_size]
+            small = (batch_size, *repeated[layer].shape[1:])
+            transposed = layers.Conv2DTranspose(layer.filters, sides, strides=2, padding="same")
+            transposed.build(small)
+            yield transposed, small
+        elif isinstance(layer, PrimaryCap):
             yield layer.convolution, shape
         elif isinstance(layer, layers.Conv2D | layers.Conv2DTranspose):
             yield layer, shape

@@ -31,7 +31,7 @@ def fused_kernels(
     Where they can, and until the end. The values are those of Keras, but for rounding.
     """
     layers = [layer for layer in model._flatten_layers() if _normalizes_images(layer)]
-    pairs = list(_upsampled_convolutions(model))
+    pairs = list(upsampled_convolutions(model))
     adams = [optimizer for optimizer in optimizers if _is_plain_adam(optimizer)]
     changed: list[tuple[Any, str, Callable]] = [
         *((layer, "call", _normalize) for layer in layers),
@@ -62,10 +62,10 @@ def _normalizes_images(layer: keras.layers.Layer) -> bool:
     )
 
 
-def _upsampled_convolutions(
+def upsampled_convolutions(
     model: keras.Model,
 ) -> Iterator[tuple[keras.layers.UpSampling2D, keras.layers.Conv2D]]:
-    """Find each layer that repeats pixels for a convolution, and for nothing else."""
+    """Yield each layer that repeats pixels for a convolution, and for nothing else."""
     shown = {id(tensor) for each in (model, *model._flatten_layers()) for tensor in _outputs(each)}
     for layer in model._flatten_layers():
         if not _repeats_pixels(layer) or id(layer.output) in shown:
