@@ -14,14 +14,17 @@ CONTROL = "nearest_labelled"
 RECOGNISED, DISTANCE = "recognised with confidence > 0.9", "Fréchet distance"
 
 
-def scores(evaluations):
+def scores(evaluations, others=()):
     """Return the short table of one folder of results, as Markdown.
 
     Args:
         evaluations: `experiments.reports.folders.Evaluations` with several runs of both models.
+        others: Those of other settings on the same images, whose errors with the RBF kernel are
+            added.
 
     Raises:
-        EvaluationError: Where one of the three evaluations or the cut is missing.
+        EvaluationError: Where one of the three evaluations, the cut, or the RBF kernel of others
+            is missing, or they are of other images.
     """
     name = evaluations.dataset
     lacking = [each for each in EVALUATIONS if getattr(evaluations, each) is None]
@@ -38,6 +41,7 @@ def scores(evaluations):
     lines = [
         *metric_lines(evaluations.gam, METRIC.get(name, {})),
         *error_lines(evaluations.semi_supervised, ERRORS.get(name, {})),
+        *(line for each in others for line in _rbf_lines(each, name)),
         *quality_lines(evaluations.sample_quality),
     ]
     return table(heads, lines)
@@ -65,7 +69,20 @@ def metric_lines(results, paper):
     return lines
 
 
-def error_lines(results, paper):
+def _rbf_lines(evaluations, dataset):
+    """Return the lines of errors with the RBF kernel, gamma chosen if there are such."""
+    tables = [each for each in evaluations.more_errors if each.settings["kernel"] == "rbf"]
+    if not tables or evaluations.dataset != dataset:
+        raise EvaluationError(
+            f"{evaluations.folder}: must hold errors on {dataset} with --kernel rbf to be added to "
+            "the short table"
+        )
+    best = max(tables, key=lambda each: bool(each.choices))
+    title = evaluations.folder.name.replace("-", " ")
+    return error_lines(best, ERRORS.get(dataset, {}), f"{title}, RBF kernel: ")
+
+
+def error_lines(results, paper, title=""):
     """Return the lines of label spreading's errors; `paper` has the paper's, by model and n."""
     control = results.tables[CONTROL].mean
     groups = [
@@ -75,10 +92,11 @@ def error_lines(results, paper):
     lines = []
     for row, n in enumerate(results.settings["n_labelled"]):
         values = [group[row] for group in groups]
+        papers = [paper.get(model, {}).get(n) for model in TITLES]
         lines.append(
             [
-                f"error, {n:,} labels",
-                *(f"{paper[model][n]:.3f}" if paper else "" for model in TITLES),
+                f"{title}error, {n:,} labels",
+                *("" if each is None else f"{each:.3f}" for each in papers),
                 *(mean_and_deviation(group, ".3f") for group in values),
                 f"{control[row]:.3f}",
                 _better(*values, ".3f", lower=True),

@@ -24,7 +24,9 @@ from experiments.reports.text import NETWORKS, SIZES, parameters, table
 from experiments.settings.evaluations import GAM_EPOCHS, SEMI_SUPERVISED
 
 _PART = re.compile(
-    r"(<!-- (?P<kind>report|scores): (?P<name>\S+) -->\n).*?(<!-- end of (?P=kind) -->)", re.DOTALL
+    r"(?P<start><!-- (?P<kind>report|scores): (?P<name>\S+)(?P<others>(?: \S+)*) -->\n).*?"
+    r"(?P<end><!-- end of (?P=kind) -->)",
+    re.DOTALL,
 )
 
 
@@ -205,13 +207,21 @@ def fill(path, folder, results):
         )
 
     def replace(match):
-        name, place = match["name"], folder / match["name"]
-        if place not in results:
-            raise EvaluationError(f"{path}: names {name!r}, and {place} holds no results")
+        name, *others = [match["name"], *match["others"].split()]
+        for each in (name, *others):
+            if folder / each not in results:
+                raise EvaluationError(
+                    f"{path}: names {each!r}, and {folder / each} holds no results"
+                )
+        place = folder / name
         if match["kind"] == "scores":
-            return match[1] + scores(results[place]) + "\n" + match[4]
+            text = scores(results[place], [results[folder / each] for each in others])
+            return f"{match['start']}{text}\n{match['end']}"
+        if others:
+            raise EvaluationError(f"{path}: a report is of one folder, not of {name} {others[0]}")
         prefix = os.path.relpath(place, path.resolve().parent).replace(os.sep, "/") + "/"
         heading = _heading(results[place], Path(name).parts[1:])
-        return match[1] + report(results[place], heading, prefix, level=3, brief=True) + match[4]
+        text = report(results[place], heading, prefix, level=3, brief=True)
+        return match["start"] + text + match["end"]
 
     return _PART.sub(replace, text)

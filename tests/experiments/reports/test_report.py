@@ -1,7 +1,9 @@
 import copy
+import dataclasses
 import io
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +14,13 @@ from capsgan_keras import load_run
 from capsgan_keras.plotting import image_grid
 from capsgan_keras.runs import sample_images
 from experiments import gam, report, sample_quality, semi_supervised
+from experiments.errors import EvaluationError
 from experiments.evaluations.result_file import read_content
 from experiments.evaluations.results import RunRecord, results_from
 from experiments.reports.error_tables import error_table
 from experiments.reports.figures import error_curves, metric_intervals
 from experiments.reports.folders import Evaluations, read_folders
-from experiments.reports.front_page import error_lines, metric_lines, quality_lines
+from experiments.reports.front_page import error_lines, metric_lines, quality_lines, scores
 from experiments.reports.metric_tables import metric_tables
 from experiments.reports.pages import fill
 from experiments.reports.pages import report as report_of
@@ -328,6 +331,27 @@ def test_the_short_table_has_the_papers_figures_and_the_control(two_seeds):
     assert all("of 2 pairs" in line[-1] for line in lines)
 
 
+def test_the_short_table_has_the_errors_of_other_settings(two_seeds):
+    names = dict.fromkeys(("convolutional-seed0", "capsule-seed0", "capsule-seed1"), 0.5)
+    whole = dataclasses.replace(two_seeds, sample_quality=qualities(names))
+    knn = two_seeds.semi_supervised
+    rbf = dataclasses.replace(knn, settings=knn.settings | {"kernel": "rbf"})
+    alike = {name: knn.tables["nearest_labelled"] for name in knn.tables}
+    chosen = dataclasses.replace(rbf, choices=({"gamma": 1.0},), tables=alike)
+    folder = Path("results", "some-settings")
+    other = Evaluations(folder=folder, semi_supervised=knn, more_errors=(chosen, rbf))
+    lines = scores(whole, [other]).splitlines()
+    added = [line.split(" | ") for line in lines if "RBF" in line]
+    assert [line[0] for line in added] == [
+        f"| some settings, RBF kernel: error, {n} labels" for n in (20, 40)
+    ]
+    assert all(line[4].split(" ± ")[0] == line[5] for line in added)  # those of the control
+    assert [line for line in lines if "RBF" not in line] == scores(whole).splitlines()
+    without = dataclasses.replace(other, more_errors=())
+    with pytest.raises(EvaluationError, match="must hold errors on mnist with --kernel rbf"):
+        scores(whole, [without])
+
+
 def test_figures_name_each_model_once(two_seeds):
     for name, draw in (("gam", metric_intervals), ("semi_supervised", error_curves)):
         drawn = draw(getattr(two_seeds, name))
@@ -439,6 +463,10 @@ def test_errors(results, tmp_path, capsys):
     readme.write_text(README.replace("digits", "mnist"))
     assert report.main([str(results), "--readme", str(readme)]) == 2
     assert "names 'mnist'" in capsys.readouterr().err
+    for names, words in (("digits mnist", "names 'mnist'"), ("digits digits", "is of one folder")):
+        readme.write_text(README.replace("report: digits", f"report: {names}"))
+        assert report.main([str(results), "--readme", str(readme)]) == 2
+        assert words in capsys.readouterr().err
     assert report.main([str(results), "--readme", str(tmp_path / "none.md")]) == 2
     assert "--readme must name Markdown files" in capsys.readouterr().err
     readme.write_bytes(b"\xff")
