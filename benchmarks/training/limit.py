@@ -14,13 +14,13 @@ write them can make a step faster than this.
 """
 
 import functools
+import itertools
 
 import keras
 import tensorflow as tf
 from keras import layers, ops
 
 from capsgan_keras.layers import PrimaryCap
-from capsgan_keras.training.fused_kernels import upsampled_convolutions
 
 
 def convolutions_alone(gan, batch_size, dtype):
@@ -51,13 +51,14 @@ def convolutions_alone(gan, batch_size, dtype):
 
 def _convolutions(network, batch_size):
     """Yield a functional model's convolutions, each with the shape of its inputs."""
-    repeated = {reader: layer.input for layer, reader in upsampled_convolutions(network)}
-    for layer in network.layers:
+    for before, layer in itertools.pairwise(network.layers):
         shape = (batch_size, *layer.input.shape[1:]) if layer.weights else None
-        if layer in repeated:
+        if isinstance(before, layers.UpSampling2D):
             sides = [side + 1 for side in layer.kernel_size]
-            small = (batch_size, *repeated[layer].shape[1:])
-            transposed = layers.Conv2DTranspose(layer.filters, sides, strides=2, padding="same")
+            small = (batch_size, *before.input.shape[1:])
+            transposed = layers.Conv2DTranspose(
+                layer.filters, sides, strides=2, padding="same", data_format="channels_last"
+            )
             transposed.build(small)
             yield transposed, small
         elif isinstance(layer, PrimaryCap):

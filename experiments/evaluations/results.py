@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from capsgan_keras.evaluation import (
+    CandidateErrors,
     GamResult,
     SampleQuality,
     SemiSupervisedCell,
@@ -204,6 +205,7 @@ class _Unfinished:
     rows: dict[str, tuple[TournamentRow, ...]] | None = None
     cells: dict[str, tuple[SemiSupervisedCell, ...]] | None = None
     choices: tuple[_Choice, ...] | None = None
+    candidates: tuple[CandidateErrors, ...] | None = None
     tables: dict[str, dict] | None = None
     quality: dict[str, SampleQuality] | None = None
     epochs: dict[str, dict[str, TournamentResult]] | None = None

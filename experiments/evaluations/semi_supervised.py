@@ -16,6 +16,7 @@ from capsgan_keras.evaluation.label_spreading.rbf import kernel_bytes
 from capsgan_keras.evaluation.label_spreading.settings_choice import validation_size
 from capsgan_keras.machine import check_memory
 from experiments.errors import EvaluationError
+from experiments.evaluations.from_json import restore
 from experiments.evaluations.result_file import ResultFile
 from experiments.settings.evaluations import NO_EFFECT, SEMI_SUPERVISED
 
@@ -175,11 +176,6 @@ def _choose(file, pool, settings, verbose):
         n_unlabelled=settings.n_unlabelled,
         kernel=settings.kernel,
         gamma=GAMMAS,
-        finished=[
-            CandidateErrors(
-                each["gamma"], each["alpha"], settings.n_labelled, tuple(each["errors"])
-            )
-            for each in candidates
-        ],
+        finished=restore(tuple[CandidateErrors, ...], candidates, "candidates"),
         on_candidate=keep,
     )

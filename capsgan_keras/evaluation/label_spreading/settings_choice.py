@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from capsgan_keras.checks import check_callable, check_choice, check_kind, is_whole
+from capsgan_keras.checks import check_callable, check_choice, check_finite, check_kind, is_whole
 from capsgan_keras.evaluation.images import as_array
 from capsgan_keras.evaluation.label_spreading.labelled_sets import (
     LabelledImages,
@@ -30,13 +30,29 @@ class CandidateErrors(Record):
         gamma: The width of the kernel.
         alpha: The clamping factor.
         n_labelled: Numbers of labelled images.
-        errors: Mean validation error over the draws, for each of them.
+        errors: Mean validation error over the draws, for each of them, in [0, 1]. Where affinities
+            underflow, all are 1.
+
+    Raises:
+        ValueError: If the numbers and errors are not equally many, or one is out of its range.
     """
 
     gamma: float
     alpha: float
     n_labelled: tuple[int, ...]
     errors: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_finite(gamma=self.gamma, alpha=self.alpha)
+        check_kind(Sequence, "several numbers", n_labelled=self.n_labelled, errors=self.errors)
+        SemiSupervisedSettings(gamma=self.gamma, alpha=self.alpha, n_labelled=self.n_labelled)
+        sound = all(isinstance(error, float) and 0.0 <= error <= 1.0 for error in self.errors)
+        if not sound or len(self.errors) != len(self.n_labelled):
+            raise ValueError(
+                "`errors` must be floats in [0, 1], as many as `n_labelled`. "
+                f"Received: errors={self.errors!r}, n_labelled={self.n_labelled!r}"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,8 +218,12 @@ def choose_settings(
                     spread_labels(*near, y_rest[labelled], a, max_iter, settings.tol),
                 )
     else:
-        known = {(c.gamma, c.alpha): c for c in finished if c.n_labelled == settings.n_labelled}
-        underflows = False
+        known = {
+            (candidate.gamma, candidate.alpha): candidate
+            for candidate in finished
+            if tuple(candidate.n_labelled) == settings.n_labelled
+        }
+        underflows = any(min(candidate.errors) == 1.0 for candidate in known.values())
         for (i, width), (j, a) in itertools.product(enumerate(firsts), enumerate(alphas)):
             if (width, a) not in known:
                 found = dict.fromkeys(settings.n_labelled, 0.0)

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from sklearn.semi_supervised import LabelSpreading
 
-from capsgan_keras.evaluation import choose_settings, draw_labelled, semi_supervised_error
+from capsgan_keras.evaluation import (
+    CandidateErrors,
+    choose_settings,
+    draw_labelled,
+    semi_supervised_error,
+)
 from capsgan_keras.evaluation.label_spreading import rbf, settings_choice, training_sets
 from capsgan_keras.evaluation.label_spreading.rbf import (
     Labels,
@@ -241,6 +246,39 @@ def test_an_interrupted_choice_goes_on(monkeypatch):
     assert set(computed) == {0.5, 1.0, 2.0}
     with pytest.raises(ValueError, match="`finished` must be what `on_candidate`"):
         choose_settings("pool", pool, **options, finished=[0.5])
+
+
+def test_an_interrupted_choice_remembers_underflow(monkeypatch):
+    pool, told = blobs(250, 1), []
+    options = {"n_labelled": 20, "alpha": (0.2,), "kernel": "rbf", "gamma": (1, 2000, 3000)}
+    with pytest.warns(UserWarning, match=r"`gamma`=2000 is large"):
+        whole = choose_settings("pool", pool, **options, on_candidate=told.append)
+
+    def refuse(self, cells):
+        raise AssertionError("nothing is left to compute")
+
+    monkeypatch.setattr(settings_choice.TrainingSets, "spread", refuse)
+    again = choose_settings("pool", pool, **options, finished=told[:2])
+    assert again.to_dict() == whole.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"errors": (0.5,)}, "as many as `n_labelled`"),
+        ({"errors": (0.5, float("nan"))}, r"floats in \[0, 1\]"),
+        ({"errors": (0.5, -5.0)}, r"floats in \[0, 1\]"),
+        ({"errors": None}, "`errors` must be several numbers"),
+        ({"gamma": [0.5]}, "`gamma` must be"),
+        ({"gamma": 0.0}, "`gamma` must be"),
+        ({"alpha": 1.0}, "`alpha` must"),
+        ({"n_labelled": 8}, "`n_labelled` must be several numbers"),
+    ],
+)
+def test_candidates_out_of_range_are_refused(change, words):
+    fields = {"gamma": 0.5, "alpha": 0.2, "n_labelled": (8, 20), "errors": (0.5, 0.25)}
+    with pytest.raises(ValueError, match=words):
+        CandidateErrors(**fields | change)
 
 
 def test_the_memory_is_what_the_matrices_take():

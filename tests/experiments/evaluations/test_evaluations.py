@@ -212,6 +212,11 @@ def test_an_interrupted_choice_of_gamma_goes_on(run_paths, tmp_path, interrupt, 
     content = read(path)
     candidates = content["results"]["candidates"]
     assert [each["gamma"] for each in candidates] == [0.02, 0.1]
+    for broken in (None, [{}], [candidates[0] | {"errors": [2.0, 0.5]}]):
+        content["results"]["candidates"] = broken
+        path.write_text(json.dumps(content))
+        assert semi_supervised.main(arguments) == 2
+    content["results"]["candidates"] = candidates
     candidates[1]["errors"] = [0.0, 0.0]  # shows that they are not computed again
     path.write_text(json.dumps(content))
     assert semi_supervised.main(arguments) == 0
