@@ -17,8 +17,9 @@ two hours for three seeds (the larger figures: on a slower day); for the evaluat
 once, to train the classifier of sample quality, and then 10 minutes with one seed and 20 to 26 with
 three. Time of the paper's settings, two runs at a time with a core each: 25 minutes a run for
 CapsuleGAN and 17 for the convolutional GAN, an hour and five minutes for three seeds; the
-evaluation as above. What comes out are coloured blobs, some of CapsuleGAN's with a border. The
-settings stack were not run at length here.
+evaluation as above. What comes out are coloured blobs, some of CapsuleGAN's with a border. With the
+settings stack an epoch takes 110 to 210 s for CapsuleGAN and 40 to 65 for the convolutional GAN,
+with a core each. What comes out after 5 epochs are textures, the convolutional GAN's nearly alike.
 """
 
 import dataclasses

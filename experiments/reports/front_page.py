@@ -79,7 +79,7 @@ def _rbf_lines(evaluations, dataset):
         )
     best = max(tables, key=lambda each: bool(each.choices))
     title = evaluations.folder.name.replace("-", " ")
-    return error_lines(best, ERRORS.get(dataset, {}), f"{title}, RBF kernel: ")
+    return error_lines(best, ERRORS.get(dataset, {}), f"{title}, RBF: ")
 
 
 def error_lines(results, paper, title=""):

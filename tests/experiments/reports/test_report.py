@@ -343,7 +343,7 @@ def test_the_short_table_has_the_errors_of_other_settings(two_seeds):
     lines = scores(whole, [other]).splitlines()
     added = [line.split(" | ") for line in lines if "RBF" in line]
     assert [line[0] for line in added] == [
-        f"| some settings, RBF kernel: error, {n} labels" for n in (20, 40)
+        f"| some settings, RBF: error, {n} labels" for n in (20, 40)
     ]
     assert all(line[4].split(" ± ")[0] == line[5] for line in added)  # those of the control
     assert [line for line in lines if "RBF" not in line] == scores(whole).splitlines()
