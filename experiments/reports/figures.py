@@ -72,8 +72,13 @@ def ratios_over_epochs(results):
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.yaxis.set_minor_formatter(NullFormatter())
             axes.grid(alpha=0.3)
+    for axes in panels[:, 0]:  # whose limits and ticks the others share
+        low, high = axes.get_ylim()
+        if high < 10 * low:  # few powers of ten lie between
+            axes.set_yticks(error_ticks(low, high), minor=False)
     for axes in panels[-1]:
         axes.set(xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if paper:
         panels[0, 0].legend(fontsize="small")
     return figure
