@@ -21,7 +21,6 @@ from capsgan_keras.types import Tensor
 _DTYPES = ("float32", "bfloat16", "float16")
 _OWN = {"call", "convolution_op", "update_step"}
 """Methods that a layer or optimizer has of its own, in the place of its class's, are left alone."""
-_NONE = ((0, 0), (0, 0), (0, 0))
 
 
 @contextmanager
@@ -144,11 +143,14 @@ class _Repeated:
         pixels = self._pixels.get(inputs.ref())
         if pixels is None:
             return type(layer).call(layer, inputs)
-        kernel = tf.cast(layer.kernel, "float32")[::-1, ::-1]  # the sums are rounded once
-        kernel = tf.pad(kernel, ((1, 0), *_NONE)) + tf.pad(kernel, ((0, 1), *_NONE))
-        kernel = tf.transpose(kernel, (1, 0, 3, 2))
-        kernel = tf.pad(kernel, ((1, 0), *_NONE)) + tf.pad(kernel, ((0, 1), *_NONE))
-        kernel = tf.cast(tf.transpose(kernel, (1, 0, 2, 3)), layer.compute_dtype)
+        weights = tf.cast(layer.kernel, "float32")  # the sums are rounded once
+        moved = [
+            tf.pad(weights, ((down, 1 - down), (right, 1 - right), (0, 0), (0, 0)))
+            for down in (0, 1)
+            for right in (0, 1)
+        ]
+        kernel = tf.transpose(tf.add_n(moved)[::-1, ::-1], (0, 1, 3, 2))
+        kernel = tf.cast(kernel, layer.compute_dtype)
         count, height, width, _ = ops.shape(pixels)  # numbers where they are known
         shape = (count, 2 * height, 2 * width, layer.filters)
         outputs = tf.nn.conv2d_transpose(pixels, kernel, shape, strides=2, padding="SAME")

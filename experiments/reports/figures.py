@@ -75,7 +75,7 @@ def ratios_over_epochs(results):
     for axes in panels[:, 0]:  # whose limits and ticks the others share
         low, high = axes.get_ylim()
         if high < 10 * low:  # few powers of ten lie between
-            axes.set_yticks(error_ticks(low, high), minor=False)
+            axes.set_yticks(round_ticks(low, high), minor=False)
     for axes in panels[-1]:
         axes.set(xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -148,7 +148,7 @@ def error_curves(results):
     )
     axes.set_xticks(numbers, [f"{n:,}" for n in numbers])
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_yticks(error_ticks(*axes.get_ylim()), minor=False)
+    axes.set_yticks(round_ticks(*axes.get_ylim()), minor=False)
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3, which="both")
@@ -158,7 +158,7 @@ def error_curves(results):
     return figure
 
 
-def error_ticks(low, high):
+def round_ticks(low, high):
     """Return round numbers between two positive ones, far enough apart on a logarithmic scale."""
     if high < 4 * low:
         ticks = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high)

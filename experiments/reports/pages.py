@@ -24,7 +24,7 @@ from experiments.reports.text import NETWORKS, SIZES, parameters, table
 from experiments.settings.evaluations import GAM_EPOCHS, SEMI_SUPERVISED
 
 _PART = re.compile(
-    r"(?P<start><!-- (?P<kind>report|scores): (?P<name>\S+)(?P<others>(?: \S+)*) -->\n).*?"
+    r"(?P<start><!-- (?P<kind>report|scores): (?P<names>\S+(?: \S+)*) -->\n).*?"
     r"(?P<end><!-- end of (?P=kind) -->)",
     re.DOTALL,
 )
@@ -207,7 +207,7 @@ def fill(path, folder, results):
         )
 
     def replace(match):
-        name, *others = [match["name"], *match["others"].split()]
+        name, *others = match["names"].split()
         for each in (name, *others):
             if folder / each not in results:
                 raise EvaluationError(

@@ -17,7 +17,7 @@ from capsgan_keras.evaluation.label_spreading.labelled_sets import (
 )
 from capsgan_keras.evaluation.label_spreading.rbf import AffinitiesUnderflowError
 from capsgan_keras.evaluation.label_spreading.settings import N_UNLABELLED, SemiSupervisedSettings
-from capsgan_keras.evaluation.label_spreading.spreading import Spread, spread_labels
+from capsgan_keras.evaluation.label_spreading.spreading import spread_labels
 from capsgan_keras.evaluation.label_spreading.training_sets import TrainingSets, Unlabelled
 from capsgan_keras.evaluation.record import Record
 
@@ -167,8 +167,8 @@ def choose_settings(
     check_choice("kernel", kernel, ("knn", "rbf"))
     check_callable(on_candidate=on_candidate)
     finished = list(finished) if isinstance(finished, Iterable) else [finished]
-    for candidate in finished:
-        check_kind(CandidateErrors, "what `on_candidate` was called with", finished=candidate)
+    for each in finished:
+        check_kind(CandidateErrors, "what `on_candidate` was called with", finished=each)
     first = {"knn": "n_neighbors", "rbf": "gamma"}[kernel]
     given = {"n_neighbors": n_neighbors, "gamma": gamma}[first]
     for name, values in ((first, given), ("alpha", alpha)):
@@ -203,46 +203,43 @@ def choose_settings(
     cells = [(draw, labelled) for row in drawn for draw, labelled in enumerate(row)]
     errors = {n: np.zeros((len(firsts), len(alphas))) for n in settings.n_labelled}
 
-    def add(i: int, j: int, labelled: np.ndarray, spread: Spread) -> None:
-        errors[len(labelled)][i, j] += np.mean(spread.predicted != y_validation) / draws
+    def rbf_errors(width: float, a: float) -> tuple[float, ...]:
+        sets.settings = replace(settings, gamma=width, alpha=a)
+        sums = dict.fromkeys(settings.n_labelled, 0.0)
+        for batch in sets.batches(cells):
+            for (_, labelled), spread in zip(batch, sets.spread(batch), strict=True):
+                sums[len(labelled)] += float(np.mean(spread.predicted != y_validation))
+        return tuple(each / draws for each in sums.values())
 
     if kernel == "knn":
         for draw, labelled in cells:
             training, test = sets.neighbours(labelled, draw)
             for (i, k), (j, a) in itertools.product(enumerate(firsts), enumerate(alphas)):
                 near = training[:, :k], test[:, :k]
-                add(
-                    i,
-                    j,
-                    labelled,
-                    spread_labels(*near, y_rest[labelled], a, max_iter, settings.tol),
-                )
+                spread = spread_labels(*near, y_rest[labelled], a, max_iter, settings.tol)
+                wrong = np.mean(spread.predicted != y_validation)
+                errors[len(labelled)][i, j] += wrong / draws
     else:
         known = {
-            (candidate.gamma, candidate.alpha): candidate
-            for candidate in finished
-            if tuple(candidate.n_labelled) == settings.n_labelled
+            (each.gamma, each.alpha): each
+            for each in finished
+            if tuple(each.n_labelled) == settings.n_labelled
         }
-        underflows = any(min(candidate.errors) == 1.0 for candidate in known.values())
+        # Whoever classifies nothing is wrong about everything.
+        nothing = (1.0,) * len(settings.n_labelled)
+        underflows = any(tuple(each.errors) == nothing for each in known.values())
         for (i, width), (j, a) in itertools.product(enumerate(firsts), enumerate(alphas)):
-            if (width, a) not in known:
-                found = dict.fromkeys(settings.n_labelled, 0.0)
-                sets.settings = replace(settings, gamma=width, alpha=a)
+            candidate = known.get((width, a))
+            if candidate is None:
                 try:
-                    for batch in [] if underflows else sets.batches(cells):
-                        for (_, labelled), spread in zip(batch, sets.spread(batch), strict=True):
-                            found[len(labelled)] += float(np.mean(spread.predicted != y_validation))
+                    found = nothing if underflows else rbf_errors(width, a)
                 except AffinitiesUnderflowError:
                     if i == 0:  # the smallest: no other candidate is left
                         raise
-                    underflows = True
-                # Whoever classifies nothing is wrong about everything.
-                mean = [1.0 if underflows else error / draws for error in found.values()]
-                candidate = CandidateErrors(width, a, settings.n_labelled, tuple(mean))
-                known[width, a] = candidate
+                    underflows, found = True, nothing
+                candidate = CandidateErrors(width, a, settings.n_labelled, found)
                 if on_candidate is not None:
                     on_candidate(candidate)
-            candidate = known[width, a]
             for n, error in zip(candidate.n_labelled, candidate.errors, strict=True):
                 errors[n][i, j] = error
 

@@ -16,8 +16,8 @@ from experiments import gam
 from experiments.reports.card_texts import run_summary
 from experiments.reports.figures import (
     error_curves,
-    error_ticks,
     metric_intervals,
+    round_ticks,
     tournament_matrix,
 )
 from experiments.reports.folders import read_folders
@@ -91,8 +91,8 @@ def test_errors_of_any_size_have_ticks_that_lie_apart(numbers):
 
 
 def test_ticks_are_round_and_inside():
-    assert error_ticks(0.035, 0.42) == [0.05, 0.07, 0.1, 0.2, 0.3]
-    assert error_ticks(0.69, 0.91) == pytest.approx([0.7, 0.75, 0.8, 0.85, 0.9])
+    assert round_ticks(0.035, 0.42) == [0.05, 0.07, 0.1, 0.2, 0.3]
+    assert round_ticks(0.69, 0.91) == pytest.approx([0.7, 0.75, 0.8, 0.85, 0.9])
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=str)
