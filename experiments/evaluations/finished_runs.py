@@ -53,6 +53,23 @@ class FinishedRuns:
         """How many training images the runs held out, to be evaluated on; None or 0 for none."""
         return next(iter(self.runs.values())).config["settings"].get("validation")
 
+    @property
+    def kept_epochs(self):
+        """The epochs whose networks all runs have kept, as a list.
+
+        Raises:
+            EvaluationError: Where there is none.
+        """
+        kept = {name: run.kept_epochs for name, run in self.runs.items()}
+        epochs = sorted(set.intersection(*map(set, kept.values())))
+        if not epochs:
+            found = "; ".join(f"{name}: {list(each) or 'none'}" for name, each in kept.items())
+            raise EvaluationError(
+                "All runs must have kept the networks of an epoch (--keep-every of their "
+                f"experiment). Received: {found}"
+            )
+        return epochs
+
     def check_samples(self, name, n):
         """Refuse, before hours of work, more images of each run than fit the memory.
 

@@ -5,7 +5,6 @@ import dataclasses
 import keras
 
 from capsgan_keras.evaluation import Remembered, tournament
-from experiments.errors import EvaluationError
 from experiments.evaluations.gam import check_opponents
 from experiments.evaluations.opponents import with_fitting_cuts
 from experiments.evaluations.result_file import ResultFile
@@ -31,20 +30,10 @@ def evaluate_epochs(finished_runs, settings, path, overwrite=False, verbose=1):
         ValueError: Where the metric refuses a setting.
         OSError: Where the file cannot be written.
     """
-    runs = finished_runs.runs
     check_opponents(finished_runs)
     finished_runs.check_samples("n_samples", settings.n_samples)
-    kept = [set(run.kept_epochs) for run in runs.values()]
-    epochs = sorted(set.intersection(*kept))
-    if not epochs:
-        found = "; ".join(
-            f"{name}: {sorted(each) or 'none'}" for name, each in zip(runs, kept, strict=True)
-        )
-        raise EvaluationError(
-            "All runs must have kept the networks of an epoch (--keep-every of their experiment). "
-            f"Received: {found}"
-        )
-    settings = with_fitting_cuts(settings, runs)
+    epochs = finished_runs.kept_epochs
+    settings = with_fitting_cuts(settings, finished_runs.runs)
     identity = finished_runs.describe() | {"settings": dataclasses.asdict(settings)}
     file = ResultFile(
         path, GAM_EPOCHS, identity | {"kept": epochs}, overwrite, finished_runs.retrained

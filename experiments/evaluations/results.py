@@ -19,6 +19,7 @@ from experiments.settings.evaluations import (
     CONTROLS,
     GAM,
     GAM_EPOCHS,
+    QUALITY_EPOCHS,
     SAMPLE_QUALITY,
     SEMI_SUPERVISED,
     test_images_name,
@@ -128,8 +129,7 @@ class EpochResults(Results):
 
     def check_parts(self, names):
         """Raise a `ValueError` unless the parts are of these runs."""
-        if not self.epochs or not all(epoch.isdecimal() for epoch in self.epochs):
-            raise ValueError(f"epochs must be numbers. Received: {sorted(self.epochs)}")
+        _check_epochs(self.epochs)
         for epoch, tournaments in self.epochs.items():
             _same(f"epochs.{epoch}", set(self.settings["cuts"]), tournaments)
             for cut, each in tournaments.items():
@@ -171,6 +171,24 @@ class QualityResults(Results):
         _same("quality", names, self.quality)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class QualityEpochResults(Results):
+    """The quality of each run's images after some epochs."""
+
+    quality_after: dict[str, dict[str, SampleQuality]]
+
+    def check_parts(self, names):
+        """Raise a `ValueError` unless the parts are of these runs."""
+        _check_epochs(self.quality_after)
+        for epoch, quality in self.quality_after.items():
+            _same(f"quality_after.{epoch}", names, quality)
+
+
+def _check_epochs(epochs):
+    if not epochs or not all(epoch.isdecimal() for epoch in epochs):
+        raise ValueError(f"epochs must be numbers. Received: {sorted(epochs)}")
+
+
 def _check_rows(what, names, tournament):
     _same(what, names, [row.name for row in tournament.rows])
     for row in tournament.rows:
@@ -209,6 +227,7 @@ class _Unfinished:
     tables: dict[str, dict] | None = None
     quality: dict[str, SampleQuality] | None = None
     epochs: dict[str, dict[str, TournamentResult]] | None = None
+    quality_after: dict[str, dict[str, SampleQuality]] | None = None
 
     def __post_init__(self):
         if any({"a", "b", "cut"} - pair.keys() for pair in self.pairs or ()):
@@ -242,7 +261,7 @@ def results_from(path, name, content):
         content: What the file holds, as JSON gives it.
 
     Returns:
-        `MetricResults`, `EpochResults`, `ErrorResults` or `QualityResults`.
+        The object of that evaluation, one of the kinds of `Results` in this module.
 
     Raises:
         EvaluationError: Where the file holds something else than such results.
@@ -280,5 +299,6 @@ _KINDS = {
     GAM_EPOCHS: (EpochResults, dict),
     SEMI_SUPERVISED: (ErrorResults, _errors),
     SAMPLE_QUALITY: (QualityResults, dict),
+    QUALITY_EPOCHS: (QualityEpochResults, dict),
 }
 """The object of each evaluation, and the function that gives its parts from what JSON holds."""

@@ -8,6 +8,7 @@ from capsgan_keras.datasets.registry import dataset_title
 from experiments.evaluations.opponents import opponents
 from experiments.reports.error_tables import CONTROLS
 from experiments.reports.paper import ERRORS, METRIC, RATIOS, TITLES
+from experiments.reports.quality_tables import CURVES, MEASURES
 from experiments.settings.evaluations import cut_name
 
 
@@ -84,6 +85,39 @@ def ratios_over_epochs(results):
     return figure
 
 
+def quality_over_epochs(results):
+    """Draw measures of sample quality over the epochs, a line for each run.
+
+    Args:
+        results: `experiments.evaluations.results.QualityEpochResults`.
+    """
+    epochs = sorted(results.quality_after, key=int)
+    figure = Figure(figsize=(11.0, 6.0), layout="constrained")
+    figure.suptitle(_title(results, "quality of the images over the epochs"))
+    panels = iter(figure.subplots(2, 3, sharex=True).T.flat)
+    for title in CURVES:
+        _, numbers = MEASURES[title]
+        for index, name in enumerate(title.split(" / ")):
+            axes = next(panels)
+            for color, (model, label) in enumerate(TITLES.items()):
+                for run in results.runs_of(model):
+                    values = [
+                        numbers(results.quality_after[epoch][run.name])[index] for epoch in epochs
+                    ]
+                    axes.plot(list(map(int, epochs)), values, f"C{color}.-", label=label)
+            axes.set(title=name, xlabel="epoch", ylim=(0.0, None))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.grid(alpha=0.3)
+    _legend(figure, axes)
+    return figure
+
+
+def _legend(figure, axes):
+    handles, labels = axes.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))  # the runs of a model share a label
+    figure.legend(once.values(), once.keys(), loc="outside right upper", fontsize="small")
+
+
 def _title(results, words):
     return f"{dataset_title(results.dataset.name)}: {words}"
 
@@ -152,9 +186,7 @@ def error_curves(results):
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3, which="both")
-    handles, labels = axes.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))  # the runs of a model share a label
-    figure.legend(once.values(), once.keys(), loc="outside right upper", fontsize="small")
+    _legend(figure, axes)
     return figure
 
 

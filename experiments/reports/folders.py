@@ -9,9 +9,10 @@ from experiments.evaluations.results import (
     EpochResults,
     ErrorResults,
     MetricResults,
+    QualityEpochResults,
     QualityResults,
 )
-from experiments.settings.evaluations import EVALUATIONS, GAM_EPOCHS, SEMI_SUPERVISED
+from experiments.settings.evaluations import EVALUATIONS, OVER_EPOCHS, SEMI_SUPERVISED
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class Evaluations:
     Attributes:
         folder: The folder.
         gam, semi_supervised, sample_quality: The results of each evaluation, or None.
-        gam_epochs: The metric over the epochs of training, or None.
+        gam_epochs, quality_epochs: Both over the epochs of training, or None.
         more_errors: Semi-supervised tables with the other kernel.
     """
 
@@ -30,12 +31,13 @@ class Evaluations:
     semi_supervised: ErrorResults | None = None
     sample_quality: QualityResults | None = None
     gam_epochs: EpochResults | None = None
+    quality_epochs: QualityEpochResults | None = None
     more_errors: tuple[ErrorResults, ...] = ()
 
     @property
     def all(self):
         """The results that are there, as a list."""
-        results = [getattr(self, name) for name in (*EVALUATIONS, GAM_EPOCHS)]
+        results = [getattr(self, name) for name in (*EVALUATIONS, *OVER_EPOCHS)]
         return [each for each in (*results, *self.more_errors) if each is not None]
 
     @property
@@ -72,7 +74,7 @@ def read_folders(folder):
     folders, others = {}, []
     for path in sorted(folder.rglob("*.json")):
         name, _, variant = path.stem.partition("-")
-        if name not in (*EVALUATIONS, GAM_EPOCHS) or (variant and name != SEMI_SUPERVISED):
+        if name not in (*EVALUATIONS, *OVER_EPOCHS) or (variant and name != SEMI_SUPERVISED):
             continue
         content = read_json(path)
         if isinstance(content, dict) and "format" in content:  # not another program's of that name

@@ -12,17 +12,30 @@ from capsgan_keras.plotting import save_figure
 from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS
 from capsgan_keras.runs.lock import working
 from experiments.errors import EvaluationError
-from experiments.evaluations.results import EpochResults, ErrorResults, MetricResults
+from experiments.evaluations.results import (
+    EpochResults,
+    ErrorResults,
+    MetricResults,
+    QualityEpochResults,
+    QualityResults,
+)
 from experiments.reports import figures
 from experiments.reports.error_tables import error_table
 from experiments.reports.folders import read_folders
 from experiments.reports.front_page import scores
 from experiments.reports.metric_tables import epoch_table, metric_tables
 from experiments.reports.paper import TITLES
-from experiments.reports.quality_tables import quality_table
+from experiments.reports.quality_tables import quality_epoch_table, quality_table
 from experiments.reports.text import NETWORKS, SIZES, parameters, table
-from experiments.settings.evaluations import GAM_EPOCHS, SEMI_SUPERVISED
+from experiments.settings.evaluations import SEMI_SUPERVISED
 
+_TABLES = {
+    MetricResults: metric_tables,
+    EpochResults: epoch_table,
+    ErrorResults: error_table,
+    QualityResults: quality_table,
+    QualityEpochResults: quality_epoch_table,
+}
 _PART = re.compile(
     r"(?P<start><!-- (?P<kind>report|scores): (?P<names>\S+(?: \S+)*) -->\n).*?"
     r"(?P<end><!-- end of (?P=kind) -->)",
@@ -75,7 +88,9 @@ def write_figures(evaluations, figure_format="png"):
             with replacing(folder / _grid(name)) as partial:
                 partial.write_bytes(base64.b64decode(grid.png))
     if evaluations.gam_epochs is not None:
-        drawn[GAM_EPOCHS.replace("_", "-")] = figures.ratios_over_epochs(evaluations.gam_epochs)
+        drawn["gam-epochs"] = figures.ratios_over_epochs(evaluations.gam_epochs)
+    if evaluations.quality_epochs is not None:
+        drawn["quality-epochs"] = figures.quality_over_epochs(evaluations.quality_epochs)
     for results in evaluations.error_tables:
         drawn[_error_figure(results)] = figures.error_curves(results)
     for name, figure in drawn.items():
@@ -105,11 +120,7 @@ def _heading(evaluations, parts):
 
 def tables(results):
     """Return the tables of one evaluation's results, as Markdown."""
-    if isinstance(results, MetricResults):
-        return metric_tables(results)
-    if isinstance(results, EpochResults):
-        return epoch_table(results)
-    return error_table(results) if isinstance(results, ErrorResults) else quality_table(results)
+    return _TABLES[type(results)](results)
 
 
 def report(evaluations, title, prefix="", level=1, brief=False):
@@ -158,6 +169,12 @@ def report(evaluations, title, prefix="", level=1, brief=False):
         ]
     if evaluations.sample_quality is not None:
         parts += [f"{sub} Sample quality", quality_table(evaluations.sample_quality, brief)]
+    if evaluations.quality_epochs is not None:
+        parts += [
+            f"{sub} Sample quality over the epochs",
+            quality_epoch_table(evaluations.quality_epochs),
+            f"![The quality of the images after each kept epoch]({prefix}quality-epochs.png)",
+        ]
     if brief:
         parts.append(f"Every run and pair: [report.md]({prefix}report.md).")
     return "\n\n".join(parts) + "\n"

@@ -1,4 +1,4 @@
-"""The table of sample quality."""
+"""The tables of sample quality."""
 
 from experiments.reports.paper import TITLES
 from experiments.reports.text import (
@@ -30,6 +30,13 @@ MEASURES = {
     ),
 }
 """What the table shows of each run: titles, formats and numbers."""
+CURVES = (
+    "Fréchet distance",
+    "recognised with confidence > 0.9",
+    "precision / recall",
+    "density / coverage",
+)
+"""Those of them that are followed over the epochs of training."""
 
 
 def quality_table(results, brief=False):
@@ -63,11 +70,36 @@ def quality_table(results, brief=False):
     several = any(len(runs) > 1 for runs in columns.values())
     spread = "; mean ± standard deviation over the seeds" if several else ""
     spread += f". {WELCH}" if compared else ""
+    return f"{table(heads, lines)}\n\n{_note(results, first)}{spread}."
+
+
+def quality_epoch_table(results):
+    """Return the table of sample quality over the epochs, as Markdown.
+
+    Args:
+        results: `experiments.evaluations.results.QualityEpochResults`.
+    """
+    lines = []
+    for epoch in sorted(results.quality_after, key=int):
+        quality = results.quality_after[epoch]
+        for model, title in TITLES.items():
+            measured = [quality[run.name] for run in results.runs_of(model)]
+            if measured:
+                lines.append([epoch, title, *(measure(each, measured) for each in CURVES)])
+    several = any(len(results.runs_of(model)) > 1 for model in TITLES)
+    spread = "; mean ± standard deviation over the seeds" if several else ""
+    heads = table(["epoch", "model", *CURVES], lines)
+    return f"{heads}\n\n{_note(results, next(iter(quality.values())))}{spread}."
+
+
+def _note(results, quality):
+    real = quality.real_confident
+    beside = "" if real is None else f", {real:.3f} of them recognised"
     return (
-        f"{table(heads, lines)}\n\n{first.n_samples:,} samples against {first.n_real:,} "
-        f"{results.test_images}, in the feature space of a classifier with "
-        f"{first.classifier['test_accuracy']:.2%} on the {results.test_images}; not an Inception "
-        f"network's{spread}."
+        f"{quality.n_samples:,} samples against {quality.n_real:,} {results.test_images}{beside}, "
+        "in the feature space of a classifier with "
+        f"{quality.classifier['test_accuracy']:.2%} on the {results.test_images}; not an Inception "
+        "network's"
     )
 
 

@@ -22,8 +22,8 @@ from experiments.settings.package import fields_of, from_package
 GAM, SEMI_SUPERVISED, SAMPLE_QUALITY = "gam", "semi_supervised", "sample_quality"
 EVALUATIONS = (GAM, SEMI_SUPERVISED, SAMPLE_QUALITY)
 """Names of the evaluations: of their commands, and of their result files without `.json`."""
-GAM_EPOCHS = "gam_epochs"
-"""Name of the metric over the epochs of training, and of its result file."""
+GAM_EPOCHS, QUALITY_EPOCHS = OVER_EPOCHS = ("gam_epochs", "quality_epochs")
+"""Names of the metric and of sample quality over the epochs of training, as of their files."""
 
 CONTROLS = ("nearest_labelled", "labels_only", "real_unlabelled")
 """Names of the semi-supervised table's rows without generated images."""

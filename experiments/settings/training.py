@@ -65,7 +65,7 @@ class Settings:
     keep_every: int | None = setting(
         None,
         "keep the networks of every so many epochs, in kept/, to be compared by "
-        "`python -m experiments.gam --over-epochs` (default: of none)",
+        "`--over-epochs` of experiments.gam and experiments.sample_quality (default: of none)",
         whole_number(1),
         int,
         identity=False,

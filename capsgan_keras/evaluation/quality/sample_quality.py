@@ -4,6 +4,7 @@ The features are those of the package's own classifier (`load_or_train_classifie
 figures compare with each other, but not with an Inception network's scores.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,8 @@ class SampleQuality(Record):
         memorising: Distances to the training images, in pixels.
         n_real: Number of held-out real images.
         classifier: What is known of the classifier, its test accuracy included.
+        real_confident: Share of the held-out real images that the classifier is as sure of; None
+            in files of older versions.
     """
 
     class_shares: tuple[float, ...]
@@ -63,6 +66,7 @@ class SampleQuality(Record):
     n_samples: int
     n_real: int
     classifier: dict[str, Any]
+    real_confident: float | None = None
 
 
 def sample_quality(
@@ -107,30 +111,67 @@ def sample_quality(
     """
     check_positive(batch_size=batch_size, n_neighbors=n_neighbors)
     check_unit(threshold=threshold)
-    x_train = check_uint8_images("x_train", x_train)
-    samples = check_uint8_images("samples", samples, like=x_train)
-    x_held_out = check_uint8_images("x_held_out", x_held_out, like=x_train)
-    probabilities, features = _classified(classifier, samples, batch_size)
-    _, real_features = _classified(classifier, x_held_out, batch_size)
-    n = min(len(features), len(real_features))
-    features, real_features = features[:n], real_features[:n]
+    real = RealImages(x_train, x_held_out, classifier, batch_size)
+    return real.compare(samples, threshold, n_neighbors)
 
-    shares = class_shares(probabilities)
-    generated_distances, _ = nearest_training_distances(samples, x_train)
-    held_out_distances, _ = nearest_training_distances(x_held_out, x_train)
-    return SampleQuality(
-        class_shares=tuple(shares.tolist()),
-        class_entropy=share_entropy(shares),
-        classifier_score=classifier_score(probabilities),
-        confident=confident_shares(probabilities, threshold),
-        frechet_distance=frechet_distance(real_features, features),
-        kernel_distance=kernel_distance(real_features, features),
-        manifold=manifold_scores(real_features, features, n_neighbors),
-        memorising=memorising(generated_distances, held_out_distances),
-        n_samples=len(samples),
-        n_real=len(x_held_out),
-        classifier=dict(getattr(classifier, "info", {})),
-    )
+
+class RealImages:
+    """The real images of `sample_quality`, whose part is computed once for many generators.
+
+    Args:
+        x_train: As in `sample_quality`.
+        x_held_out: As in `sample_quality`.
+        classifier: As in `sample_quality`.
+        batch_size: As in `sample_quality`.
+
+    Raises:
+        ValueError: If the images do not fit each other.
+    """
+
+    def __init__(
+        self,
+        x_train: np.ndarray,
+        x_held_out: np.ndarray,
+        classifier: Callable[..., tuple[np.ndarray, np.ndarray]],
+        batch_size: int = 500,
+    ) -> None:
+        self.x_train = check_uint8_images("x_train", x_train)
+        self.x_held_out = check_uint8_images("x_held_out", x_held_out, like=self.x_train)
+        self.classifier, self.batch_size = classifier, batch_size
+
+    @functools.cached_property
+    def _classified(self) -> tuple[np.ndarray, np.ndarray]:
+        return _classified(self.classifier, self.x_held_out, self.batch_size)
+
+    @functools.cached_property
+    def _distances(self) -> np.ndarray:
+        return nearest_training_distances(self.x_held_out, self.x_train)[0]
+
+    def compare(
+        self, samples: np.ndarray, threshold: float = 0.9, n_neighbors: int = 5
+    ) -> SampleQuality:
+        """Return the quality of generated images; arguments and errors as of `sample_quality`."""
+        samples = check_uint8_images("samples", samples, like=self.x_train)
+        probabilities, features = _classified(self.classifier, samples, self.batch_size)
+        real_probabilities, real_features = self._classified
+        n = min(len(features), len(real_features))
+        features, real_features = features[:n], real_features[:n]
+        shares = class_shares(probabilities)
+        distances, _ = nearest_training_distances(samples, self.x_train)
+        return SampleQuality(
+            class_shares=tuple(shares.tolist()),
+            class_entropy=share_entropy(shares),
+            classifier_score=classifier_score(probabilities),
+            confident=confident_shares(probabilities, threshold),
+            frechet_distance=frechet_distance(real_features, features),
+            kernel_distance=kernel_distance(real_features, features),
+            manifold=manifold_scores(real_features, features, n_neighbors),
+            memorising=memorising(distances, self._distances),
+            n_samples=len(samples),
+            n_real=len(self.x_held_out),
+            classifier=dict(getattr(self.classifier, "info", {})),
+            real_confident=confident_shares(real_probabilities, threshold).confident,
+        )
 
 
 def _classified(

@@ -11,6 +11,7 @@ from capsgan_keras.evaluation import (
     manifold_scores,
     sample_quality,
 )
+from capsgan_keras.evaluation.quality.sample_quality import RealImages
 
 SHAPE = (6, 6, 1)
 
@@ -30,7 +31,8 @@ def images(n, seed, low=0, high=256):
 
 
 def test_every_measure_is_of_its_own_sets():
-    x_train, held_out = images(100, 0), images(60, 1)
+    x_train = images(100, 0)
+    held_out = np.concatenate([images(54, 1), images(6, 4, 240, 256)])
     samples = np.concatenate([images(50, 2, 0, 30), images(20, 3, 240, 256), x_train[:10]])
     quality = sample_quality(samples, x_train, held_out, GreyClassifier(), n_neighbors=3)
     dark, light = quality.class_shares
@@ -39,6 +41,7 @@ def test_every_measure_is_of_its_own_sets():
     assert quality.class_entropy == pytest.approx(-dark * np.log(dark) - light * np.log(light))
     assert quality.confident.confident == 70 / 80
     assert quality.confident.classes == (50 / 80, 20 / 80)
+    assert quality.real_confident == 6 / 60
     assert 1 < quality.classifier_score < 2
     assert quality.memorising.copies == 10
     features, real = (x[:60, 0, :4, 0] / 255 for x in (samples, held_out))
@@ -50,6 +53,24 @@ def test_every_measure_is_of_its_own_sets():
     assert saved["classifier"] == {"test_accuracy": 0.99}
     assert saved["manifold"]["n_neighbors"] == 3
     assert saved["memorising"]["copies"] == 10
+
+
+def test_real_images_are_classified_once_for_many_generators():
+    seen = []
+
+    def classifier(x, batch_size):
+        seen.append(len(x))
+        return GreyClassifier()(x, batch_size)
+
+    real = RealImages(images(30, 0), images(20, 1), classifier)
+    several = [images(10, 2), images(15, 3)]
+    found = [real.compare(each, n_neighbors=3) for each in several]
+    assert sorted(seen) == [10, 15, 20]
+    alone = [
+        sample_quality(each, images(30, 0), images(20, 1), classifier, n_neighbors=3)
+        for each in several
+    ]
+    assert found == alone
 
 
 def test_batch_size_changes_nothing_but_rounding():

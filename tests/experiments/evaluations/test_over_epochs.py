@@ -1,4 +1,4 @@
-"""The metric over the epochs whose networks runs have kept."""
+"""The metric and sample quality over the epochs whose networks runs have kept."""
 
 import json
 import shutil
@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from capsgan_keras import load_dataset, load_run
-from capsgan_keras.evaluation import tournament
-from experiments import digits, gam, report
+from capsgan_keras.evaluation import ClassifierSettings, tournament
+from experiments import digits, gam, report, sample_quality
 from experiments.evaluations.result_file import read_results
 from experiments.reports.folders import read_folders
 from experiments.reports.metric_tables import epoch_table
 from experiments.reports.pages import page
-from experiments.settings.evaluations import GAM_EPOCHS
+from experiments.reports.quality_tables import quality_epoch_table
+from experiments.settings.evaluations import GAM_EPOCHS, QUALITY_EPOCHS
 
 pytestmark = pytest.mark.long
-METRIC = ["--samples", "40", "--verbose", "0", "--over-epochs"]
+METRIC = QUALITY = ["--samples", "40", "--verbose", "0", "--over-epochs"]
 TRAINING = "--epochs 5 --keep-every 2 --batch-size 512 --latent-dim 4 --latent-categories 0 "
 TRAINING += "--generator-filters 4 4 --capsule-filters 4 --n-channels 1 --convolutional-filters 4 "
 TRAINING += "--precision float32 --generator-ema 0.5 --decay 0 --no-evaluate --verbose 0 --run-dir"
@@ -100,7 +101,6 @@ def test_pairs_near_the_papers_ratios_are_counted(paths, tmp_path):
     assert "The paper has r_samples 0.79, r_test 1.00; near is within 0.1 of both." in lines[-1]
 
 
-@pytest.mark.long
 def test_an_interrupted_evaluation_goes_on(paths, tmp_path, interrupt, monkeypatch):
     whole, part = tmp_path / "whole", tmp_path / "part"
     assert gam.main([*paths, *METRIC, "--output", str(whole)]) == 0
@@ -113,14 +113,66 @@ def test_an_interrupted_evaluation_goes_on(paths, tmp_path, interrupt, monkeypat
     assert (part / "gam_epochs.json").read_bytes() == (whole / "gam_epochs.json").read_bytes()
 
 
-def test_runs_without_kept_networks_are_refused(paths, tmp_path, capsys):
+@pytest.fixture(scope="module")
+def classifiers(tmp_path_factory):
+    """Arguments that keep a classifier of digits, which learns for one epoch, for all tests."""
+    quick = ClassifierSettings(width=8, epochs=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClassifierSettings, "for_images", lambda *_: quick)
+        yield ["--cache-dir", str(tmp_path_factory.mktemp("classifiers"))]
+
+
+def test_each_epoch_has_its_quality(paths, classifiers, tmp_path, capsys):
+    arguments = [*QUALITY, *classifiers, "--output", str(tmp_path)]
+    assert sample_quality.main([*paths, *arguments]) == 0
+    printed = capsys.readouterr().out
+    results = read_results(tmp_path / "quality_epochs.json", QUALITY_EPOCHS)
+    assert list(results.quality_after) == ["2", "4"]
+    # As `experiments.sample_quality` has it of a run that ends with the epoch.
+    run = tmp_path / "runs" / "capsule-seed0"
+    shorter = TRAINING.replace("--epochs 5", "--epochs 4").split()
+    assert digits.main([*shorter, str(run.parent), "--model", "capsule"]) == 0
+    whole = [str(run), "--samples", "40", "--verbose", "0", *classifiers]
+    assert sample_quality.main([*whole, "--output", str(tmp_path)]) == 0
+    alone = json.loads((tmp_path / "sample_quality.json").read_text())["results"]["quality"]
+    after = json.loads((tmp_path / "quality_epochs.json").read_text())["results"]["quality_after"]
+    assert after["4"]["capsule-seed0"] == alone["capsule-seed0"]
+    assert quality_epoch_table(results) in printed
+    distance = results.quality_after["2"]["convolutional-seed0"].frechet_distance
+    assert f"| 2 | convolutional GAN | {distance:.2f} | " in printed
+    assert report.main([str(tmp_path)]) == 0
+    text = (tmp_path / "report.md").read_text()
+    assert "## Sample quality over the epochs" in text
+    assert (tmp_path / "quality-epochs.png").stat().st_size > 10_000
+
+
+def test_an_interrupted_curve_of_quality_goes_on(
+    paths, classifiers, tmp_path, interrupt, monkeypatch
+):
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    arguments = [*paths, *QUALITY, *classifiers, "--output"]
+    assert sample_quality.main([*arguments, str(whole)]) == 0
+    interrupt(3)
+    assert sample_quality.main([*arguments, str(part)]) == 130
+    monkeypatch.undo()
+    content = json.loads((part / "quality_epochs.json").read_text())
+    done = content["results"]["quality_after"]
+    assert not content["finished"]
+    assert {epoch: len(measured) for epoch, measured in done.items()} == {"2": 2, "4": 1}
+    assert sample_quality.main([*arguments, str(part)]) == 0
+    files = [folder / "quality_epochs.json" for folder in (part, whole)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("command", [gam, sample_quality])
+def test_runs_without_kept_networks_are_refused(command, paths, tmp_path, capsys):
     other = tmp_path / "capsule-seed0"
     shutil.copytree(paths[1], other)
     shutil.rmtree(other / "kept")
-    assert gam.main([paths[0], str(other), *METRIC, "--output", str(tmp_path)]) == 2
+    assert command.main([paths[0], str(other), *METRIC, "--output", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert "convolutional-seed0: [2, 4]; capsule-seed0: none" in error
-    assert not (tmp_path / "gam_epochs.json").exists()
+    assert not list(tmp_path.glob("*_epochs.json"))
 
 
 def test_a_resumed_run_drops_what_it_repeats(runs, paths, tmp_path):
