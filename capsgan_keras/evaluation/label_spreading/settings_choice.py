@@ -201,47 +201,17 @@ def choose_settings(
     sets = TrainingSets(unlabelled, x_rest, y_rest, x_validation, settings, n_unlabelled)
     drawn = draw_all(y_rest, settings)
     cells = [(draw, labelled) for row in drawn for draw, labelled in enumerate(row)]
-    errors = {n: np.zeros((len(firsts), len(alphas))) for n in settings.n_labelled}
-
-    def rbf_errors(width: float, a: float) -> tuple[float, ...]:
-        sets.settings = replace(settings, gamma=width, alpha=a)
-        sums = dict.fromkeys(settings.n_labelled, 0.0)
-        for batch in sets.batches(cells):
-            for (_, labelled), spread in zip(batch, sets.spread(batch), strict=True):
-                sums[len(labelled)] += float(np.mean(spread.predicted != y_validation))
-        return tuple(each / draws for each in sums.values())
-
     if kernel == "knn":
-        for draw, labelled in cells:
-            training, test = sets.neighbours(labelled, draw)
-            for (i, k), (j, a) in itertools.product(enumerate(firsts), enumerate(alphas)):
-                near = training[:, :k], test[:, :k]
-                spread = spread_labels(*near, y_rest[labelled], a, max_iter, settings.tol)
-                wrong = np.mean(spread.predicted != y_validation)
-                errors[len(labelled)][i, j] += wrong / draws
+        errors = _errors_by_neighbours(sets, cells, y_rest, y_validation, firsts, alphas)
     else:
-        known = {
-            (each.gamma, each.alpha): each
-            for each in finished
-            if tuple(each.n_labelled) == settings.n_labelled
+        candidates = _candidates_by_gamma(
+            sets, cells, y_validation, firsts, alphas, finished, on_candidate
+        )
+        found = np.array([candidate.errors for candidate in candidates])
+        shape = len(firsts), len(alphas)
+        errors = {
+            n: each.reshape(shape) for n, each in zip(settings.n_labelled, found.T, strict=True)
         }
-        # Whoever classifies nothing is wrong about everything.
-        nothing = (1.0,) * len(settings.n_labelled)
-        underflows = any(tuple(each.errors) == nothing for each in known.values())
-        for (i, width), (j, a) in itertools.product(enumerate(firsts), enumerate(alphas)):
-            candidate = known.get((width, a))
-            if candidate is None:
-                try:
-                    found = nothing if underflows else rbf_errors(width, a)
-                except AffinitiesUnderflowError:
-                    if i == 0:  # the smallest: no other candidate is left
-                        raise
-                    underflows, found = True, nothing
-                candidate = CandidateErrors(width, a, settings.n_labelled, found)
-                if on_candidate is not None:
-                    on_candidate(candidate)
-            for n, error in zip(candidate.n_labelled, candidate.errors, strict=True):
-                errors[n][i, j] = error
 
     def choice(n: int) -> SettingsChoice:
         i, j = divmod(int(np.argmin(errors[n])), len(alphas))
@@ -263,3 +233,67 @@ def choose_settings(
 
     choices = tuple(map(choice, settings.n_labelled))
     return choices if np.ndim(n_labelled) else choices[0]
+
+
+def _errors_by_neighbours(
+    sets: TrainingSets,
+    cells: list[tuple[int, np.ndarray]],
+    y_rest: np.ndarray,
+    y_validation: np.ndarray,
+    n_neighbors: list[int],
+    alphas: list[float],
+) -> dict[int, np.ndarray]:
+    """Return the grid of mean errors for each number of labelled images."""
+    settings, shape = sets.settings, (len(n_neighbors), len(alphas))
+    errors = {n: np.zeros(shape) for n in settings.n_labelled}
+    for draw, labelled in cells:
+        training, test = sets.neighbours(labelled, draw)
+        for (i, k), (j, a) in itertools.product(enumerate(n_neighbors), enumerate(alphas)):
+            near = training[:, :k], test[:, :k]
+            spread = spread_labels(*near, y_rest[labelled], a, settings.max_iter, settings.tol)
+            wrong = np.mean(spread.predicted != y_validation)
+            errors[len(labelled)][i, j] += wrong / settings.draws
+    return errors
+
+
+def _candidates_by_gamma(
+    sets: TrainingSets,
+    cells: list[tuple[int, np.ndarray]],
+    y_validation: np.ndarray,
+    gammas: list[float],
+    alphas: list[float],
+    finished: list[CandidateErrors],
+    on_candidate: Callable[[CandidateErrors], object] | None,
+) -> list[CandidateErrors]:
+    """Return every candidate, those of a gamma side by side; compute what is not finished."""
+    settings = sets.settings
+    numbers = settings.n_labelled
+
+    def mean_errors(gamma: float, alpha: float) -> tuple[float, ...]:
+        sets.settings = replace(settings, gamma=gamma, alpha=alpha)
+        sums = dict.fromkeys(numbers, 0.0)
+        for batch in sets.batches(cells):
+            for (_, labelled), spread in zip(batch, sets.spread(batch), strict=True):
+                sums[len(labelled)] += float(np.mean(spread.predicted != y_validation))
+        return tuple(each / settings.draws for each in sums.values())
+
+    known = {
+        (each.gamma, each.alpha): each for each in finished if tuple(each.n_labelled) == numbers
+    }
+    nothing = (1.0,) * len(numbers)  # whoever classifies nothing is wrong about everything
+    underflows = any(tuple(each.errors) == nothing for each in known.values())
+    candidates = []
+    for gamma, alpha in itertools.product(gammas, alphas):
+        candidate = known.get((gamma, alpha))
+        if candidate is None:
+            try:
+                errors = nothing if underflows else mean_errors(gamma, alpha)
+            except AffinitiesUnderflowError:
+                if gamma == gammas[0]:  # the smallest: no other candidate is left
+                    raise
+                underflows, errors = True, nothing
+            candidate = CandidateErrors(gamma, alpha, numbers, errors)
+            if on_candidate is not None:
+                on_candidate(candidate)
+        candidates.append(candidate)
+    return candidates
