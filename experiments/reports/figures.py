@@ -105,7 +105,8 @@ def quality_over_epochs(results):
                         numbers(results.quality_after[epoch][run.name])[index] for epoch in epochs
                     ]
                     axes.plot(list(map(int, epochs)), values, f"C{color}.-", label=label)
-            axes.set(title=name, xlabel="epoch", ylim=(0.0, None))
+            axes.axhline(0.0, color="black", linewidth=0.8)
+            axes.set(title=name, xlabel="epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.3)
     _legend(figure, axes)
