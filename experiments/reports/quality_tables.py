@@ -66,11 +66,8 @@ def quality_table(results, brief=False):
     for title, part in zip(SIZES, NETWORKS, strict=True):
         cells = [parameters(runs, part) for runs in columns.values()]
         lines.append([title, *cells, *([""] if compared else [])])
-    first = next(iter(results.quality.values()))
-    several = any(len(runs) > 1 for runs in columns.values())
-    spread = "; mean ± standard deviation over the seeds" if several else ""
-    spread += f". {WELCH}" if compared else ""
-    return f"{table(heads, lines)}\n\n{_note(results, first)}{spread}."
+    note = _note(results, results.quality) + (f" {WELCH}." if compared else "")
+    return f"{table(heads, lines)}\n\n{note}"
 
 
 def quality_epoch_table(results):
@@ -86,20 +83,20 @@ def quality_epoch_table(results):
             measured = [quality[run.name] for run in results.runs_of(model)]
             if measured:
                 lines.append([epoch, title, *(measure(each, measured) for each in CURVES)])
-    several = any(len(results.runs_of(model)) > 1 for model in TITLES)
-    spread = "; mean ± standard deviation over the seeds" if several else ""
-    heads = table(["epoch", "model", *CURVES], lines)
-    return f"{heads}\n\n{_note(results, next(iter(quality.values())))}{spread}."
+    return f"{table(['epoch', 'model', *CURVES], lines)}\n\n{_note(results, quality)}"
 
 
 def _note(results, quality):
-    real = quality.real_confident
+    """Say what all runs have in common, by the `SampleQuality` of any."""
+    first = next(iter(quality.values()))
+    real = first.real_confident
     beside = "" if real is None else f", {real:.3f} of them recognised"
+    several = any(len(results.runs_of(model)) > 1 for model in TITLES)
+    spread = "; mean ± standard deviation over the seeds" if several else ""
     return (
-        f"{quality.n_samples:,} samples against {quality.n_real:,} {results.test_images}{beside}, "
-        "in the feature space of a classifier with "
-        f"{quality.classifier['test_accuracy']:.2%} on the {results.test_images}; not an Inception "
-        "network's"
+        f"{first.n_samples:,} samples against {first.n_real:,} {results.test_images}{beside}, in "
+        f"the feature space of a classifier with {first.classifier['test_accuracy']:.2%} on the "
+        f"{results.test_images}; not an Inception network's{spread}."
     )
 
 

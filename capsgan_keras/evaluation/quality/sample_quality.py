@@ -109,8 +109,6 @@ def sample_quality(
     print(quality.frechet_distance, quality.memorising.copies)
     ```
     """
-    check_positive(batch_size=batch_size, n_neighbors=n_neighbors)
-    check_unit(threshold=threshold)
     real = RealImages(x_train, x_held_out, classifier, batch_size)
     return real.compare(samples, threshold, n_neighbors)
 
@@ -125,7 +123,7 @@ class RealImages:
         batch_size: As in `sample_quality`.
 
     Raises:
-        ValueError: If the images do not fit each other.
+        ValueError: If the images do not fit each other, or `batch_size` is out of its range.
     """
 
     def __init__(
@@ -135,6 +133,7 @@ class RealImages:
         classifier: Callable[..., tuple[np.ndarray, np.ndarray]],
         batch_size: int = 500,
     ) -> None:
+        check_positive(batch_size=batch_size)
         self.x_train = check_uint8_images("x_train", x_train)
         self.x_held_out = check_uint8_images("x_held_out", x_held_out, like=self.x_train)
         self.classifier, self.batch_size = classifier, batch_size
@@ -151,6 +150,8 @@ class RealImages:
         self, samples: np.ndarray, threshold: float = 0.9, n_neighbors: int = 5
     ) -> SampleQuality:
         """Return the quality of generated images; arguments and errors as of `sample_quality`."""
+        check_positive(n_neighbors=n_neighbors)
+        check_unit(threshold=threshold)
         samples = check_uint8_images("samples", samples, like=self.x_train)
         probabilities, features = _classified(self.classifier, samples, self.batch_size)
         real_probabilities, real_features = self._classified

@@ -17,7 +17,7 @@ from experiments.reports.quality_tables import quality_epoch_table
 from experiments.settings.evaluations import GAM_EPOCHS, QUALITY_EPOCHS
 
 pytestmark = pytest.mark.long
-METRIC = QUALITY = ["--samples", "40", "--verbose", "0", "--over-epochs"]
+OPTIONS = ["--samples", "40", "--verbose", "0", "--over-epochs"]
 TRAINING = "--epochs 5 --keep-every 2 --batch-size 512 --latent-dim 4 --latent-categories 0 "
 TRAINING += "--generator-filters 4 4 --capsule-filters 4 --n-channels 1 --convolutional-filters 4 "
 TRAINING += "--precision float32 --generator-ema 0.5 --decay 0 --no-evaluate --verbose 0 --run-dir"
@@ -52,7 +52,7 @@ def test_kept_networks_are_those_of_their_epochs(runs, paths, tmp_path):
 
 
 def test_each_epoch_has_its_tournament(paths, tmp_path, capsys):
-    assert gam.main([*paths, *METRIC, "--output", str(tmp_path)]) == 0
+    assert gam.main([*paths, *OPTIONS, "--output", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     results = read_results(tmp_path / "gam_epochs.json", GAM_EPOCHS)
     assert list(results.epochs) == ["2", "4"]
@@ -71,7 +71,7 @@ def test_each_epoch_has_its_tournament(paths, tmp_path, capsys):
 
 
 def test_the_report_shows_the_epochs(paths, tmp_path):
-    assert gam.main([*paths, *METRIC, "--output", str(tmp_path)]) == 0
+    assert gam.main([*paths, *OPTIONS, "--output", str(tmp_path)]) == 0
     assert report.main([str(tmp_path)]) == 0
     text = (tmp_path / "report.md").read_text()
     assert "## The metric over the epochs" in text
@@ -82,7 +82,7 @@ def test_the_report_shows_the_epochs(paths, tmp_path):
 
 
 def test_pairs_near_the_papers_ratios_are_counted(paths, tmp_path):
-    assert gam.main([*paths, *METRIC, "--output", str(tmp_path)]) == 0
+    assert gam.main([*paths, *OPTIONS, "--output", str(tmp_path)]) == 0
     file = tmp_path / "gam_epochs.json"
     content = json.loads(file.read_text())
     content["identity"]["dataset"]["name"] = "mnist"
@@ -103,13 +103,13 @@ def test_pairs_near_the_papers_ratios_are_counted(paths, tmp_path):
 
 def test_an_interrupted_evaluation_goes_on(paths, tmp_path, interrupt, monkeypatch):
     whole, part = tmp_path / "whole", tmp_path / "part"
-    assert gam.main([*paths, *METRIC, "--output", str(whole)]) == 0
+    assert gam.main([*paths, *OPTIONS, "--output", str(whole)]) == 0
     interrupt(1)
-    assert gam.main([*paths, *METRIC, "--output", str(part)]) == 130
+    assert gam.main([*paths, *OPTIONS, "--output", str(part)]) == 130
     monkeypatch.undo()
     content = json.loads((part / "gam_epochs.json").read_text())
     assert (content["finished"], list(content["results"]["epochs"])) == (False, ["2"])
-    assert gam.main([*paths, *METRIC, "--output", str(part)]) == 0
+    assert gam.main([*paths, *OPTIONS, "--output", str(part)]) == 0
     assert (part / "gam_epochs.json").read_bytes() == (whole / "gam_epochs.json").read_bytes()
 
 
@@ -123,7 +123,7 @@ def classifiers(tmp_path_factory):
 
 
 def test_each_epoch_has_its_quality(paths, classifiers, tmp_path, capsys):
-    arguments = [*QUALITY, *classifiers, "--output", str(tmp_path)]
+    arguments = [*OPTIONS, *classifiers, "--output", str(tmp_path)]
     assert sample_quality.main([*paths, *arguments]) == 0
     printed = capsys.readouterr().out
     results = read_results(tmp_path / "quality_epochs.json", QUALITY_EPOCHS)
@@ -150,7 +150,7 @@ def test_an_interrupted_curve_of_quality_goes_on(
     paths, classifiers, tmp_path, interrupt, monkeypatch
 ):
     whole, part = tmp_path / "whole", tmp_path / "part"
-    arguments = [*paths, *QUALITY, *classifiers, "--output"]
+    arguments = [*paths, *OPTIONS, *classifiers, "--output"]
     assert sample_quality.main([*arguments, str(whole)]) == 0
     interrupt(3)
     assert sample_quality.main([*arguments, str(part)]) == 130
@@ -169,7 +169,7 @@ def test_runs_without_kept_networks_are_refused(command, paths, tmp_path, capsys
     other = tmp_path / "capsule-seed0"
     shutil.copytree(paths[1], other)
     shutil.rmtree(other / "kept")
-    assert command.main([paths[0], str(other), *METRIC, "--output", str(tmp_path)]) == 2
+    assert command.main([paths[0], str(other), *OPTIONS, "--output", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert "convolutional-seed0: [2, 4]; capsule-seed0: none" in error
     assert not list(tmp_path.glob("*_epochs.json"))
