@@ -157,20 +157,23 @@ def _fill(file, finished_runs, settings, verbose):
 def _choose(file, pool, settings, verbose):
     """Return the choices, by real unlabelled images, so that no run is favoured."""
     rbf = settings.kernel == "rbf"
-    candidates = file.results.setdefault("candidates", []) if rbf else []
-    progress = keras.utils.Progbar(len(GAMMAS), verbose=verbose, unit_name="gamma")
+    neighbours = [k for k in NEIGHBOURS if k <= min(settings.n_labelled)]
+    alphas = (settings.alpha,) if rbf else ALPHAS
+    total = len(GAMMAS if rbf else neighbours) * len(alphas)
+    candidates = file.results.setdefault("candidates", [])
+    progress = keras.utils.Progbar(total, verbose=verbose, unit_name="candidate")
 
     def keep(candidate):
         candidates.append(candidate.to_dict())
         file.write()
-        progress.update(len(candidates), finalize=len(candidates) == len(GAMMAS))
+        progress.update(len(candidates), finalize=len(candidates) == total)
 
     return choose_settings(
         "pool",
         pool,
         settings.n_labelled,
-        [k for k in NEIGHBOURS if k <= min(settings.n_labelled)],
-        (settings.alpha,) if rbf else ALPHAS,
+        neighbours,
+        alphas,
         seed=settings.seed,
         max_iter=settings.max_iter,
         n_unlabelled=settings.n_unlabelled,

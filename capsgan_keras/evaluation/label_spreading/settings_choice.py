@@ -17,36 +17,45 @@ from capsgan_keras.evaluation.label_spreading.labelled_sets import (
 )
 from capsgan_keras.evaluation.label_spreading.rbf import AffinitiesUnderflowError
 from capsgan_keras.evaluation.label_spreading.settings import N_UNLABELLED, SemiSupervisedSettings
-from capsgan_keras.evaluation.label_spreading.spreading import spread_labels
 from capsgan_keras.evaluation.label_spreading.training_sets import TrainingSets, Unlabelled
 from capsgan_keras.evaluation.record import Record
 
 
 @dataclass(frozen=True)
 class CandidateErrors(Record):
-    """The errors of one candidate for the RBF kernel; see `choose_settings`.
+    """The errors of one candidate; see `choose_settings`.
 
     Attributes:
-        gamma: The width of the kernel.
+        gamma: The width of the RBF kernel; None with the other.
         alpha: The clamping factor.
         n_labelled: Numbers of labelled images.
         errors: Mean validation error over the draws, for each of them, in [0, 1]. Where affinities
             underflow, all are 1.
+        n_neighbors: The number of neighbours; None with the RBF kernel.
 
     Raises:
-        ValueError: If the numbers and errors are not equally many, or one is out of its range.
+        ValueError: If the numbers and errors are not equally many, one is out of its range, or not
+            exactly one of `gamma` and `n_neighbors` is given.
     """
 
-    gamma: float
+    gamma: float | None
     alpha: float
     n_labelled: tuple[int, ...]
     errors: tuple[float, ...]
+    n_neighbors: int | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        check_finite(gamma=self.gamma, alpha=self.alpha)
+        both = {"gamma": self.gamma, "n_neighbors": self.n_neighbors}
+        own: dict[str, Any] = {name: value for name, value in both.items() if value is not None}
+        if len(own) != 1:
+            raise ValueError(
+                "Exactly one of `gamma` and `n_neighbors` must be given. "
+                f"Received: gamma={self.gamma!r}, n_neighbors={self.n_neighbors!r}"
+            )
+        check_finite(**own, alpha=self.alpha)
         check_kind(Sequence, "several numbers", n_labelled=self.n_labelled, errors=self.errors)
-        SemiSupervisedSettings(gamma=self.gamma, alpha=self.alpha, n_labelled=self.n_labelled)
+        SemiSupervisedSettings(**own, alpha=self.alpha, n_labelled=self.n_labelled)
         sound = all(isinstance(error, float) and 0.0 <= error <= 1.0 for error in self.errors)
         if not sound or len(self.errors) != len(self.n_labelled):
             raise ValueError(
@@ -134,9 +143,8 @@ def choose_settings(
             affinities of most validation images underflow counts as wrong about all of them, and
             larger ones are not tried.
         finished: Candidates of an interrupted call with the same data and settings, which are not
-            computed again; of the RBF kernel alone.
-        on_candidate: Function that is called with each candidate of the RBF kernel as it is
-            finished.
+            computed again.
+        on_candidate: Function that is called with each candidate as it is finished.
 
     Returns:
         A `SettingsChoice`, or a tuple of them where `n_labelled` names several numbers. Of equal
@@ -201,17 +209,10 @@ def choose_settings(
     sets = TrainingSets(unlabelled, x_rest, y_rest, x_validation, settings, n_unlabelled)
     drawn = draw_all(y_rest, settings)
     cells = [(draw, labelled) for row in drawn for draw, labelled in enumerate(row)]
-    if kernel == "knn":
-        errors = _errors_by_neighbours(sets, cells, y_rest, y_validation, firsts, alphas)
-    else:
-        candidates = _candidates_by_gamma(
-            sets, cells, y_validation, firsts, alphas, finished, on_candidate
-        )
-        found = np.array([candidate.errors for candidate in candidates])
-        shape = len(firsts), len(alphas)
-        errors = {
-            n: each.reshape(shape) for n, each in zip(settings.n_labelled, found.T, strict=True)
-        }
+    candidates = _candidates(sets, cells, y_validation, firsts, alphas, finished, on_candidate)
+    found = np.array([candidate.errors for candidate in candidates])
+    shape = len(firsts), len(alphas)
+    errors = {n: each.reshape(shape) for n, each in zip(settings.n_labelled, found.T, strict=True)}
 
     def choice(n: int) -> SettingsChoice:
         i, j = divmod(int(np.argmin(errors[n])), len(alphas))
@@ -235,42 +236,27 @@ def choose_settings(
     return choices if np.ndim(n_labelled) else choices[0]
 
 
-def _errors_by_neighbours(
-    sets: TrainingSets,
-    cells: list[tuple[int, np.ndarray]],
-    y_rest: np.ndarray,
-    y_validation: np.ndarray,
-    n_neighbors: list[int],
-    alphas: list[float],
-) -> dict[int, np.ndarray]:
-    """Return the grid of mean errors for each number of labelled images."""
-    settings, shape = sets.settings, (len(n_neighbors), len(alphas))
-    errors = {n: np.zeros(shape) for n in settings.n_labelled}
-    for draw, labelled in cells:
-        training, test = sets.neighbours(labelled, draw)
-        for (i, k), (j, a) in itertools.product(enumerate(n_neighbors), enumerate(alphas)):
-            near = training[:, :k], test[:, :k]
-            spread = spread_labels(*near, y_rest[labelled], a, settings.max_iter, settings.tol)
-            wrong = np.mean(spread.predicted != y_validation)
-            errors[len(labelled)][i, j] += wrong / settings.draws
-    return errors
-
-
-def _candidates_by_gamma(
+def _candidates(
     sets: TrainingSets,
     cells: list[tuple[int, np.ndarray]],
     y_validation: np.ndarray,
-    gammas: list[float],
+    firsts: list[float],
     alphas: list[float],
     finished: list[CandidateErrors],
     on_candidate: Callable[[CandidateErrors], object] | None,
 ) -> list[CandidateErrors]:
-    """Return every candidate, those of a gamma side by side; compute what is not finished."""
+    """Return every candidate, those of a gamma or number of neighbours side by side.
+
+    What is not finished is computed.
+    """
     settings = sets.settings
     numbers = settings.n_labelled
+    rbf = settings.kernel == "rbf"
+    name = "gamma" if rbf else "n_neighbors"
 
-    def mean_errors(gamma: float, alpha: float) -> tuple[float, ...]:
-        sets.settings = replace(settings, gamma=gamma, alpha=alpha)
+    def mean_errors(first: float, alpha: float) -> tuple[float, ...]:
+        own: dict[str, Any] = {name: first}
+        sets.settings = replace(settings, **own, alpha=alpha)
         sums = dict.fromkeys(numbers, 0.0)
         for batch in sets.batches(cells):
             for (_, labelled), spread in zip(batch, sets.spread(batch), strict=True):
@@ -278,21 +264,24 @@ def _candidates_by_gamma(
         return tuple(each / settings.draws for each in sums.values())
 
     known = {
-        (each.gamma, each.alpha): each for each in finished if tuple(each.n_labelled) == numbers
+        (getattr(each, name), each.alpha): each
+        for each in finished
+        if tuple(each.n_labelled) == numbers
     }
     nothing = (1.0,) * len(numbers)  # whoever classifies nothing is wrong about everything
-    underflows = any(tuple(each.errors) == nothing for each in known.values())
+    underflows = rbf and any(tuple(each.errors) == nothing for each in known.values())
     candidates = []
-    for gamma, alpha in itertools.product(gammas, alphas):
-        candidate = known.get((gamma, alpha))
+    for first, alpha in itertools.product(firsts, alphas):
+        candidate = known.get((first, alpha))
         if candidate is None:
             try:
-                errors = nothing if underflows else mean_errors(gamma, alpha)
+                errors = nothing if underflows else mean_errors(first, alpha)
             except AffinitiesUnderflowError:
-                if gamma == gammas[0]:  # the smallest: no other candidate is left
+                if first == firsts[0]:  # the smallest: no other candidate is left
                     raise
                 underflows, errors = True, nothing
-            candidate = CandidateErrors(gamma, alpha, numbers, errors)
+            own: dict[str, Any] = {"gamma": None, name: first}
+            candidate = CandidateErrors(**own, alpha=alpha, n_labelled=numbers, errors=errors)
             if on_candidate is not None:
                 on_candidate(candidate)
         candidates.append(candidate)

@@ -56,6 +56,8 @@ class TrainingSets:
         self._n_drawn = n_unlabelled
         self._unlabelled = x_pool[:0]
         self._kept_kernel: RBFKernel | None = None
+        self._most_neighbours = int(np.max(settings.n_neighbors))
+        self._kept_neighbours: dict[tuple[int, int], Neighbours] = {}
         self.source = "none"
         if isinstance(unlabelled, str):
             if unlabelled != "pool":
@@ -91,7 +93,7 @@ class TrainingSets:
 
     @cached_property
     def _graph(self) -> ExtendedGraph | PoolGraph:
-        k = int(np.max(self.settings.n_neighbors))
+        k = self._most_neighbours
         unlabelled, pool, test = self._pixels
         if self.source == "pool":
             return PoolGraph(pool, test, k)
@@ -103,11 +105,16 @@ class TrainingSets:
         return rng.permutation(others)[: self._n_drawn]
 
     def neighbours(self, labelled: np.ndarray, draw: int) -> Neighbours:
-        """Return a cell's neighbour graph; most of it is computed at the first call."""
-        graph = self._graph
-        if isinstance(graph, PoolGraph):
-            return graph.neighbours(labelled, self._draw_unlabelled(labelled, draw))
-        return graph.neighbours(labelled)
+        """Return a cell's neighbour graph; most of it is computed at the first call, and kept."""
+        cell = draw, len(labelled)
+        if cell not in self._kept_neighbours:
+            graph = self._graph
+            if isinstance(graph, PoolGraph):
+                found = graph.neighbours(labelled, self._draw_unlabelled(labelled, draw))
+            else:
+                found = graph.neighbours(labelled)
+            self._kept_neighbours[cell] = found
+        return self._kept_neighbours[cell]
 
     def batches(self, cells: Iterable[Cell]) -> list[list[Cell]]:
         """Return cells in groups that cost least when `spread` takes each group at once."""

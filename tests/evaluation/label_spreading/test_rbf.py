@@ -223,27 +223,38 @@ def test_a_gamma_that_underflows_is_not_chosen():
         choose_settings("pool", pool, 20, alpha=(0.2,), kernel="rbf", gamma=(2000.0, 3000.0))
 
 
-def test_an_interrupted_choice_goes_on(monkeypatch):
+@pytest.mark.parametrize(
+    ("kernel", "name", "tried"), [("rbf", "gamma", (0.5, 1, 2)), ("knn", "n_neighbors", (2, 3, 7))]
+)
+def test_an_interrupted_choice_goes_on(monkeypatch, kernel, name, tried):
     pool, told = blobs(250, 1), []
-    options = {"n_labelled": (8, 20), "alpha": (0.2, 0.9), "kernel": "rbf", "gamma": (0.5, 1, 2)}
+    options = {"n_labelled": (8, 20), "alpha": (0.2, 0.9), "kernel": kernel, name: tried}
     whole = choose_settings("pool", pool, **options, on_candidate=told.append)
     computed = []
     monkeypatch.setattr(
         settings_choice.TrainingSets,
         "spread",
         lambda self, cells, spread=settings_choice.TrainingSets.spread: (
-            computed.append(self.settings.gamma) or spread(self, cells)
+            computed.append(getattr(self.settings, name)) or spread(self, cells)
         ),
     )
     again = choose_settings("pool", pool, **options, finished=told[:4])
-    assert set(computed) == {2.0}
+    assert set(computed) == set(tried[2:])
     for one, other in zip(whole, again, strict=True):
         assert one.to_dict() == other.to_dict()
     # Those of other numbers of labelled images say nothing of these.
     others = [dataclasses.replace(each, n_labelled=(8, 21)) for each in told]
     computed.clear()
     choose_settings("pool", pool, **options, finished=others)
-    assert set(computed) == {0.5, 1.0, 2.0}
+    assert set(computed) == set(tried)
+    # Nor do those of the other kernel.
+    other = {"gamma": None, "n_neighbors": None} | {"rbf": {"n_neighbors": 2}, "knn": {"gamma": 1}}[
+        kernel
+    ]
+    computed.clear()
+    others = [dataclasses.replace(each, **other) for each in told]
+    choose_settings("pool", pool, **options, finished=others)
+    assert set(computed) == set(tried)
     with pytest.raises(ValueError, match="`finished` must be what `on_candidate`"):
         choose_settings("pool", pool, **options, finished=[0.5])
 
@@ -271,6 +282,10 @@ def test_an_interrupted_choice_remembers_underflow(monkeypatch):
         ({"errors": None}, "`errors` must be several numbers"),
         ({"gamma": [0.5]}, "`gamma` must be"),
         ({"gamma": 0.0}, "`gamma` must be"),
+        ({"gamma": None}, "Exactly one of `gamma` and `n_neighbors`"),
+        ({"n_neighbors": 3}, "Exactly one of `gamma` and `n_neighbors`"),
+        ({"gamma": None, "n_neighbors": 0}, "`n_neighbors` must"),
+        ({"gamma": None, "n_neighbors": 2.5}, "`n_neighbors` must"),
         ({"alpha": 1.0}, "`alpha` must"),
         ({"n_labelled": 8}, "`n_labelled` must be several numbers"),
     ],

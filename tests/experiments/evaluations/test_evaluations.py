@@ -200,18 +200,32 @@ def test_an_interrupted_table_goes_on(run_paths, tmp_path, interrupt, monkeypatc
         assert errors[1] == table["errors"][1]
 
 
-def test_an_interrupted_choice_of_gamma_goes_on(run_paths, tmp_path, interrupt, monkeypatch):
-    monkeypatch.setattr(error_evaluation, "GAMMAS", (0.02, 0.1, 0.5))
-    path = tmp_path / "semi_supervised-rbf-chosen.json"
-    arguments = [run_paths[0], *TABLE, "--kernel", "rbf", "--choose-settings"]
+@pytest.mark.parametrize(
+    ("kernel", "name", "tried", "file"),
+    [
+        ("rbf", "gamma", (0.02, 0.1, 0.5), "semi_supervised-rbf-chosen.json"),
+        ("knn", "n_neighbors", (3, 5, 9), "semi_supervised.json"),
+    ],
+)
+def test_an_interrupted_choice_goes_on(
+    run_paths, tmp_path, interrupt, monkeypatch, capsys, kernel, name, tried, file
+):
+    def try_these():
+        monkeypatch.setattr(error_evaluation, "GAMMAS", tried)
+        monkeypatch.setattr(error_evaluation, "NEIGHBOURS", tried)
+        monkeypatch.setattr(error_evaluation, "ALPHAS", (0.2,))
+
+    path = tmp_path / file
+    arguments = [run_paths[0], *TABLE, "--kernel", kernel, "--choose-settings", "--verbose", "2"]
     arguments += ["--output", str(tmp_path)]
+    try_these()
     interrupt(2)
     assert semi_supervised.main(arguments) == 130
     monkeypatch.undo()
-    monkeypatch.setattr(error_evaluation, "GAMMAS", (0.02, 0.1, 0.5))
+    try_these()
     content = read(path)
     candidates = content["results"]["candidates"]
-    assert [each["gamma"] for each in candidates] == [0.02, 0.1]
+    assert [each[name] for each in candidates] == list(tried[:2])
     for broken in (None, [{}], [candidates[0] | {"errors": [2.0, 0.5]}]):
         content["results"]["candidates"] = broken
         path.write_text(json.dumps(content))
@@ -219,9 +233,11 @@ def test_an_interrupted_choice_of_gamma_goes_on(run_paths, tmp_path, interrupt, 
     content["results"]["candidates"] = candidates
     candidates[1]["errors"] = [0.0, 0.0]  # shows that they are not computed again
     path.write_text(json.dumps(content))
+    capsys.readouterr()
     assert semi_supervised.main(arguments) == 0
+    assert "3/3" in capsys.readouterr().out
     results = read(path)["results"]
-    assert [choice["gamma"] for choice in results["choices"]] == [0.1, 0.1]
+    assert [choice[name] for choice in results["choices"]] == [tried[1]] * 2
     assert results["choices"][0]["errors"][1] == [0.0]
     assert "candidates" not in results
 
