@@ -198,7 +198,7 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
 def check_each(name: str, values: Any, choices: Iterable[Any], count: int) -> None:
     """Raise a `ValueError` unless `values` are `count` of the `choices`, in a tuple or list."""
     good = isinstance(values, (tuple, list)) and len(values) == count
-    if not good or any(value not in choices for value in values):
+    if not good or any(not is_whole(value) or value not in choices for value in values):
         allowed = " or ".join(map(repr, choices))
         raise ValueError(
             f"`{name}` must be {count} numbers, each {allowed}. Received: {name}={values!r}"

@@ -5,6 +5,8 @@ from typing import Any, TypeAlias
 
 import keras
 
+from capsgan_keras.checks import check_callable
+
 Loss: TypeAlias = "keras.losses.Loss | Callable"
 OF_CATEGORIES = (
     keras.losses.categorical_crossentropy,
@@ -41,6 +43,7 @@ def checked_loss(loss: Any, units: int = 2) -> Loss:
         raise ValueError(f"{wanted}. Received: loss={loss!r}") from error
     if found is None or isinstance(found, type) or not callable(found):
         raise ValueError(f"{wanted}. Received: loss={loss!r}")
+    check_callable(**{"loss.generator_loss": getattr(found, "generator_loss", None)})
     if _function(found) in _OF_INTEGERS:
         raise ValueError(
             "`loss` must take targets 0 and 1 beside each output, and not integers for classes. "

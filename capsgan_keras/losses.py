@@ -137,9 +137,10 @@ class HingeLoss(keras.losses.Hinge):
         super().__init__(reduction=reduction, name=name, dtype=dtype)
 
     def generator_loss(self, on_generated: Tensor) -> Tensor:
-        """Return the generator's loss of each image, `(batch,)`.
+        """Return the generator's loss of each image, `(batch,)`; with `reduction="sum"`, the sum.
 
         Args:
             on_generated: The discriminator's scores of generated images, `(batch, 1)`.
         """
-        return -on_generated[:, 0]
+        losses = -on_generated[:, 0]
+        return ops.sum(losses) if self.reduction == "sum" else losses

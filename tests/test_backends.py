@@ -14,6 +14,7 @@ if {blocked}:
 import keras, numpy as np
 from keras import ops
 from capsgan_keras import CapsuleGAN, ConvolutionalGAN, load_dataset
+from capsgan_keras.losses import HingeLoss
 from capsgan_keras.models import (
     build_capsule_discriminator, build_convolutional_discriminator, build_generator)
 
@@ -33,19 +34,37 @@ heads = {{
     "class-capsules": lambda: build_capsule_discriminator(
         shape, filters=4, kernel_size=5, n_channels=2, dim_capsule=4, num_classes=3),
     "projection": lambda: build_convolutional_discriminator(shape, filters=4, num_classes=3),
+    "spectral": lambda: build_capsule_discriminator(
+        shape, filters=4, kernel_size=5, n_channels=2, dim_capsule=4, spectral_normalization=True),
+    "hinge": lambda: build_convolutional_discriminator(
+        shape, filters=(4, 6), activation="linear"),
+    # Batch-normalized: the penalty is of its moving averages, which each step moves.
+    "penalty": lambda: build_convolutional_discriminator(shape, filters=(4, 6)),
+    "spectral-penalty": lambda: build_convolutional_discriminator(
+        shape, filters=(4, 6), spectral_normalization=True),
+}}
+options = {{
+    "hinge": {{"loss": HingeLoss()}},
+    "penalty": {{"gradient_penalty": 0.5}},
+    "spectral-penalty": {{"gradient_penalty": 0.5, "penalty_every": 2}},
 }}
 labels = rng.integers(0, 3, 24)
 for head, update in [("capsule", "simultaneous"), ("capsule", "alternating"),
                      ("leaky", "simultaneous"), ("convolutional", "simultaneous"),
                      ("convolutional", "alternating"), ("class-capsules", "simultaneous"),
-                     ("projection", "alternating")]:
+                     ("projection", "alternating"),
+                     ("spectral", "simultaneous"), ("spectral", "alternating"),
+                     ("hinge", "simultaneous"), ("hinge", "alternating"),
+                     ("penalty", "simultaneous"), ("penalty", "alternating"),
+                     ("spectral-penalty", "simultaneous")]:
     classes = head in ("class-capsules", "projection")
     of_classes = {{"labels": labels}} if classes else {{}}
     y = labels if classes else None
-    gan = (ConvolutionalGAN if head in ("convolutional", "projection") else CapsuleGAN)(
+    capsules = head in ("capsule", "leaky", "class-capsules", "spectral")
+    gan = (CapsuleGAN if capsules else ConvolutionalGAN)(
         shape, 5, num_classes=3 if classes else None,
         generator=build_generator(shape, 5, filters=(4, 3), latent_categories=3),
-        discriminator=heads[head](), seed=0)
+        discriminator=heads[head](), seed=0, **options.get(head, {{}}))
     weights = np.random.default_rng(1)
     gan.set_weights([weights.uniform(0.5, 1.5, w.shape) if w.ndim < 2
                      else weights.normal(0, 0.3, w.shape) for w in gan.get_weights()])
@@ -123,16 +142,21 @@ def test_tensorflow_and_jax_give_the_same_numbers(tmp_path, run_python):
 LAYERS = {
     "layers": ["test_layers", "test_initial_lengths", "test_sublayers"],
     "routings": ["test_routing_choice", "test_conv_capsules"],
+    "regularization": ["test_spectral_normalization"],
 }
 ROUTING = {"layers": ["test_agreement", "test_blockwise"], "routings": ["test_routings"]}
+OTHERS = {
+    "layers": ["tests/test_losses.py"],
+    "regularization": ["tests/gan/test_penalty.py", "tests/models/test_augmentation.py"],
+}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", LAYERS)
 def test_layers_and_losses_on_jax(part, run_python):
     files = [f"tests/layers/{name}.py" for name in LAYERS[part]]
-    files += [f"tests/routing/{name}.py" for name in ROUTING[part]]
-    files += ["tests/test_losses.py"] if part == "layers" else []
+    files += [f"tests/routing/{name}.py" for name in ROUTING.get(part, ())]
+    files += OTHERS.get(part, ())
     run_python(
         f"""
 import sys, pytest

@@ -56,7 +56,9 @@ class GAN(UsableGAN, SavedGAN):
             `(batch, height, width, channels)` in [-1, 1].
         discriminator: A built `keras.Model` from images, or from images and labels, to
             `(batch, 1)` or `(batch, 2)`.
-        loss: A Keras loss, its name, or a function `(y_true, y_pred)`.
+        loss: A Keras loss, its name, or a function `(y_true, y_pred)`. Where it has a method
+            `generator_loss(on_generated)`, as `HingeLoss` has, the generator minimises the mean of
+            that.
         seed: Integer that sets the noise of training, so that equal weights, data and seeds give
             equal runs. By default a random one.
         discriminator_outputs: `"probability"`, `"logit"`, or `"score"`: any number, larger for

@@ -149,8 +149,9 @@ class _GANWithDefaults(GAN):
         # A folder of one's own may have the name, and images of another kind.
         if known is None or known.image_shape[-1] != images.image_shape[-1]:
             settings = NEUTRAL
-        if settings is NEUTRAL and isinstance(data, Dataset):
-            settings = for_number_of(len(data.x_train), NEUTRAL)
+        # Those of digits were found with as few images as there are.
+        if isinstance(data, Dataset) and settings is not TUNED["digits"]:
+            settings = for_number_of(len(data.x_train), settings)
         return cls.from_settings(
             settings,
             images.image_shape,

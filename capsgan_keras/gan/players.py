@@ -163,7 +163,11 @@ class Players(AdversarialTrainer):
         return losses + sum(self.discriminator.losses)
 
     def penalty(self, batch: Batch) -> Tensor | float:
-        """Return the mean gradient penalty on a batch's real images; 0 where there is none."""
+        """Return the mean gradient penalty on a batch's real images; 0 where there is none.
+
+        It is taken before a step's training passes, with the moving averages of earlier steps. JAX
+        would differentiate averages that the same step has updated, and TensorFlow would not.
+        """
         if not self.gradient_penalty:
             return 0.0
         beside = self.beside_real(batch, training=False)

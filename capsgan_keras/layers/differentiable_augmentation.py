@@ -9,6 +9,7 @@ from keras import layers
 
 from capsgan_keras.checks import check_images_rank, check_seed
 from capsgan_keras.layers.random_color import RandomColor
+from capsgan_keras.routing.graph import as_floating
 from capsgan_keras.types import Shape, Tensor
 
 _ON_IMAGES = {"data_format": "channels_last", "dtype": "float32"}
@@ -67,7 +68,7 @@ class DifferentiableAugmentation(keras.layers.Layer):
     Output shape: the same, float32.
 
     Raises:
-        ValueError: On other names, or inputs of another rank.
+        ValueError: On other names, inputs of another rank, or integers.
 
     Source: Zhao et al. 2020 (arXiv 2006.10738). Translation and cutout are Keras's own layers.
 
@@ -104,6 +105,7 @@ class DifferentiableAugmentation(keras.layers.Layer):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Return the images, changed if `training`."""
+        inputs = as_floating("inputs", inputs)
         for layer in self.steps if training else ():
             inputs = layer(inputs, training=True)
         return inputs

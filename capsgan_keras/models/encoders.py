@@ -22,6 +22,7 @@ from capsgan_keras.models.convolutions import (
     activated,
     convolutions,
     convolutions_size,
+    normalized_spectrally,
 )
 from capsgan_keras.models.initial_weights import INITIALIZERS, InitialWeights
 from capsgan_keras.models.sizes import Size
@@ -224,10 +225,12 @@ def hidden_layer(
     initializer: str | None,
     dtype: DType,
     weights: InitialWeights,
+    spectral_normalization: bool = False,
 ) -> Tensor:
     """Return features after a dense layer with an activation; He's weights where None is given."""
     next_initializer = weights.of_kind(initializer or "he")
-    features = layers.Dense(units, kernel_initializer=next_initializer(), dtype=dtype)(features)
+    dense = layers.Dense(units, kernel_initializer=next_initializer(), dtype=dtype)
+    features = normalized_spectrally(dense, spectral_normalization)(features)
     return activated(features, activation, dtype)
 
 

@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from capsgan_keras.checks import (
+    check_bool,
     check_choice,
     check_filters,
     check_image_shape,
@@ -15,11 +16,14 @@ from capsgan_keras.checks import (
     check_share,
 )
 from capsgan_keras.layers import CapsuleLayer, Length, PrimaryCap
+from capsgan_keras.layers.differentiable_augmentation import check_augmentation
 from capsgan_keras.models.convolutions import (
     ACTIVATIONS,
+    augmented,
     convolutions,
     convolutions_size,
     dropped,
+    normalized_spectrally,
 )
 from capsgan_keras.models.encoders import hidden_layer, strided_layout
 from capsgan_keras.models.initial_weights import INITIALIZERS, InitialWeights
@@ -41,6 +45,8 @@ def build_joint_discriminator(
     hidden_activation: str = "leaky_relu",
     activation: str = "sigmoid",
     initializer: str | None = None,
+    spectral_normalization: bool = False,
+    augmentation: Sequence[str] = (),
     dtype: DType = None,
     seed: int | None = None,
     name: str = "joint_discriminator",
@@ -72,6 +78,9 @@ def build_joint_discriminator(
         activation: Of the dense head: `"sigmoid"`, or `"linear"` for losses on logits or scores.
         initializer: Of the weights of all layers but the head's: `"normal"` with standard
             deviation 0.02, `"he"` or `"glorot"`. By default He's.
+        spectral_normalization: As in `build_capsule_discriminator`.
+        augmentation: As in `build_capsule_discriminator`: of images alone, beside codes of the
+            images as they are.
         dtype: Dtype policy of all layers but the last two, which stay in float32; by default
             Keras's global policy.
         seed: Integer that sets the initial weights and the dropout.
@@ -118,7 +127,10 @@ def build_joint_discriminator(
             "`activation` is for the head 'dense': the length of a capsule has none. "
             f"Received: activation={activation!r}, head='capsule'"
         )
+    check_bool(spectral_normalization=spectral_normalization)
+    augmentation = check_augmentation(augmentation)
     layout = strided_layout(filters, kernel_size, hidden_activation)
+    layout["spectral_normalization"] = spectral_normalization
     size, sides, channels = convolutions_size(shape, layout)
     seen = math.prod(sides) * channels + size.dense(latent_dim, code_units)
     size.dense(seen, units)
@@ -140,34 +152,42 @@ def build_joint_discriminator(
     weights = InitialWeights(seed)
 
     def hidden(features: Tensor, count: int) -> Tensor:
-        return hidden_layer(features, count, hidden_activation, initializer, dtype, weights)
+        rest = initializer, dtype, weights, spectral_normalization
+        return hidden_layer(features, count, hidden_activation, *rest)
+
+    def normalized(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return normalized_spectrally(layer, spectral_normalization)
 
     images = keras.Input(shape, name="images")
     codes = keras.Input((latent_dim,), name="codes")
     kind = weights.of_kind(initializer or "he")
-    features = convolutions(images, layout, (), 0.0, dtype, kind, weights)
+    features = augmented(images, augmentation, weights)
+    features = convolutions(features, layout, (), 0.0, dtype, kind, weights)
     both = [layers.Flatten(dtype=dtype)(features), hidden(codes, code_units)]
     features = hidden(layers.Concatenate(dtype=dtype)(both), units)
     features = dropped(features, dropout, dtype, weights)
     if head == "dense":
-        logits = layers.Dense(1, kernel_initializer=weights(), dtype=dtype, name="logits")(features)
+        dense = layers.Dense(1, kernel_initializer=weights(), dtype=dtype, name="logits")
+        logits = normalized(dense)(features)
         output = layers.Activation(activation, dtype="float32", name="output")(logits)
         return keras.Model([images, codes], output, name=name)
     # A convolution over one place, so that primary capsules are here what they are elsewhere.
-    capsules = PrimaryCap(
+    primary = PrimaryCap(
         dim_capsule=primary_dim_capsule,
         n_channels=n_channels,
         kernel_size=1,
         kernel_initializer=weights.glorot(),
         dtype=dtype,
         name="primary_capsules",
-    )(layers.Reshape((1, 1, units), dtype=dtype)(features))
+    )
     final = CapsuleLayer(
         1,
         dim_capsule,
         kernel_initializer=weights.glorot(),
         dtype="float32",
         name="final_capsule",
-    )(capsules)
-    lengths = Length(dtype="float32", name="lengths")(final)
+    )
+    places = layers.Reshape((1, 1, units), dtype=dtype)(features)
+    capsules = normalized(final)(normalized(primary)(places))
+    lengths = Length(dtype="float32", name="lengths")(capsules)
     return keras.Model([images, codes], lengths, name=name)

@@ -92,13 +92,13 @@ def _simultaneous(gan, batch, differentiate, apply_gradients):
     players = gan.player_variables
 
     def forward():
+        penalty = gan.penalty(batch)  # first: see `penalty`
         latents = batch.local_rows(gan.sample_latents(batch.size))
         on_generated = gan.judge_generated(batch, latents)
         beside = gan.beside_real(batch, training=True)
         on_real = gan.judge_real(batch, beside=beside)
         generator_loss = gan.generator_loss(on_generated, on_real) + gan.label_loss(batch, beside)
-        discriminator_loss = gan.discriminator_loss(on_real, on_generated)
-        discriminator_loss = discriminator_loss + gan.penalty(batch)
+        discriminator_loss = gan.discriminator_loss(on_real, on_generated) + penalty
         scaled = gan.scale_loss(generator_loss), gan.scale_loss(discriminator_loss)
         return scaled, (discriminator_loss, generator_loss, on_real, on_generated)
 
@@ -114,10 +114,11 @@ def _alternating(gan, batch, differentiate, apply_gradients):
     """Update the discriminator, then the generator against it, with new noise."""
 
     def discriminator_forward():
+        penalty = gan.penalty(batch)  # first: see `penalty`
         latents = batch.local_rows(gan.sample_latents(batch.size))
         on_generated = gan.judge_generated(batch, latents, teach_generator=False)
         on_real = gan.judge_real(batch, teach_generator=False)
-        loss = gan.discriminator_loss(on_real, on_generated) + gan.penalty(batch)
+        loss = gan.discriminator_loss(on_real, on_generated) + penalty
         return (gan.scale_loss(loss),), (loss, on_real, on_generated)
 
     def generator_forward():

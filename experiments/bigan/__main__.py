@@ -29,6 +29,8 @@ _HELPS = {
     "model": "kind of the encoder",
     "evaluate": "measure the codes and draw the figures once all are trained (default: yes)",
     "dropout": "rate of dropout in the joint discriminator",
+    "initializer": "of the weights of dense layers and convolutions (default: normal with "
+    "deviation 0.02 in the generator, he in encoder and discriminator)",
 }
 
 

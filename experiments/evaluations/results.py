@@ -127,11 +127,16 @@ class EpochResults(Results):
 
     epochs: dict[str, dict[str, TournamentResult]]
 
+    @property
+    def cuts(self):
+        """The cuts' names in each of `epochs`, in the order of the settings."""
+        return [str(cut) for cut in self.settings["cuts"]]
+
     def check_parts(self, names):
         """Raise a `ValueError` unless the parts are of these runs."""
         _check_epochs(self.epochs)
         for epoch, tournaments in self.epochs.items():
-            _same(f"epochs.{epoch}", set(self.settings["cuts"]), tournaments)
+            _same(f"epochs.{epoch}", set(self.cuts), tournaments)
             for cut, each in tournaments.items():
                 _check_rows(f"epochs.{epoch}.{cut}", names, each)
 

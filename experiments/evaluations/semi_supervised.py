@@ -78,7 +78,7 @@ def _check_sizes(settings, pool, n_test):
             for the matrix of the RBF kernel.
     """
     smallest, largest = min(settings.n_labelled), max(settings.n_labelled)
-    without = ""
+    points, without = max(pool, largest + settings.n_unlabelled), ""
     if settings.choose_settings:
         pool -= validation_size(pool)
         without = " without those that settings are chosen on"
@@ -95,7 +95,6 @@ def _check_sizes(settings, pool, n_test):
             f"n_labelled={settings.n_labelled}"
         )
     if settings.kernel == "rbf":
-        points = max(pool, largest + settings.n_unlabelled)
         try:
             check_memory(f"`kernel` rbf for {points:,} images", kernel_bytes(points, n_test))
         except ValueError as error:

@@ -55,7 +55,7 @@ def ratios_over_epochs(results):
         results: `experiments.evaluations.results.EpochResults`.
     """
     paper = METRIC.get(results.dataset.name)
-    cuts, epochs = results.settings["cuts"], sorted(results.epochs, key=int)
+    cuts, epochs = results.cuts, sorted(results.epochs, key=int)
     pairs = opponents({run.name: run.model for run in results.runs})
     figure = Figure(figsize=(1.5 + 4.0 * len(cuts), 6.0), layout="constrained")
     figure.suptitle(_title(results, "the metric of each pair over the epochs"))

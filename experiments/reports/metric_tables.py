@@ -128,7 +128,7 @@ def epoch_table(results):
     heads = ["epoch", "cut", *RATIOS, "pairs won by a / b / none"]
     heads += ["pairs near both of the paper's ratios"] if paper else []
     lines = []
-    for cut in results.settings["cuts"]:
+    for cut in results.cuts:
         for epoch in sorted(results.epochs, key=int):
             tournament = results.epochs[epoch][cut]
             compared = [tournament.compare(*pair) for pair in pairs]

@@ -2,7 +2,7 @@
 
 
 def differences(stored, asked, only_common=False, name=""):
-    """Return what differs between two JSON values.
+    """Return what differs between two JSON values. Null and an empty list do not differ.
 
     Args:
         stored: One value, such as what a file says of its settings.
@@ -27,7 +27,8 @@ def differences(stored, asked, only_common=False, name=""):
         pairs = enumerate(zip(stored, asked, strict=True))
         parts = [(f"{name}[{index}]", *pair) for index, pair in pairs]
     else:
-        return [] if stored == asked else [(name, stored, asked)]
+        nothing = stored in (None, []) and asked in (None, [])
+        return [] if nothing or stored == asked else [(name, stored, asked)]
     return [
         difference
         for key, before, now in parts

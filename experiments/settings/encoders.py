@@ -126,11 +126,7 @@ UNUSED = tuple(
     field.name
     for field in dataclasses.fields(Settings)
     if field.metadata["model"] is not None
-    or field.name
-    in (
-        *("settings", "loss", "latent_categories", "width"),
-        *("spectral_normalization", "augmentation"),
-    )
+    or field.name in ("settings", "loss", "latent_categories", "width")
 )
 """Settings of other GANs, for which a BiGAN has no use."""
 

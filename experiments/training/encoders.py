@@ -30,14 +30,26 @@ def build_bigan(encoder, settings, image_shape, steps=None, seed=None):
     check_settings(settings, steps)
     shape = image_shape, settings.latent_dim
     num_classes = settings.num_classes
+    initializer = given(initializer=settings.initializer)
     gan = (BiCoGAN if num_classes else BiGAN)(
         generator_of(settings, image_shape, latent_categories=num_classes or 0, seed=seed),
-        ENCODERS[encoder](*shape, **encoder_sizes(encoder, settings.encoder_width), seed=seed),
+        ENCODERS[encoder](
+            *shape,
+            **encoder_sizes(encoder, settings.encoder_width),
+            **initializer,
+            seed=seed,
+        ),
         build_joint_discriminator(
             *shape,
             head=settings.head,
             dropout=settings.dropout,
-            **given(filters=settings.discriminator_filters, units=settings.discriminator_units),
+            **given(
+                filters=settings.discriminator_filters,
+                units=settings.discriminator_units,
+                spectral_normalization=settings.spectral_normalization,
+                augmentation=settings.augmentation,
+            ),
+            **initializer,
             seed=seed,
         ),
         seed=seed,

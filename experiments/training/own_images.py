@@ -10,6 +10,7 @@ import keras
 from capsgan_keras import load_dataset
 from capsgan_keras.datasets.folder import EXTENSIONS
 from capsgan_keras.gan.settings import for_number_of
+from capsgan_keras.runs.directory import RunDirectory
 from capsgan_keras.runs.model_card import counted
 from experiments.settings.evaluations import (
     Evaluation,
@@ -57,12 +58,12 @@ def prepare(settings, steps, held_out=None):
         held_out = _to_hold_out(dataset) if compared else 0
     if held_out:
         dataset = dataset.hold_out(held_out)
-    settings = for_number_of(len(dataset.x_train), settings)
     batch_size = min(settings.batch_size, len(dataset.x_train))
     passes, epochs = divide(steps, len(dataset.x_train), batch_size)
     settings = dataclasses.replace(
         settings, batch_size=batch_size, passes=passes, epochs=epochs, validation=held_out
     )
+    settings = _augmented(settings, len(dataset.x_train))
     height, width, channels = dataset.image_shape
     resized = f"; resized to {size} x {size} (--image-size)" if size else ""
     print(
@@ -80,6 +81,17 @@ def prepare(settings, steps, held_out=None):
         print("These are few images: generators may copy them. Several hundred are better.")
     _say_time(settings, dataset, epochs * per_epoch)
     return settings, dataset, _evaluation(dataset) if compared else None
+
+
+def _augmented(settings, images):
+    """Return settings with the augmentation of the runs to go on with, or else for the images."""
+    if settings.augmentation is None and settings.resume:
+        paths = [each.run_path(model) for each in settings.by_seed for model in settings.models]
+        started = [directory for directory in map(RunDirectory, paths) if directory.exists]
+        if started:
+            stored = started[0].read_config()["settings"].get("augmentation")
+            return dataclasses.replace(settings, augmentation=tuple(stored or ()))
+    return for_number_of(images, settings)
 
 
 def choose_size(source):

@@ -117,6 +117,33 @@ def test_without_classes_models_are_trained_alone(folder, tmp_path, capsys):
     assert "lacks labels" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("stored", ["lacking", None, ["cutout"]])
+def test_runs_go_on_with_the_augmentation_that_they_were_started_with(
+    folder, tmp_path, stored, capsys
+):
+    """Those of older versions had none, and new seeds beside them are to be comparable."""
+    given = [] if stored is None else ["--augmentation", *(stored if stored != "lacking" else ())]
+    arguments = [str(folder), *TINY, "--model", "capsule", "--no-evaluate"]
+    arguments += ["--run-dir", str(tmp_path)]
+    assert images.main([*arguments, *given]) == 0
+    file = tmp_path / "capsule-seed0" / "config.json"
+    config = json.loads(file.read_text())
+    if stored == "lacking":
+        assert config["settings"].pop("augmentation") == []
+    elif stored is None:
+        assert len(config["settings"]["augmentation"]) == 3
+        config["settings"]["augmentation"] = None
+    else:
+        assert config["settings"]["augmentation"] == stored
+    file.write_text(json.dumps(config))
+    capsys.readouterr()
+    assert images.main([*arguments, "--resume", "--seeds", "2"]) == 0
+    out = capsys.readouterr().out
+    assert ("Augmentation of what discriminators see" in out) == (stored == ["cutout"])
+    second = json.loads((tmp_path / "capsule-seed1" / "config.json").read_text())
+    assert second["settings"]["augmentation"] == (stored if stored == ["cutout"] else [])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -4,6 +4,8 @@ import shlex
 
 import pytest
 
+from capsgan_keras import machine
+from capsgan_keras.evaluation.label_spreading.rbf import kernel_bytes
 from experiments import gam, images, publish, sample_quality, semi_supervised
 from experiments.study import __main__ as study
 
@@ -49,6 +51,19 @@ def test_evaluations(finished_runs, tmp_path, capsys, command, option, name):
     output = tmp_path / "output"
     assert command.main([*runs, "--output", str(output), option, "1000000000000"]) == 2
     assert f"`{name}`=1000000000000 takes at least" in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_a_choice_of_gamma_that_the_table_has_no_room_for(
+    finished_runs, tmp_path, capsys, monkeypatch
+):
+    """Its control with real images has the whole pool, and the choice but a part of it."""
+    monkeypatch.setattr(machine, "memory_bytes", lambda: kernel_bytes(1_437, 360) - 1)
+    arguments = [str(finished_runs / "capsule-seed0"), "--kernel", "rbf", "--choose-settings"]
+    arguments += ["--n-labelled", "20", "--n-unlabelled", "50"]
+    output = tmp_path / "output"
+    assert semi_supervised.main([*arguments, "--output", str(output)]) == 2
+    assert "`kernel` rbf for 1,437 images takes at least" in capsys.readouterr().err
     assert not output.exists()
 
 

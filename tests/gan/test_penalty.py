@@ -120,6 +120,17 @@ def test_hinge_losses_are_those_of_their_formulas():
     expected = np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + generated).mean()
     np.testing.assert_allclose(gan.discriminator_loss(real, generated), expected, rtol=1e-6)
     np.testing.assert_allclose(gan.generator_loss(generated), -generated.mean(), rtol=1e-6)
+    # As the other losses, it is a sum for both players or for none.
+    summed = linear_gan(HingeLoss(reduction="sum"), outputs=None)
+    np.testing.assert_allclose(summed.discriminator_loss(real, generated), 3 * expected, rtol=1e-6)
+    np.testing.assert_allclose(summed.generator_loss(generated), -generated.sum(), rtol=1e-6)
+
+
+def test_a_generator_loss_that_is_no_function_is_refused():
+    loss = keras.losses.MeanSquaredError()
+    loss.generator_loss = 3.0
+    with pytest.raises(ValueError, match=r"`loss\.generator_loss` must be a function"):
+        linear_gan(loss)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from capsgan_keras import CapsuleGAN, ConvolutionalGAN
 from capsgan_keras.datasets import Dataset
 from capsgan_keras.gan.settings import NEUTRAL, TUNED
+from capsgan_keras.layers import DifferentiableAugmentation
 from experiments import cifar10, digits, mnist
 from experiments.settings.training import Settings
 from experiments.training.networks import build_gan
@@ -57,6 +58,14 @@ def test_own_images_get_neutral_settings(model, name, shape):
     assert len(choosing) == (0 if own else 1)
     schedule = optimizers(gan)[0]["learning_rate"]["config"]
     assert schedule["decay_steps"] + schedule["warmup_steps"] == 100
+
+
+@pytest.mark.parametrize("name", ["drawings", "mnist", "digits"])
+def test_few_images_are_augmented_whatever_their_name(name):
+    for count, wanted in ((4_999, name != "digits"), (5_000, False)):
+        gan = CapsuleGAN.tuned(dataset(name, (count, 28, 28, 1)), steps=10)
+        kinds = {type(layer) for layer in gan.discriminator.layers}
+        assert (DifferentiableAugmentation in kinds) == wanted
 
 
 def test_the_experiments_read_the_same_fields():

@@ -7,7 +7,11 @@ from keras import ops
 from capsgan_keras.gan.settings import NetworkSettings
 from capsgan_keras.layers import DifferentiableAugmentation, RandomColor
 from capsgan_keras.layers.differentiable_augmentation import AUGMENTATIONS
-from capsgan_keras.models import build_capsule_discriminator, build_convolutional_discriminator
+from capsgan_keras.models import (
+    build_capsule_discriminator,
+    build_convolutional_discriminator,
+    build_joint_discriminator,
+)
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.uniform(-1.0, 1.0, (6, 16, 16, 3)).astype("float32")
@@ -119,7 +123,10 @@ def test_discriminators_score_images_as_they_are(build):
 
 
 @pytest.mark.parametrize("wrong", ["color", ("colour",), ("color", "color"), None, (1,), 3])
-@pytest.mark.parametrize("build", [build_capsule_discriminator, build_convolutional_discriminator])
+@pytest.mark.parametrize(
+    "build",
+    [build_capsule_discriminator, build_convolutional_discriminator, build_joint_discriminator],
+)
 def test_other_names_are_refused(build, wrong):
     with pytest.raises(ValueError, match="`augmentation` must be a sequence of different names"):
         build((16, 16, 3), augmentation=wrong)
@@ -130,6 +137,24 @@ def test_each_kind_has_draws_of_its_own():
     layer = DifferentiableAugmentation(AUGMENTATIONS, seed=0)
     states = {str(ops.convert_to_numpy(variable)) for variable in layer.variables}
     assert len(states) == len(AUGMENTATIONS)
+
+
+@pytest.mark.parametrize(
+    "layer", [RandomColor(), *(DifferentiableAugmentation([name]) for name in AUGMENTATIONS)]
+)
+def test_integers_are_refused(layer):
+    with pytest.raises(ValueError, match="`inputs` must be floating-point numbers"):
+        layer(np.ones((2, 16, 16, 3), "uint8"), training=True)
+
+
+def test_a_joint_discriminator_sees_changed_images_beside_codes_as_they_are():
+    pairs = [IMAGES, RNG.normal(size=(6, 4)).astype("float32")]
+    options = {"latent_dim": 4, "filters": (4, 4), "seed": 0}
+    plain = build_joint_discriminator((16, 16, 3), **options)
+    model = build_joint_discriminator((16, 16, 3), **options, augmentation=AUGMENTATIONS)
+    model.set_weights(plain.get_weights())
+    np.testing.assert_array_equal(model(pairs), plain(pairs))
+    assert np.abs(model(pairs, training=True) - plain(pairs, training=True)).max() > 0
 
 
 @pytest.mark.parametrize("layer", [RandomColor(), DifferentiableAugmentation(["cutout"])])

@@ -128,6 +128,7 @@ def test_the_initializer_is_of_the_kind_that_was_asked_for(build, kind):
     ("build", "options", "message"),
     [
         (build_generator, {"scales": (2, 3)}, r"`scales` must be 2 numbers, each 1 or 2"),
+        (build_generator, {"scales": (2, True)}, r"`scales` must be 2 numbers, each 1 or 2"),
         (build_generator, {"scales": (2,)}, r"`scales` must be 2 numbers"),
         (build_generator, {"filters": (4, 4, 4)}, r"`filters` must be 2 positive integers"),
         (

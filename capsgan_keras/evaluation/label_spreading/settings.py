@@ -4,7 +4,6 @@ This file runs without NumPy and Keras, so that a command line can read fields, 
 texts from it and answer `--help` at once.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from numbers import Real
@@ -75,6 +74,7 @@ class SemiSupervisedSettings:
         """Check the settings."""
         # Importing anything of the package imports Keras.
         from capsgan_keras.checks import (
+            check_above_zero,
             check_bool,
             check_choice,
             check_not_negative,
@@ -112,9 +112,7 @@ class SemiSupervisedSettings:
             check_positive(n_neighbors=n_neighbors)
             if not isinstance(alpha, Real) or not 0 < alpha < 1:
                 raise ValueError(f"`alpha` must lie in (0, 1). Received: alpha={alpha!r}")
-            gamma = self.gamma_for(n)
-            if not isinstance(gamma, Real) or not 0 < gamma < math.inf:
-                raise ValueError(f"`gamma` must be above 0, and finite. Received: gamma={gamma!r}")
+            check_above_zero(gamma=self.gamma_for(n))
         check_not_negative(tol=self.tol)
 
     def spreading(self, n: int) -> tuple[int, float]:

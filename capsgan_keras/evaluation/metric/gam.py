@@ -6,11 +6,10 @@ equations 4 and 5, on classification accuracies.
 """
 
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
-from capsgan_keras.checks import check_positive, check_seed
+from capsgan_keras.checks import check_not_negative, check_positive, check_seed
 from capsgan_keras.evaluation.images import check_uint8_images
 from capsgan_keras.evaluation.metric.cuts import resolve_cut
 from capsgan_keras.evaluation.metric.scores import (
@@ -131,7 +130,7 @@ def generative_adversarial_metric(
     """
     check_positive(n_samples=n_samples, batch_size=batch_size)
     seed = check_seed(seed)
-    check_tolerance(tolerance)
+    check_not_negative(tolerance=tolerance)
     x_test = check_uint8_images("x_test", x_test)
     check_comparable(gan_a=gan_a, gan_b=gan_b)
     cuts = (*cut,) if isinstance(cut, tuple | list) else (cut, cut)
@@ -175,14 +174,6 @@ def generative_adversarial_metric(
         n_test=len(x_test),
         seed=seed,
     )
-
-
-def check_tolerance(tolerance: float) -> None:
-    """Raise a `ValueError` unless `tolerance` is a finite number of at least 0."""
-    if not isinstance(tolerance, Real) or not 0 <= tolerance < np.inf:
-        raise ValueError(
-            f"`tolerance` must be a finite number of at least 0. Received: tolerance={tolerance!r}"
-        )
 
 
 def ratio(numerator: float, denominator: float) -> float | None:

@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from capsgan_keras.checks import check_callable, check_kind, check_positive, check_seed
+from capsgan_keras.checks import (
+    check_callable,
+    check_kind,
+    check_not_negative,
+    check_positive,
+    check_seed,
+)
 from capsgan_keras.evaluation.images import check_uint8_images
 from capsgan_keras.evaluation.metric.cuts import outputs_of, resolve_cut
-from capsgan_keras.evaluation.metric.gam import check_tolerance, decide_winner, ratio
+from capsgan_keras.evaluation.metric.gam import decide_winner, ratio
 from capsgan_keras.evaluation.metric.scores import (
     ComparableGAN,
     area_under_curve,
@@ -292,7 +298,7 @@ def tournament(
     """
     check_positive(n_samples=n_samples, batch_size=batch_size)
     seed = check_seed(seed)
-    check_tolerance(tolerance)
+    check_not_negative(tolerance=tolerance)
     check_kind(Mapping, "a dictionary of models by their names", runs=runs)
     check_callable(on_row=on_row)
     names = list(runs)

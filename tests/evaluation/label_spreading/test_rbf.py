@@ -160,7 +160,10 @@ def test_points_out_of_reach_are_told():
     images[-1], test[3] = 0, 1
     points, asked = pixel_vectors(images, test)
     cell = Labels(np.full(60, True), np.arange(10), classes[:10] + 5, 0.2)
-    with pytest.warns(UserWarning, match=r"`gamma`=40 is large .*: 1 of 60 points"):
+    with (
+        pytest.warns(UserWarning, match=r"`gamma`=40 is large .*: 1 of 60 points"),
+        pytest.warns(UserWarning, match=r"`gamma`=40 is large .* of 1 of 20 test images"),
+    ):
         (spread,) = spread_labels_rbf(RBFKernel(40.0, points, asked), [cell], 30, 1e-3)
     assert np.flatnonzero(spread.unreached).tolist() == [3]
     assert spread.predicted[3] == cell.classes.min()
@@ -282,6 +285,7 @@ def test_an_interrupted_choice_remembers_underflow(monkeypatch):
         ({"errors": None}, "`errors` must be several numbers"),
         ({"gamma": [0.5]}, "`gamma` must be"),
         ({"gamma": 0.0}, "`gamma` must be"),
+        ({"gamma": True}, "`gamma` must be"),
         ({"gamma": None}, "Exactly one of `gamma` and `n_neighbors`"),
         ({"n_neighbors": 3}, "Exactly one of `gamma` and `n_neighbors`"),
         ({"gamma": None, "n_neighbors": 0}, "`n_neighbors` must"),

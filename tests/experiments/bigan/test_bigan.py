@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from keras import ops
 from sklearn.linear_model import LogisticRegression
 
 from capsgan_keras import BiCoGAN, BiGAN, load_dataset, load_run
@@ -173,6 +174,9 @@ def test_options_reach_the_networks():
         generator_learning_rate=5e-4,
         generator_ema=0.9,
         gradient_penalty=0.25,
+        spectral_normalization=True,
+        augmentation=("cutout", "color"),
+        initializer="normal",
         dropout=0.5,
         update="alternating",
         decay=0.0,
@@ -187,7 +191,13 @@ def test_options_reach_the_networks():
     assert [float(rate) for rate in rates] == pytest.approx([5e-4, 3e-4])
     shapes = {tuple(weight.shape) for weight in gan.discriminator.weights}
     assert {(5, 5, 1, 4), (5, 5, 4, 6), (4 * 4 * 6 + 256, 9), (9, 1)} <= shapes
-    assert any(type(layer).__name__ == "Dropout" for layer in gan.discriminator.layers)
+    kinds = [type(layer).__name__ for layer in gan.discriminator.layers]
+    assert "Dropout" in kinds
+    assert kinds.count("SpectralNormalization") == 5
+    assert gan.discriminator.get_layer("augmentation").names == ("cutout", "color")
+    for network in (gan.encoder, gan.discriminator):
+        (first,) = (w for w in network.weights if tuple(w.shape[:3]) == (5, 5, 1))
+        assert float(ops.std(first)) == pytest.approx(0.02, rel=0.4)
 
 
 def test_runs_of_other_labels_lie_in_other_folders():

@@ -70,11 +70,15 @@ def test_each_epoch_has_its_tournament(paths, tmp_path, capsys):
     assert "| 4 | calibrated |" in printed
 
 
-def test_the_report_shows_the_epochs(paths, tmp_path):
-    assert gam.main([*paths, *OPTIONS, "--output", str(tmp_path)]) == 0
+@pytest.mark.parametrize("cuts", [("paper", "calibrated"), ("calibrated", "0.4"), ("0.25",)])
+def test_the_report_shows_the_epochs(paths, tmp_path, cuts):
+    options = [*OPTIONS, "--cut", *cuts, "--output", str(tmp_path)]
+    assert gam.main([*paths, *options]) == 0
     assert report.main([str(tmp_path)]) == 0
     text = (tmp_path / "report.md").read_text()
     assert "## The metric over the epochs" in text
+    for cut in cuts:
+        assert f"| 4 | {'0.5' if cut == 'paper' else cut} |" in text
     assert "(gam-epochs.png)" in text
     assert (tmp_path / "gam-epochs.png").stat().st_size > 10_000
     (evaluations,) = read_folders(tmp_path).values()
