@@ -18,7 +18,7 @@ once, to train the classifier of sample quality, and then 10 minutes with one se
 three. Time of the paper's settings, two runs at a time with a core each: 25 minutes a run for
 CapsuleGAN and 17 for the convolutional GAN, an hour and five minutes for three seeds; the
 evaluation as above. What comes out are coloured blobs, some of CapsuleGAN's with a border. With the
-settings stack an epoch takes 110 to 210 s for CapsuleGAN and 40 to 65 for the convolutional GAN,
+settings stack an epoch takes 190 to 220 s for CapsuleGAN and 57 to 63 for the convolutional GAN,
 with a core each. What comes out after 5 epochs are textures, the convolutional GAN's nearly alike.
 """
 

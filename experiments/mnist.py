@@ -15,8 +15,8 @@ cores with bfloat16: 40 to 60 s an epoch for each model, an hour and a quarter f
 the evaluation 11 to 15 minutes with three seeds, besides 2 minutes once for the classifier of
 sample quality. Time of the paper's settings: 67 s an epoch for CapsuleGAN and 49 s for the
 convolutional GAN, two hours for three seeds, and the same for the evaluation. Time of the
-settings stack, beside other work: 190 s an epoch for CapsuleGAN and 370 s for the convolutional
-GAN.
+settings stack with a core each: 140 to 190 s an epoch for CapsuleGAN and 125 to 365 s for the
+convolutional GAN.
 """
 
 import dataclasses
