@@ -83,6 +83,26 @@ def test_distributions_are_scikit_learns(dtype, gamma, alpha, max_iter):
         assert len(np.unique(spreads[0].predicted)) == 4
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize(("gamma", "alpha"), [(0.25, 0.2), (2.0, 0.9)])
+def test_distributions_of_6_000_points_are_scikit_learns(dtype, gamma, alpha, monkeypatch):
+    monkeypatch.setattr(distances, "BLOCK", 1_024)
+    (labelled, classes), unlabelled = blobs(100, 0, dtype), blobs(5_900, 1, dtype)[0]
+    first, rest, asked = pixel_vectors(labelled, unlabelled, test := blobs(500, 2, dtype)[0])
+    kernel = RBFKernel(gamma, rest, asked).preceded_by(first)
+    cell = Labels(np.full(6_000, True), np.arange(100), classes, alpha)
+    (spread,) = spread_labels_rbf(kernel, [cell], 30, tol=1e-3)
+    values, _ = rbf._iterate(kernel, [cell], np.arange(4), 30, tol=1e-3)
+    images = np.concatenate([labelled, unlabelled])
+    options = {"gamma": gamma, "alpha": alpha, "max_iter": 30}
+    model, predicted = scikit_learn(images, classes, test, **options)
+    found = values[:, 0] / values[:, 0].sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, model.label_distributions_, atol=1e-5)
+    np.testing.assert_array_equal(spread.predicted, predicted)
+    assert spread.iterations == model.n_iter_
+
+
 @pytest.mark.parametrize("source", ["given", "pool", "none"])
 def test_each_cell_is_scikit_learns(source):
     pool, test, unlabelled = blobs(200, 1), blobs(150, 2), blobs(300, 0)[0]
