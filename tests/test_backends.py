@@ -139,24 +139,24 @@ def test_tensorflow_and_jax_give_the_same_numbers(tmp_path, run_python):
         np.testing.assert_allclose(ours[name], theirs[name], atol=2e-4, rtol=1e-3, err_msg=name)
 
 
-LAYERS = {
-    "layers": ["test_layers", "test_initial_lengths", "test_sublayers"],
-    "routings": ["test_routing_choice", "test_conv_capsules"],
-    "regularization": ["test_spectral_normalization"],
-}
-ROUTING = {"layers": ["test_agreement", "test_blockwise"], "routings": ["test_routings"]}
-OTHERS = {
-    "layers": ["tests/test_losses.py"],
-    "regularization": ["tests/gan/test_penalty.py", "tests/models/test_augmentation.py"],
+ON_JAX = {
+    "layers": [
+        *("layers/test_layers", "layers/test_initial_lengths", "layers/test_sublayers"),
+        *("routing/test_agreement", "routing/test_blockwise", "test_losses"),
+    ],
+    "routings": [
+        *("layers/test_routing_choice", "layers/test_conv_capsules", "routing/test_routings"),
+    ],
+    "regularization": [
+        *("layers/test_spectral_normalization", "gan/test_penalty", "models/test_augmentation"),
+    ],
 }
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", LAYERS)
+@pytest.mark.parametrize("part", ON_JAX)
 def test_layers_and_losses_on_jax(part, run_python):
-    files = [f"tests/layers/{name}.py" for name in LAYERS[part]]
-    files += [f"tests/routing/{name}.py" for name in ROUTING.get(part, ())]
-    files += OTHERS.get(part, ())
+    files = [f"tests/{name}.py" for name in ON_JAX[part]]
     run_python(
         f"""
 import sys, pytest

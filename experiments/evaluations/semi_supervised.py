@@ -78,7 +78,8 @@ def _check_sizes(settings, pool, n_test):
             for the matrix of the RBF kernel.
     """
     smallest, largest = min(settings.n_labelled), max(settings.n_labelled)
-    points, without = max(pool, largest + settings.n_unlabelled), ""
+    points = max(pool, largest + settings.n_unlabelled)  # of the table; a choice has fewer
+    without = ""
     if settings.choose_settings:
         pool -= validation_size(pool)
         without = " without those that settings are chosen on"

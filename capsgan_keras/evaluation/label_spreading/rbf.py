@@ -184,16 +184,15 @@ def spread_labels_rbf(
     scores = kernel.test_product(_columns(distributions)).reshape(shape)
     unreached = ~(scores.sum(axis=2) > 0)
     worst = int(unreached.sum(axis=0).max())
-    far = f"the affinities of {worst:,} of {len(unreached):,} test images to all others underflow"
+    test = f"{worst:,} of {len(unreached):,} test images"
+    far = f"the affinities of {test} to all others underflow to zero"
     if 2 * worst > len(unreached):
         raise AffinitiesUnderflowError(
-            f"`gamma` is too large for these images: {far} to zero. "
-            f"Received: gamma={kernel.gamma!r}"
+            f"`gamma` is too large for these images: {far}. Received: gamma={kernel.gamma!r}"
         )
     if worst:
         warnings.warn(
-            f"`gamma`={kernel.gamma:g} is large for these images: {far} to zero. No label reaches "
-            "them",
+            f"`gamma`={kernel.gamma:g} is large for these images: {far}. No label reaches them",
             stacklevel=2,
         )
     predicted = classes[np.argmax(scores, axis=2)]

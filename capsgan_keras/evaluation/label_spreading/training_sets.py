@@ -20,6 +20,10 @@ from capsgan_keras.evaluation.label_spreading.spreading import Spread, spread_la
 from capsgan_keras.evaluation.neighbours.distances import PixelVectors, pixel_vectors
 from capsgan_keras.machine import check_memory
 
+_KEPT_CELLS = 15
+"""Cells whose neighbours are kept, for the next candidate of a choice: memory must not grow with
+the draws."""
+
 Cell = tuple[int, np.ndarray]
 """A cell of the table: number of the draw, and its labelled images as indices into the pool."""
 
@@ -105,16 +109,18 @@ class TrainingSets:
         return rng.permutation(others)[: self._n_drawn]
 
     def neighbours(self, labelled: np.ndarray, draw: int) -> Neighbours:
-        """Return a cell's neighbour graph; most of it is computed at the first call, and kept."""
+        """Return a cell's neighbour graph; most of it is computed at the first call."""
         cell = draw, len(labelled)
-        if cell not in self._kept_neighbours:
-            graph = self._graph
-            if isinstance(graph, PoolGraph):
-                found = graph.neighbours(labelled, self._draw_unlabelled(labelled, draw))
-            else:
-                found = graph.neighbours(labelled)
+        if cell in self._kept_neighbours:
+            return self._kept_neighbours[cell]
+        graph = self._graph
+        if isinstance(graph, PoolGraph):
+            found = graph.neighbours(labelled, self._draw_unlabelled(labelled, draw))
+        else:
+            found = graph.neighbours(labelled)
+        if len(self._kept_neighbours) < _KEPT_CELLS:
             self._kept_neighbours[cell] = found
-        return self._kept_neighbours[cell]
+        return found
 
     def batches(self, cells: Iterable[Cell]) -> list[list[Cell]]:
         """Return cells in groups that cost least when `spread` takes each group at once."""
