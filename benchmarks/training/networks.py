@@ -11,6 +11,7 @@ IMAGE_SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
 TINY = {
     "batch_size": 4,
     "generator_filters": (4, 4),
+    "generator_scales": (2, 2),
     "capsule_filters": (4,),
     "n_channels": 1,
     "convolutional_filters": (4, 4),
