@@ -4,7 +4,7 @@
         --results results/mnist
 
 Each run's networks go to capsgan_keras/pretrained/<data set>/<model>/, with kernels in float16 and
-without optimizers, at most 4 MB, with a model card, a grid of images and the run's records. The
+without optimizers, at most 8 MB, with a model card, a grid of images and the run's records. The
 images of what is stored are compared with those of the run, and the largest difference of a pixel
 is written down. With --results, so is what the evaluations in that folder measured of the run.
 

@@ -18,8 +18,9 @@ are replaced by the report of the folder that is named, and those between
     <!-- scores: mnist -->
     <!-- end of scores -->
 
-by its short table. Behind the first folder others may be named, of other settings on the same
-images: their errors with the RBF kernel are added. Time: seconds.
+by its short table, with the errors of the RBF kernel where the folder has them. Behind the first
+folder others may be named, of other settings on the same images: theirs with that kernel are
+added. Time: seconds.
 """
 
 import sys

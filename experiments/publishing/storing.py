@@ -21,7 +21,7 @@ from experiments.reports.card_texts import run_summary
 from experiments.reports.folders import read_folders
 from experiments.training.surroundings import check_surroundings
 
-MAXIMUM_BYTES = 4_000_000
+MAXIMUM_BYTES = 8_000_000
 """Of a file with both networks of a GAN."""
 COMPARED_SEED = 0
 

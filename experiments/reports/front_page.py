@@ -17,6 +17,8 @@ RECOGNISED, DISTANCE = "recognised with confidence > 0.9", "Fréchet distance"
 def scores(evaluations, others=()):
     """Return the short table of one folder of results, as Markdown.
 
+    Errors with the RBF kernel follow the others, where the folder has such.
+
     Args:
         evaluations: `experiments.reports.folders.Evaluations` with several runs of both models.
         others: Those of other settings on the same images, whose errors with the RBF kernel are
@@ -38,10 +40,21 @@ def scores(evaluations, others=()):
     both = TITLES.values()
     heads = ["", *(f"paper: {title}" for title in both), *(f"ours: {title}" for title in both)]
     heads += ["control: nearest label", "better: CapsuleGAN minus convolutional GAN, 95 % interval"]
+    for each in others:
+        if each.dataset != name or not _with_rbf(each):
+            raise EvaluationError(
+                f"{each.folder}: must hold errors on {name} with --kernel rbf to be added to the "
+                "short table"
+            )
     lines = [
         *metric_lines(evaluations.gam, METRIC.get(name, {})),
         *error_lines(evaluations.semi_supervised, ERRORS.get(name, {})),
-        *(line for each in others for line in _rbf_lines(each, name)),
+        *_rbf_lines(evaluations, ""),
+        *(
+            line
+            for each in others
+            for line in _rbf_lines(each, f"{each.folder.name.replace('-', ' ')}, ")
+        ),
         *quality_lines(evaluations.sample_quality),
     ]
     return table(heads, lines)
@@ -69,17 +82,18 @@ def metric_lines(results, paper):
     return lines
 
 
-def _rbf_lines(evaluations, dataset):
-    """Return the lines of errors with the RBF kernel, gamma chosen if there are such."""
-    tables = [each for each in evaluations.more_errors if each.settings["kernel"] == "rbf"]
-    if not tables or evaluations.dataset != dataset:
-        raise EvaluationError(
-            f"{evaluations.folder}: must hold errors on {dataset} with --kernel rbf to be added to "
-            "the short table"
-        )
+def _with_rbf(evaluations):
+    """Return the errors with the RBF kernel."""
+    return [each for each in evaluations.more_errors if each.settings["kernel"] == "rbf"]
+
+
+def _rbf_lines(evaluations, title):
+    """Return the lines of errors with the RBF kernel, gamma chosen if there are such; or none."""
+    tables = _with_rbf(evaluations)
+    if not tables:
+        return []
     best = max(tables, key=lambda each: bool(each.choices))
-    title = evaluations.folder.name.replace("-", " ")
-    return error_lines(best, ERRORS.get(dataset, {}), f"{title}, RBF: ")
+    return error_lines(best, ERRORS.get(evaluations.dataset, {}), f"{title}RBF: ")
 
 
 def error_lines(results, paper, title=""):

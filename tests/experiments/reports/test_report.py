@@ -347,6 +347,9 @@ def test_the_short_table_has_the_errors_of_other_settings(two_seeds):
     ]
     assert all(line[4].split(" ± ")[0] == line[5] for line in added)  # those of the control
     assert [line for line in lines if "RBF" not in line] == scores(whole).splitlines()
+    own = scores(dataclasses.replace(whole, more_errors=(rbf, chosen))).splitlines()
+    its = [line.removeprefix("| some settings, ") for line in lines if "RBF" in line]
+    assert [line.removeprefix("| ") for line in own if "RBF" in line] == its
     without = dataclasses.replace(other, more_errors=())
     with pytest.raises(EvaluationError, match="must hold errors on mnist with --kernel rbf"):
         scores(whole, [without])
