@@ -12,8 +12,8 @@ more seeds too. Without arguments: the tuned settings, one seed.
 
 Expected: coloured, varied images without a frame, from both models: single things before a plain
 ground; a horse, a ship or a car that one can name in some. Time of the tuned settings on 2 CPU
-cores with bfloat16, two runs at a time with a core each: 165 s an epoch for either model, 77
-minutes for a run and about four hours for three seeds; for the evaluation 20 to 30 minutes once, to
+cores with bfloat16, two runs at a time with a core each: 165 to 191 s an epoch, 77 to 89 minutes
+for a run and four hours and a quarter for three seeds; for the evaluation 20 to 30 minutes once, to
 train the classifier of sample quality, and then 10 minutes with one seed and 20 to 26 with three.
 Time of the paper's settings, two runs at a time with a core each: 25 minutes a run for CapsuleGAN
 and 17 for the convolutional GAN, an hour and five minutes for three seeds; the evaluation as above.
@@ -31,7 +31,7 @@ from experiments.settings.evaluations import Evaluation, QualitySettings
 from experiments.settings.training import tuned
 
 TUNED = tuned("cifar10", settings="tuned", epochs=28)
-"""Found in trials, the length on held-out training images too (docs/trials.md)."""
+"""Found in trials, some by eye and some on held-out training images (docs/trials.md)."""
 
 PAPER = dataclasses.replace(
     mnist.PAPER,

@@ -110,8 +110,9 @@ class _GANWithDefaults(GAN):
 
         These are the networks, optimizers, decay of the learning rates and average of the
         generator's weights that trials found. Train it with `batch_size=64`, as the trials did.
-        CIFAR-10's images were mirrored at random there (`keras.layers.RandomFlip("horizontal")`
-        before `batch` of a `tf.data.Dataset`), which `fit` does not do by itself.
+        CIFAR-10's images were mirrored at random there, which `fit` does not do by itself:
+        `capsgan_keras.training.batches.EpochBatches(images, 64, seed=0, flips=True)` does, with the
+        callback `capsgan_keras.training.callbacks.FollowEpoch` and `shuffle=False`.
 
         Args:
             data: The images to train on: a `Dataset`, or the name of one that has settings of its

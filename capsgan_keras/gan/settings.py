@@ -255,8 +255,8 @@ MNIST = NetworkSettings(
 CIFAR10 = NetworkSettings(
     batch_size=64,
     steps=28 * 781,
-    # As long as held-out images gained from it. The horizontal flips are against overfitting in
-    # so many epochs.
+    # The sum of both models' distances on held-out images was smallest there. The horizontal
+    # flips are against overfitting in so many epochs.
     flips=True,
     # As on MNIST, but without categories: some of them end in one glaring image each
     # (docs/trials.md).
@@ -279,7 +279,7 @@ CIFAR10 = NetworkSettings(
     # The capsule discriminator is better without.
     convolutional_dropout=0.3,
 )
-"""Found in short trials, set against others on held-out training images (docs/trials.md)."""
+"""Found in trials, some by eye and some on held-out training images (docs/trials.md)."""
 
 DIGITS = replace(
     MNIST,
