@@ -141,14 +141,22 @@ def test_tensorflow_and_jax_give_the_same_numbers(tmp_path, run_python):
 
 ON_JAX = {
     "layers": [
-        *("layers/test_layers", "layers/test_initial_lengths", "layers/test_sublayers"),
-        *("routing/test_agreement", "routing/test_blockwise", "test_losses"),
+        "layers/test_layers",
+        "layers/test_initial_lengths",
+        "layers/test_sublayers",
+        "routing/test_agreement",
+        "routing/test_blockwise",
+        "test_losses",
     ],
     "routings": [
-        *("layers/test_routing_choice", "layers/test_conv_capsules", "routing/test_routings"),
+        "layers/test_routing_choice",
+        "layers/test_conv_capsules",
+        "routing/test_routings",
     ],
     "regularization": [
-        *("layers/test_spectral_normalization", "gan/test_penalty", "models/test_augmentation"),
+        "layers/test_spectral_normalization",
+        "gan/test_penalty",
+        "models/test_augmentation",
     ],
 }
 
