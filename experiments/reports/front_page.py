@@ -40,21 +40,19 @@ def scores(evaluations, others=()):
     both = TITLES.values()
     heads = ["", *(f"paper: {title}" for title in both), *(f"ours: {title}" for title in both)]
     heads += ["control: nearest label", "better: CapsuleGAN minus convolutional GAN, 95 % interval"]
+    with_rbf = _rbf_lines(evaluations)
     for each in others:
-        if each.dataset != name or not _with_rbf(each):
+        added = _rbf_lines(each, f"{each.folder.name.replace('-', ' ')}, ")
+        if each.dataset != name or not added:
             raise EvaluationError(
-                f"{each.folder}: must hold errors on {name} with --kernel rbf to be added to the "
-                "short table"
+                f"{each.folder}: must hold errors on {name} with --kernel rbf, of both models, to "
+                "be added to the short table"
             )
+        with_rbf += added
     lines = [
         *metric_lines(evaluations.gam, METRIC.get(name, {})),
         *error_lines(evaluations.semi_supervised, ERRORS.get(name, {})),
-        *_rbf_lines(evaluations, ""),
-        *(
-            line
-            for each in others
-            for line in _rbf_lines(each, f"{each.folder.name.replace('-', ' ')}, ")
-        ),
+        *with_rbf,
         *quality_lines(evaluations.sample_quality),
     ]
     return table(heads, lines)
@@ -82,14 +80,16 @@ def metric_lines(results, paper):
     return lines
 
 
-def _with_rbf(evaluations):
-    """Return the errors with the RBF kernel."""
-    return [each for each in evaluations.more_errors if each.settings["kernel"] == "rbf"]
+def _rbf_lines(evaluations, title=""):
+    """Return the lines of both models' errors with the RBF kernel, or none.
 
-
-def _rbf_lines(evaluations, title):
-    """Return the lines of errors with the RBF kernel, gamma chosen if there are such; or none."""
-    tables = _with_rbf(evaluations)
+    Those with a chosen gamma, if there are such.
+    """
+    tables = [
+        each
+        for each in evaluations.more_errors
+        if each.settings["kernel"] == "rbf" and all(each.runs_of(model) for model in TITLES)
+    ]
     if not tables:
         return []
     best = max(tables, key=lambda each: bool(each.choices))

@@ -350,6 +350,11 @@ def test_the_short_table_has_the_errors_of_other_settings(two_seeds):
     own = scores(dataclasses.replace(whole, more_errors=(rbf, chosen))).splitlines()
     its = [line.removeprefix("| some settings, ") for line in lines if "RBF" in line]
     assert [line.removeprefix("| ") for line in own if "RBF" in line] == its
+    capsule = {name: each for name, each in rbf.tables.items() if "convolutional" not in name}
+    alone = dataclasses.replace(rbf, runs=rbf.runs_of("capsule"), tables=capsule)
+    assert "RBF" not in scores(dataclasses.replace(whole, more_errors=(alone,)))
+    with pytest.raises(EvaluationError, match="with --kernel rbf, of both models"):
+        scores(whole, [dataclasses.replace(other, more_errors=(alone,))])
     without = dataclasses.replace(other, more_errors=())
     with pytest.raises(EvaluationError, match="must hold errors on mnist with --kernel rbf"):
         scores(whole, [without])
