@@ -2,8 +2,9 @@
 
 import keras
 import numpy as np
+from numpy.linalg import norm
 
-from benchmarks.measuring import DisagreementError, check_values, difference
+from benchmarks.measuring import check_values, difference
 from benchmarks.reference.capsules import textbook_weights
 from benchmarks.reference.gan import TextbookGAN
 from benchmarks.training.limit import convolutions_alone
@@ -12,9 +13,10 @@ RATES = 1.0, 0.01
 """Of the generator's and the discriminator's SGD, where steps are compared. The rates are large,
 so that a weight's change is large beside its rounding. But after a large step the discriminator
 is so sure that it passes hardly a gradient on to the generator."""
-TOLERANCES = {"float32": 1e-3, "mixed_bfloat16": 0.2}
-"""float32: sums in another order. bfloat16, whose numbers have 8 bits: intermediate values are
-rounded at other places."""
+TOLERANCES = {"float32": 5e-3, "mixed_bfloat16": 0.2}
+"""float32: sums in another order, which moves weights by 1e-5 of their change; by up to 0.002 where
+a unit of the generator is zero but for rounding, and falls on either side of a ReLU. bfloat16 has 8
+bits: intermediate values are rounded at other places."""
 
 
 def compare(new, batches, precision):
@@ -30,10 +32,10 @@ def compare(new, batches, precision):
         `"textbook"`, the textbook step, and `"convolutions"`, the step's convolutions alone.
 
     Raises:
-        DisagreementError: Where a step differs from the textbook's on every batch.
+        DisagreementError: Where a step differs from the textbook's.
     """
     differences = {
-        f"{update} {precision}": _check_on_some(new, batches, update, precision)
+        f"{update} {precision}": check_step(new(precision), batches[0], update, precision)
         for update in ("alternating", "simultaneous")
     }
     gan = new(precision)
@@ -44,21 +46,6 @@ def compare(new, batches, precision):
         "textbook": lambda batch: [float(loss) for loss in textbook.alternating(batch)],
         "convolutions": lambda batch: convolve(),
     }
-
-
-def _check_on_some(new, batches, update, precision):
-    """Return what `check_step` found on the first batch on which it raised nothing.
-
-    A wrong step agrees on no batch. A right one disagrees on some: where a unit of the generator
-    is zero but for rounding, it falls on either side of a ReLU. Weights of the first layer then
-    differ by up to 3 % of the largest change, in the place of 0.001 %.
-    """
-    for images in batches[:-1]:
-        try:
-            return check_step(new(precision), images, update, precision)
-        except DisagreementError as error:
-            print(f"training: the next batch is tried. {error}", flush=True)
-    return check_step(new(precision), batches[-1], update, precision)
 
 
 def check_step(gan, images, update, precision):
@@ -74,8 +61,9 @@ def check_step(gan, images, update, precision):
         precision: The GAN's dtype policy, a key of `TOLERANCES`.
 
     Returns:
-        Dictionary of the largest differences: of the losses, relative; of each player's weights,
-        as a share of the largest change of the same variable. Moving averages are weights too.
+        Dictionary of the largest differences: of the losses, relative; of the changes of each
+        player's variables, the norm of the difference as a share of the norm of the change. Moving
+        averages are variables too.
 
     Raises:
         DisagreementError: Where one is above the tolerance.
@@ -90,7 +78,7 @@ def check_step(gan, images, update, precision):
     for player, start in before.items():
         ours, theirs = _weights(getattr(gan, player)), _weights(getattr(textbook, player))
         found[f"{player}_weights"] = max(
-            difference(one - old, other - old)
+            float(norm(one - other) / max(norm(other - old), np.finfo("float32").tiny))
             for old, one, other in zip(start, ours, theirs, strict=True)
         )
     check_values(f"The {update} step in {precision}", found, TOLERANCES[precision])

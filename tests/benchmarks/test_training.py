@@ -9,6 +9,7 @@ import tensorflow as tf
 from benchmarks.measuring import DisagreementError
 from benchmarks.reference import capsules
 from benchmarks.training import limit, steps
+from benchmarks.training.comparison import check_step
 from benchmarks.training.networks import IMAGE_SHAPES, MODELS, TINY, TUNED, new_gan
 
 SMALL = replace(TUNED["mnist"], **TINY)
@@ -118,6 +119,15 @@ def test_a_step_is_checked_and_timed():
         rates = row["images_per_second"]
         assert 0 < rates["min"] <= rates["median"] <= rates["max"]
     assert result["steps"][0]["times_textbook"] == {"median": 1.0, "min": 1.0, "max": 1.0}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("dataset", TUNED)
+def test_the_tuned_networks_agree(dataset, model):
+    images = np.random.default_rng(1).integers(0, 256, (64, *IMAGE_SHAPES[dataset]), dtype=np.uint8)
+    for update in ("alternating", "simultaneous"):
+        check_step(new_gan(TUNED[dataset], model), images, update, "float32")
 
 
 def test_nothing_is_timed_where_values_differ(monkeypatch):
