@@ -8,6 +8,7 @@ from capsgan_keras.layers.length import Length
 from capsgan_keras.layers.mask import Mask
 from capsgan_keras.layers.primary_cap import PrimaryCap
 from capsgan_keras.layers.random_color import RandomColor
+from capsgan_keras.layers.random_cutout import RandomCutout
 from capsgan_keras.layers.select_class import SelectClass
 from capsgan_keras.layers.spectral_normalization import SpectralNormalization
 
@@ -20,6 +21,7 @@ __all__ = [
     "Mask",
     "PrimaryCap",
     "RandomColor",
+    "RandomCutout",
     "SelectClass",
     "SpectralNormalization",
 ]

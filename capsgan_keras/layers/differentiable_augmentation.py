@@ -9,20 +9,23 @@ from keras import layers
 
 from capsgan_keras.checks import check_images_rank, check_seed
 from capsgan_keras.layers.random_color import RandomColor
+from capsgan_keras.layers.random_cutout import RandomCutout
 from capsgan_keras.routing.graph import as_floating
 from capsgan_keras.types import Shape, Tensor
 
-_ON_IMAGES = {"data_format": "channels_last", "dtype": "float32"}
 _LAYERS: dict[str, Callable[[int | None], keras.layers.Layer]] = {
     "color": lambda seed: RandomColor(seed=seed, dtype="float32"),
     # By whole pixels, an eighth of a side at most.
     "translation": lambda seed: layers.RandomTranslation(
-        0.125, 0.125, fill_mode="constant", interpolation="nearest", seed=seed, **_ON_IMAGES
+        0.125,
+        0.125,
+        fill_mode="constant",
+        interpolation="nearest",
+        seed=seed,
+        data_format="channels_last",
+        dtype="float32",
     ),
-    # A quarter of the image becomes grey, the middle of [-1, 1].
-    "cutout": lambda seed: layers.RandomErasing(
-        (1.0, 1.0), (0.25, 0.25), fill_value=0.0, value_range=(-1, 1), seed=seed, **_ON_IMAGES
-    ),
+    "cutout": lambda seed: RandomCutout(seed=seed, dtype="float32"),
 }
 AUGMENTATIONS = tuple(_LAYERS)
 
@@ -59,7 +62,7 @@ class DifferentiableAugmentation(keras.layers.Layer):
     Args:
         names: A sequence of different ones of `"color"` (see `RandomColor`), `"translation"` (by
             up to an eighth of the sides, what is empty becomes grey) and `"cutout"` (a rectangle
-            of half of the sides becomes grey). They are done in this order.
+            of half of the sides becomes grey; see `RandomCutout`). They are done in this order.
         seed: Integer that sets the draws; by default a random one.
         **kwargs: `name` and `trainable`, as in every Keras layer. It computes in float32.
 
@@ -70,7 +73,7 @@ class DifferentiableAugmentation(keras.layers.Layer):
     Raises:
         ValueError: On other names, inputs of another rank, or integers.
 
-    Source: Zhao et al. 2020 (arXiv 2006.10738). Translation and cutout are Keras's own layers.
+    Source: Zhao et al. 2020 (arXiv 2006.10738). Translation is Keras's own layer.
 
     Example:
 

@@ -90,8 +90,12 @@ def _spreading(results):
     )
     how = ", chosen on training images" if results.choices else ""
     how += " for each n" if len(choices) > 1 else ""
+    if results.choices and all(len(choice["candidates_alpha"]) == 1 for choice in choices):
+        spreading = f"{unit.format(widths)}{how}, alpha {choices[0]['alpha']:g}"
+    else:
+        spreading = f"{unit.format(widths)}, alpha {alphas}{how}"
     return (
-        f"Label spreading: kernel {kernel}, {unit.format(widths)}, alpha {alphas}{how}, "
+        f"Label spreading: kernel {kernel}, {spreading}, "
         f"at most {settings['max_iter']} iterations, raw pixels."
     )
 

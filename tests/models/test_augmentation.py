@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 
 from capsgan_keras.gan.settings import NetworkSettings
-from capsgan_keras.layers import DifferentiableAugmentation, RandomColor
+from capsgan_keras.layers import DifferentiableAugmentation, RandomColor, RandomCutout
 from capsgan_keras.layers.differentiable_augmentation import AUGMENTATIONS
 from capsgan_keras.models import (
     build_capsule_discriminator,
@@ -103,14 +103,46 @@ def test_nothing_leaks_on_average():
         assert places.sum(axis=(0, 3 - axis)).nonzero()[0].tolist() == list(range(5, 11))
 
 
-def test_half_of_the_sides_are_cut_out():
-    ones = np.ones((200, 16, 16, 3), "float32")
-    cut = (
-        ops.convert_to_numpy(DifferentiableAugmentation(["cutout"], seed=0)(ones, training=True))
-        == 0.0
+@pytest.mark.parametrize("shape", [(16, 16), (7, 10)])
+def test_half_of_the_sides_are_cut_out(shape):
+    """Around a place drawn from the whole image, so that every pixel is seen and cut at times."""
+    cut = ops.convert_to_numpy(
+        RandomCutout(seed=0)(np.ones((8000, *shape, 3), "float32"), training=True) == 0.0
     )
-    assert (cut.sum(axis=(1, 2, 3)) == 8 * 8 * 3).all()
-    assert cut[:, 1:, 1:].any(axis=(0, 3)).all()  # anywhere
+    assert (cut == cut[..., :1]).all()  # all channels together
+    for axis, side in ((2, shape[0]), (1, shape[1])):
+        lengths = cut[..., 0].any(axis=axis).sum(axis=1)
+        size = (side + 1) // 2
+        assert (lengths.min(), lengths.max()) == ((size + 1) // 2, size)
+        shares = cut[..., 0].any(axis=axis).mean(axis=0)
+        np.testing.assert_allclose(shares, shares[::-1], atol=0.03)
+    assert 0.05 < cut.mean(axis=0).min() < cut.mean(axis=0).max() < 0.3
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_a_generator_learns_the_images_as_they_are(name, gradient):
+    """Against the best critic by means; where real images alone are changed, it learns others."""
+    middle = np.exp(-((np.arange(16)[:, None] - 6) ** 2 + (np.arange(16) - 9) ** 2) / 18)
+    real = np.stack([middle, middle**2, 1 - middle], axis=-1)[None].astype("float32")
+
+    def learn(both):
+        layer, generated, last = DifferentiableAugmentation([name], seed=0), 0 * real, []
+
+        def mean(image, changed=True):
+            return ops.mean(layer(ops.repeat(image, 128, axis=0), training=changed), axis=0)
+
+        for step in range(60):
+            critic = mean(real) - mean(generated, both)
+            generated = generated + gradient(
+                lambda image, critic=critic: ops.sum(critic * mean(image, both)), generated
+            )
+            last += [generated] if step >= 40 else []
+        return np.abs(np.mean(last, axis=0) - real).mean()
+
+    error = learn(both=True)
+    assert error < 0.03
+    if name != "color":  # which changes no mean
+        assert learn(both=False) > 2 * error
 
 
 @pytest.mark.parametrize("build", [build_capsule_discriminator, build_convolutional_discriminator])
@@ -140,7 +172,12 @@ def test_each_kind_has_draws_of_its_own():
 
 
 @pytest.mark.parametrize(
-    "layer", [RandomColor(), *(DifferentiableAugmentation([name]) for name in AUGMENTATIONS)]
+    "layer",
+    [
+        RandomColor(),
+        RandomCutout(),
+        *(DifferentiableAugmentation([name]) for name in AUGMENTATIONS),
+    ],
 )
 def test_integers_are_refused(layer):
     with pytest.raises(ValueError, match="`inputs` must be floating-point numbers"):
@@ -157,7 +194,9 @@ def test_a_joint_discriminator_sees_changed_images_beside_codes_as_they_are():
     assert np.abs(model(pairs, training=True) - plain(pairs, training=True)).max() > 0
 
 
-@pytest.mark.parametrize("layer", [RandomColor(), DifferentiableAugmentation(["cutout"])])
+@pytest.mark.parametrize(
+    "layer", [RandomColor(), RandomCutout(), DifferentiableAugmentation(["cutout"])]
+)
 def test_images_of_another_rank_are_refused(layer):
     with pytest.raises(ValueError, match=f"{type(layer).__name__} expects images"):
         layer(IMAGES[0])

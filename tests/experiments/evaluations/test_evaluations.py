@@ -152,7 +152,10 @@ def test_gamma_is_chosen_and_told(run_paths, tmp_path, monkeypatch, capsys):
             gammas,
             [0.3] * 2,
         )
-    text = f"kernel rbf, gamma {gammas[0]:g}, {gammas[1]:g}, alpha 0.3, 0.3, chosen on training"
+    text = (
+        f"kernel rbf, gamma {gammas[0]:g}, {gammas[1]:g}, chosen on training images for each n, "
+        "alpha 0.3, at most"
+    )
     assert text in printed
     assert f"In {file}" in printed
 
