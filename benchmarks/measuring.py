@@ -87,8 +87,7 @@ def draw_on(sizes, costs, size):
     """Draw costs on from the largest of several sizes to one that was not measured.
 
     It is for work that grows with the square of the size. Fixed costs of small sizes make the
-    fitted power too low, and a processor's cache, which small sizes fit in, makes it too high. In
-    both cases the true cost lies between the two results.
+    fitted power too low, and a processor's cache, which small sizes fit in, makes it too high.
 
     Args:
         sizes: Two or more positive numbers, ascending.

@@ -84,8 +84,17 @@ def test_distributions_are_scikit_learns(dtype, gamma, alpha, max_iter):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
-@pytest.mark.parametrize(("gamma", "alpha"), [(0.25, 0.2), (2.0, 0.9)])
+@pytest.mark.parametrize(
+    ("gamma", "alpha", "dtype"),
+    [
+        (0.02, 0.5, "float64"),
+        (0.25, 0.2, "uint8"),
+        (0.25, 0.99, "float32"),
+        (1.0, 0.01, "float32"),
+        (2.0, 0.9, "float32"),
+        (8.0, 0.5, "uint8"),
+    ],
+)
 def test_distributions_of_6_000_points_are_scikit_learns(dtype, gamma, alpha, monkeypatch):
     monkeypatch.setattr(distances, "BLOCK", 1_024)
     (labelled, classes), unlabelled = blobs(100, 0, dtype), blobs(5_900, 1, dtype)[0]
@@ -124,6 +133,20 @@ def test_each_cell_is_scikit_learns(source):
             assert result.errors[row, draw] == np.mean(predicted != test[1])
             assert result.n_unlabelled[row, draw] == len(others)
     assert result.to_dict()["settings"]["gamma"] == [0.5, 3.0]
+
+
+def test_gamma_20_on_raw_pixels_is_told():
+    """It is scikit-learn's default, for features of few components."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (80, 28, 28, 1), dtype=np.uint8)
+    pool, test = (images[:40], np.arange(40) % 4), (images[60:], np.arange(20) % 4)
+    with (
+        pytest.warns(UserWarning, match=r"`gamma`=20 is large .* points are so far"),
+        pytest.raises(ValueError, match=r"of 20 test images to all others underflow.*gamma=20"),
+    ):
+        semi_supervised_error(
+            images[40:60], pool, test, kernel="rbf", gamma=20, n_labelled=(8,), draws=1
+        )
 
 
 def test_some_of_the_pool_are_unlabelled():
