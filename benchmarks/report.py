@@ -92,8 +92,8 @@ twice as many images cost four times as much.
 The rows "drawn on" were not measured. They start from the largest size that was measured. One
 follows the power that was fitted to all sizes, the other the square. The work grows with the
 square. Fixed costs of small tables make the fitted power too low. The processor's cache, which
-small tables fit in, makes it too high. A whole table of MNIST, with 60,000 points, took 300 s beside
-other work ([trials](trials.md#the-rbf-kernel-at-the-papers-size)).
+small tables fit in, makes it too high. A whole table of MNIST, with 60,000 points, took 300 s
+beside other work ([trials](trials.md#the-rbf-kernel-at-the-papers-size)).
 """
 GROWTH = """\
 ## Growth
