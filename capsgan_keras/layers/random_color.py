@@ -1,17 +1,14 @@
 """Random changes of brightness, saturation and contrast that gradients pass."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
-from capsgan_keras.checks import check_images_rank, check_seed
-from capsgan_keras.routing.graph import as_floating
-from capsgan_keras.types import Shape, Tensor
+from capsgan_keras.layers.random_change import RandomChange
+from capsgan_keras.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")
-class RandomColor(keras.layers.Layer):
+class RandomColor(RandomChange):
     """Change brightness, saturation and contrast of each image at random, in training alone.
 
     Each pixel is moved by a number in [-0.5, 0.5); its distance from the mean of its channels is
@@ -41,20 +38,8 @@ class RandomColor(keras.layers.Layer):
     ```
     """
 
-    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.seed = check_seed(seed)
-        self.generator = keras.random.SeedGenerator(self.seed)
-
-    def build(self, input_shape: Shape) -> None:
-        """Check the input's rank; there are no weights."""
-        check_images_rank(self, input_shape)
-
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """Return the images, changed if `training`."""
-        images = as_floating("inputs", inputs)
-        if not training:
-            return images
+    def change(self, images: Tensor) -> Tensor:
+        """Return the images, changed in colour."""
         images = images + self._draws(images, -0.5, 0.5)
         grey = ops.mean(images, axis=-1, keepdims=True)
         images = grey + (images - grey) * self._draws(images, 0.0, 2.0)
@@ -64,11 +49,3 @@ class RandomColor(keras.layers.Layer):
     def _draws(self, images: Tensor, low: float, high: float) -> Tensor:
         shape = (ops.shape(images)[0], 1, 1, 1)
         return keras.random.uniform(shape, low, high, dtype=images.dtype, seed=self.generator)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the input."""
-        return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return all constructor arguments."""
-        return super().get_config() | {"seed": self.seed}
