@@ -1,4 +1,5 @@
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -28,10 +29,12 @@ def test_it_runs_quickly(monkeypatch):
     # Five draws of each cell.
     assert result["scikit_learn_seconds"] == {"median": 35.0, "min": 30.0, "max": 40.0}
     assert result["times_table"] == {"median": 12.5, "min": 10.0, "max": 15.0}
-    assert result["rbf"] == ("synthetic", label_spreading.QUICK_RBF_ROUNDS, True)
+    assert result["rbf"] == ("synthetic", label_spreading.QUICK_RBF_ROUNDS, 2_000, True)
 
 
 def test_the_rbf_kernel_is_drawn_on(monkeypatch):
+    made = []
+
     def time_in_turn(functions, calls, rounds, warm_up):
         points = len(functions["table"].args[0])
         assert rounds == {1_000: 3, 1_500: 1}[points]
@@ -41,15 +44,22 @@ def test_the_rbf_kernel_is_drawn_on(monkeypatch):
         assert way.keywords == {"kernel": "rbf"}
         return points ** (1.5 if way.func is label_spreading.make_table else 2)
 
+    def make_table(unlabelled, pool, test, kernel):
+        made.append((len(unlabelled), len(pool[1]), len(test[1]), kernel))
+        time.sleep(0.02)
+
     monkeypatch.setattr(label_spreading, "time_in_turn", time_in_turn)
     monkeypatch.setattr(label_spreading, "memory", memory)
-    result = label_spreading.measure_rbf("synthetic", {1_000: 3, 1_500: 1}, quick=True)
-    assert (result["gamma"], result["drawn_on"]) == (0.25, 60_000)
+    monkeypatch.setattr(label_spreading, "make_table", make_table)
+    result = label_spreading.measure_rbf("synthetic", {1_000: 3, 1_500: 1}, 6_000, quick=True)
+    assert (result["gamma"], result["drawn_on"]) == (0.25, 6_000)
+    assert made == [(6_000, 1_200, 1_200, "rbf")]
+    assert result["whole"]["seconds"] > 0.01
     assert [table["points"] for table in result["tables"]] == [1_000, 1_500]
     assert [table["differing"] for table in result["tables"]] == [[0.0, 0.0, 0.0]] * 2
     powers = {name: costs["by_power"] for name, costs in result["growth"].items()}
-    expected = {"table_memory": 60_000**1.5, "scikit_learn_memory": 60_000**2}
-    expected |= {"table_seconds": 60_000, "scikit_learn_seconds": 5 * 3}
+    expected = {"table_memory": 6_000**1.5, "scikit_learn_memory": 6_000**2}
+    expected |= {"table_seconds": 6_000, "scikit_learn_seconds": 5 * 3}
     assert powers == pytest.approx(expected)
 
 

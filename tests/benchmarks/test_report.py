@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report
+from benchmarks.figures import rbf_figure
 
 ROOT = Path(__file__).parents[2]
 RESULTS = json.loads((ROOT / report.RESULTS).read_text(encoding="utf-8"))
@@ -20,6 +21,7 @@ TABLE |= {"table_memory": 2**21, "scikit_learn_memory": 2**22}
 DRAWN = {"exponent": S, "by_power": 3e7, "by_square": 4e7}
 COSTS = {name: DRAWN for name in TABLE if name.endswith(("seconds", "memory"))}
 RBF = {"gamma": 0.25, "tables": [TABLE], "drawn_on": 60_000, "growth": COSTS}
+RBF |= {"whole": {"seconds": 300.0, "memory": 2**33}}
 GROWTH = {"sizes": [2], "exponent": S}
 POINTS = {"rounds": 3, "seconds": [S], "bytes": [2**21], "bytes_exponent": S}
 SAMPLE = {  # made up, with all figures that a page shows
@@ -72,3 +74,26 @@ def test_what_was_not_measured_has_no_section():
     page = report.page({"machine": SAMPLE["machine"], "label_spreading": shown})
     assert "## The label-spreading table" in page
     assert all(word in report.page(SAMPLE) and word not in page for word in ("## Growth", "RBF"))
+
+
+def test_the_figure_has_every_cost_at_its_place():
+    result = json.loads(json.dumps(RBF))
+    result["tables"].append(TABLE | {"points": 40, "table_seconds": S | {"median": 6.0}})
+    seconds, memory = rbf_figure(result).axes
+    lines = {line.get_label(): line.get_xydata().tolist() for line in seconds.get_lines()}
+    assert lines["the package, measured"] == [[20, 1.5], [40, 6.0]]
+    assert lines["scikit-learn, measured"] == [[20, 1.5], [40, 1.5]]
+    assert lines["the package, drawn on by the square"] == [[40, 6.0], [60_000, 4e7]]
+    assert lines["scikit-learn, drawn on by the power"] == [[40, 1.5], [60_000, 3e7]]
+    assert lines["the package, measured once"] == [[60_000, 300.0]]
+    lines = {line.get_label(): line.get_xydata().tolist() for line in memory.get_lines()}
+    assert lines["the package, measured once"] == [[60_000, 8.0]]
+    assert lines["scikit-learn, measured"] == [[20, 2**-8], [40, 2**-8]]
+
+
+def test_costs_that_were_not_measured_are_not_drawn():
+    result = json.loads(json.dumps(RBF))
+    del result["whole"]
+    result["tables"][0]["table_memory"] = None
+    seconds, memory = rbf_figure(result).axes
+    assert (len(seconds.get_lines()), len(memory.get_lines())) == (6, 3)
