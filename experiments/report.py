@@ -2,7 +2,7 @@
 
     python -m experiments.report results/
     python -m experiments.report runs/mnist/evaluation
-    python -m experiments.report results/ --readme README.md docs/results/*.md
+    python -m experiments.report results/ --readme README.md docs/findings.md
 
 Each folder below the given one that holds gam.json, semi_supervised.json or sample_quality.json
 gets a report.md and its figures: grids of each generator's images (figures 1 and 2 of the paper,
@@ -20,7 +20,12 @@ are replaced by the report of the folder that is named, and those between
 
 by its short table, with the errors of the RBF kernel where the folder has them. Behind the first
 folder others may be named, of other settings on the same images: theirs with that kernel are
-added. Time: seconds.
+added. Of these errors alone
+
+    <!-- errors: mnist mnist/stack-10-epochs -->
+    <!-- end of errors -->
+
+makes one table. Time: seconds.
 """
 
 import sys

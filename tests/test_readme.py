@@ -11,7 +11,7 @@ from experiments.study.report import fill as fill_study
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-PAGES = ("README.md", "docs/results/mnist.md", "docs/results/cifar10.md")
+PAGES = ("README.md", "docs/findings.md", "docs/results/mnist.md", "docs/results/cifar10.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

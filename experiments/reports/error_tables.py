@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from experiments.errors import EvaluationError
 from experiments.reports.paper import ERRORS, TITLES
 from experiments.reports.text import (
     DIFFERENCE,
@@ -27,26 +28,71 @@ def error_table(results):
     Args:
         results: `experiments.evaluations.results.ErrorResults`.
     """
-    numbers, tables = results.settings["n_labelled"], results.tables
-    lines, groups = [], []
-    for model, paper in ERRORS.get(results.dataset.name, {}).items():
+    return joint_error_table({"ours": results})
+
+
+def joint_error_table(by_settings):
+    """Return one table of the errors of several settings, as Markdown.
+
+    Args:
+        by_settings: Dictionary from what the settings are called to their
+            `experiments.evaluations.results.ErrorResults`.
+
+    Raises:
+        EvaluationError: Where the errors of one were computed otherwise than those of another.
+    """
+    first = _computed_alike(by_settings)
+    numbers = first.settings["n_labelled"]
+    lines, compared = [], False
+    for model, paper in ERRORS.get(first.dataset.name, {}).items():
         cells = ["" if paper.get(n) is None else f"{paper[n]:.4f}" for n in numbers]
         lines.append([f"{TITLES[model]}, paper", *cells, "not stated", "not stated"])
+    for name, results in by_settings.items():
+        added, groups = _lines_of(results, name)
+        lines += added
+        if len(groups) == len(TITLES):
+            compared = True
+            head = DIFFERENCE if results is first else f"{name}: {DIFFERENCE}"
+            cells = [difference(*pair, ".4f") for pair in zip(*groups, strict=True)]
+            lines.append([head, *cells, "", ""])
+    controls = {name: [first.tables[name]] for name in CONTROLS}
+    lines += [[CONTROLS[name], *errors(each), "none", "none"] for name, each in controls.items()]
+    heads = ["unlabelled images", *(f"n = {n:,}" for n in numbers), *SIZES]
+    return f"{table(heads, lines)}\n\n{_note(first, compared)}{_unreached(by_settings)}"
+
+
+def _computed_alike(by_settings):
+    """Return the first results, whose controls and note hold for all."""
+    first, *others = by_settings.values()
+    for each in others:
+        if _rules(each) != _rules(first):
+            raise EvaluationError(
+                f"{each.path}: was computed otherwise than {first.path}, so one table can't hold "
+                f"both. Received: {_rules(each)} and {_rules(first)}"
+            )
+    return first
+
+
+def _rules(results):
+    """Return all that errors depend on, but for the networks: data, draws, label spreading."""
+    settings = {name: each for name, each in results.settings.items() if name != "candidates"}
+    names = "n_neighbors", "gamma", "alpha"
+    chosen = [{name: choice.get(name) for name in names} for choice in results.choices]
+    return {"images": results.dataset.name, **settings, "chosen": chosen}
+
+
+def _lines_of(results, name):
+    """Return the models' lines, and for each model of several seeds its errors by n and seed."""
+    lines, groups = [], []
     for model, title in TITLES.items():
         runs = results.runs_of(model)
         if runs:
-            title += ", ours" + (f", {len(runs)} seeds" if len(runs) > 1 else "")
+            title += f", {name}" + (f", {len(runs)} seeds" if len(runs) > 1 else "")
             sizes = [parameters(runs, part) for part in NETWORKS]
-            lines.append([title, *errors([tables[run.name] for run in runs]), *sizes])
+            lines.append([title, *errors([results.tables[run.name] for run in runs]), *sizes])
         if len(runs) > 1:
-            groups.append(np.transpose([tables[run.name].mean for run in runs]))
-    compared = len(groups) == len(TITLES)
-    if compared:
-        cells = [difference(*pair, ".4f") for pair in zip(*groups, strict=True)]
-        lines.append([DIFFERENCE, *cells, "", ""])
-    lines += [[CONTROLS[name], *errors([tables[name]]), "none", "none"] for name in CONTROLS]
-    heads = ["unlabelled images", *(f"n = {n:,}" for n in numbers), *SIZES]
-    return f"{table(heads, lines)}\n\n{_note(results, compared)}"
+            groups.append(np.transpose([results.tables[run.name].mean for run in runs]))
+    return lines, groups
 
 
 def errors(tables):
@@ -71,7 +117,7 @@ def _note(results, compared):
         f"over the seeds' means; {settings['n_unlabelled']:,} unlabelled images"
         f"{_real_images(tables['real_unlabelled'], settings)}. {_spreading(results)}"
     )
-    return note + (f" {WELCH}." if compared else "") + _unreached(tables, images)
+    return note + (f" {WELCH}." if compared else "")
 
 
 def _real_images(result, settings):
@@ -100,9 +146,14 @@ def _spreading(results):
     )
 
 
-def _unreached(tables, images):
-    counts = {name: int(result.unreached.sum()) for name, result in tables.items()}
-    parts = [f"{CONTROLS.get(name, name)} {count}" for name, count in counts.items() if count]
+def _unreached(by_settings):
+    counts = {}
+    for settings, results in by_settings.items():
+        images = results.test_images
+        for name, result in results.tables.items():
+            run = name if len(by_settings) == 1 else f"{name} ({settings})"
+            counts[CONTROLS.get(name, run)] = int(result.unreached.sum())
+    parts = [f"{name} {count}" for name, count in counts.items() if count]
     if not parts:
         return f" Every {images[:-1]} was reached by a label."
     return (

@@ -12,6 +12,7 @@ from experiments.evaluations.results import (
     QualityEpochResults,
     QualityResults,
 )
+from experiments.reports.paper import TITLES
 from experiments.settings.evaluations import EVALUATIONS, OVER_EPOCHS, SEMI_SUPERVISED
 
 
@@ -44,6 +45,19 @@ class Evaluations:
     def error_tables(self):
         """The semi-supervised tables of both kernels that are there, as a list."""
         return [each for each in (self.semi_supervised, *self.more_errors) if each is not None]
+
+    @property
+    def rbf_errors(self):
+        """The table with the RBF kernel and runs of both models, or None.
+
+        That with a chosen gamma, if there is such.
+        """
+        tables = [
+            each
+            for each in self.more_errors
+            if each.settings["kernel"] == "rbf" and all(each.runs_of(model) for model in TITLES)
+        ]
+        return max(tables, key=lambda each: bool(each.choices), default=None)
 
     @property
     def dataset(self):

@@ -81,19 +81,9 @@ def metric_lines(results, paper):
 
 
 def _rbf_lines(evaluations, title=""):
-    """Return the lines of both models' errors with the RBF kernel, or none.
-
-    Those with a chosen gamma, if there are such.
-    """
-    tables = [
-        each
-        for each in evaluations.more_errors
-        if each.settings["kernel"] == "rbf" and all(each.runs_of(model) for model in TITLES)
-    ]
-    if not tables:
-        return []
-    best = max(tables, key=lambda each: bool(each.choices))
-    return error_lines(best, ERRORS.get(evaluations.dataset, {}), f"{title}RBF: ")
+    """Return the lines of both models' errors with the RBF kernel, or none."""
+    found = evaluations.rbf_errors
+    return error_lines(found, ERRORS.get(evaluations.dataset, {}), f"{title}RBF: ") if found else []
 
 
 def error_lines(results, paper, title=""):

@@ -20,7 +20,7 @@ from experiments.evaluations.results import (
     QualityResults,
 )
 from experiments.reports import figures
-from experiments.reports.error_tables import error_table
+from experiments.reports.error_tables import error_table, joint_error_table
 from experiments.reports.folders import read_folders
 from experiments.reports.front_page import scores
 from experiments.reports.metric_tables import epoch_table, metric_tables
@@ -37,7 +37,7 @@ _TABLES = {
     QualityEpochResults: quality_epoch_table,
 }
 _PART = re.compile(
-    r"(?P<start><!-- (?P<kind>report|scores): (?P<names>\S+(?: \S+)*) -->\n).*?"
+    r"(?P<start><!-- (?P<kind>report|scores|errors): (?P<names>\S+(?: \S+)*) -->\n).*?"
     r"(?P<end><!-- end of (?P=kind) -->)",
     re.DOTALL,
 )
@@ -207,8 +207,8 @@ def fill(path, folder, results):
         results: What `read_folders(folder)` gave.
 
     Raises:
-        EvaluationError: Where a marker names a folder without results, or there is no marker, or
-            no such file.
+        EvaluationError: Where a marker names a folder without results, or without those that it
+            asks for, or there is no marker, or no such file.
     """
     path = Path(path)
     if not path.is_file():
@@ -219,8 +219,8 @@ def fill(path, folder, results):
         raise EvaluationError(f"--readme must name UTF-8 files. {path}: {error}") from error
     if not _PART.search(text):
         raise EvaluationError(
-            f"{path}: has no part to replace, between <!-- report: ... --> or <!-- scores: ... --> "
-            "marks"
+            f"{path}: has no part to replace, between marks such as <!-- report: ... -->, "
+            "<!-- scores: ... --> or <!-- errors: ... -->"
         )
 
     def replace(match):
@@ -234,6 +234,9 @@ def fill(path, folder, results):
         if match["kind"] == "scores":
             text = scores(results[place], [results[folder / each] for each in others])
             return f"{match['start']}{text}\n{match['end']}"
+        if match["kind"] == "errors":
+            text = _rbf_errors([results[folder / each] for each in (name, *others)])
+            return f"{match['start']}{text}\n{match['end']}"
         if others:
             raise EvaluationError(f"{path}: a report is of one folder, not of {name} {others[0]}")
         prefix = os.path.relpath(place, path.resolve().parent).replace(os.sep, "/") + "/"
@@ -242,3 +245,16 @@ def fill(path, folder, results):
         return match["start"] + text + match["end"]
 
     return _PART.sub(replace, text)
+
+
+def _rbf_errors(folders):
+    """Return one table of the errors with the RBF kernel of several folders."""
+    by_settings = {}
+    for each in folders:
+        if each.rbf_errors is None:
+            raise EvaluationError(
+                f"{each.folder}: must hold errors with --kernel rbf, of both models"
+            )
+        name = each.folder.name.replace("-", " ")
+        by_settings["ours" if name == each.dataset else name] = each.rbf_errors
+    return joint_error_table(by_settings)

@@ -17,7 +17,7 @@ from experiments import gam, report, sample_quality, semi_supervised
 from experiments.errors import EvaluationError
 from experiments.evaluations.result_file import read_content
 from experiments.evaluations.results import RunRecord, results_from
-from experiments.reports.error_tables import error_table
+from experiments.reports.error_tables import error_table, joint_error_table
 from experiments.reports.figures import error_curves, metric_intervals
 from experiments.reports.folders import Evaluations, read_folders
 from experiments.reports.front_page import error_lines, metric_lines, quality_lines, scores
@@ -358,6 +358,77 @@ def test_the_short_table_has_the_errors_of_other_settings(two_seeds):
     without = dataclasses.replace(other, more_errors=())
     with pytest.raises(EvaluationError, match="must hold errors on mnist with --kernel rbf"):
         scores(whole, [without])
+
+
+@pytest.fixture
+def rbf_errors(two_seeds):
+    """A table with the RBF kernel, of two seeds of CapsuleGAN and one of the other model."""
+    knn = two_seeds.semi_supervised
+    return dataclasses.replace(knn, settings=knn.settings | {"kernel": "rbf", "gamma": 0.25})
+
+
+def test_errors_of_several_settings_are_one_table(rbf_errors):
+    alike = {name: rbf_errors.tables["nearest_labelled"] for name in rbf_errors.tables}
+    other = dataclasses.replace(rbf_errors, tables=rbf_errors.tables | alike)
+    text = joint_error_table({"ours": rbf_errors, "other": other})
+    lines = {line.split(" | ")[0]: line.split(" | ")[1:3] for line in text.splitlines()}
+    alone = error_table(rbf_errors).splitlines()
+    assert [line for line in text.splitlines() if "other" not in line] == alone
+    control = lines["| no images: nearest labelled image"]
+    means = [cell.split(" ± ")[0] for cell in control]
+    assert [cell.split(" ± ")[0] for cell in lines["| CapsuleGAN, other, 2 seeds"]] == means
+    assert lines["| convolutional GAN, other"] == control
+    assert lines["| CapsuleGAN, ours, 2 seeds"] != lines["| CapsuleGAN, other, 2 seeds"]
+
+
+def test_points_that_no_label_reached_are_told_of_each_setting(rbf_errors):
+    tables = rbf_errors.tables
+    cells = [dataclasses.replace(cell, unreached=3) for cell in tables["capsule-seed0"].cells]
+    part = dataclasses.replace(tables["capsule-seed0"], cells=tuple(cells))
+    other = dataclasses.replace(rbf_errors, tables=tables | {"capsule-seed0": part})
+    text = joint_error_table({"ours": rbf_errors, "other": other})
+    assert text.endswith(f"in all draws together: capsule-seed0 (other) {3 * len(cells)}.")
+    assert error_table(other).endswith(f"in all draws together: capsule-seed0 {3 * len(cells)}.")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"settings": {"draws": 9}},
+        {"settings": {"gamma": 9.0}},
+        {"choices": ({"gamma": 9.0, "alpha": 0.2},)},
+    ],
+)
+def test_errors_that_were_computed_otherwise_are_no_table(rbf_errors, changed):
+    if "settings" in changed:
+        changed = {"settings": rbf_errors.settings | changed["settings"]}
+    other = dataclasses.replace(rbf_errors, **changed)
+    with pytest.raises(EvaluationError, match=r"was computed otherwise.*9"):
+        joint_error_table({"ours": rbf_errors, "other": other})
+    more = dataclasses.replace(rbf_errors, settings=rbf_errors.settings | {"candidates": [1]})
+    assert joint_error_table({"ours": rbf_errors, "other": more})
+
+
+def test_a_page_has_the_errors_of_the_rbf_kernel(results, finished_runs, tmp_path, capsys):
+    readme = tmp_path / "README.md"
+    marked = README.replace("report: digits", "errors: digits digits/once-more")
+    readme.write_text(marked.replace("end of report", "end of errors"))
+    inner = results / "digits" / "once-more"
+    inner.mkdir()
+    shutil.copy(results / "digits" / "semi_supervised.json", inner)
+    assert report.main([str(results), "--readme", str(readme)]) == 2
+    assert "must hold errors with --kernel rbf, of both models" in capsys.readouterr().err
+    assert "old" in readme.read_text()
+    runs = [str(finished_runs / f"{model}-seed0") for model in ("capsule", "convolutional")]
+    sizes = ["--n-labelled", "20", "40", "--draws", "2", "--n-unlabelled", "60"]
+    options = ["--kernel", "rbf", "--output", str(inner.parent), "--verbose", "0"]
+    assert semi_supervised.main([*runs, *sizes, *options]) == 0
+    shutil.copy(inner.parent / "semi_supervised-rbf.json", inner)
+    assert report.main([str(results), "--readme", str(readme)]) == 0
+    text = readme.read_text()
+    assert text.count("| CapsuleGAN, ours | ") == text.count("| CapsuleGAN, once more | ") == 1
+    assert ("kernel rbf" in text, "errors.png" in text) == (True, False)
+    assert fill(readme, results, read_folders(results)) == text
 
 
 def test_figures_name_each_model_once(two_seeds):
