@@ -10,7 +10,7 @@ from capsgan_keras.checks import check_kind, check_positive
 from capsgan_keras.datasets import Dataset
 from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.gan.base import GAN
-from capsgan_keras.gan.from_settings import generator_of, optimizers_of
+from capsgan_keras.gan.from_settings import generator_of, loss_of, optimizers_of
 from capsgan_keras.gan.labels import check_num_classes
 from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam
 from capsgan_keras.gan.settings import (
@@ -21,21 +21,13 @@ from capsgan_keras.gan.settings import (
     widened,
 )
 from capsgan_keras.gan.settings_checks import check_settings, given
-from capsgan_keras.losses import HingeLoss, MarginLoss
+from capsgan_keras.losses import MarginLoss
 from capsgan_keras.models import (
     build_capsule_discriminator,
     build_convolutional_discriminator,
     build_generator,
 )
 from capsgan_keras.types import DType
-
-_LOSSES: dict[str | None, Callable[[], keras.losses.Loss | None]] = {
-    None: lambda: None,  # the model's own
-    "margin": MarginLoss,
-    "cross-entropy": keras.losses.BinaryCrossentropy,
-    "least-squares": keras.losses.MeanSquaredError,
-    "hinge": HingeLoss,
-}
 
 
 class _GANWithDefaults(GAN):
@@ -208,7 +200,7 @@ class _GANWithDefaults(GAN):
                 seed=seed,
             ),
             num_classes=num_classes,
-            loss=_LOSSES[settings.loss](),
+            loss=loss_of(settings),
             seed=seed,
             dtype=dtype,
             **given(

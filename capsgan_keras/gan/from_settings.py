@@ -1,5 +1,6 @@
-"""What GANs of all kinds make of `NetworkSettings`: the generator and both optimizers."""
+"""What GANs of all kinds make of `NetworkSettings`: generator, loss and both optimizers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -7,8 +8,22 @@ import keras
 from capsgan_keras.gan.optimizers import OptimizerPair, falling_rate, learning_rate
 from capsgan_keras.gan.settings import NetworkSettings, widened
 from capsgan_keras.gan.settings_checks import given
+from capsgan_keras.losses import HingeLoss, MarginLoss
 from capsgan_keras.models import build_generator
 from capsgan_keras.types import DType
+
+_LOSSES: dict[str | None, Callable[[], keras.losses.Loss | None]] = {
+    None: lambda: None,
+    "margin": MarginLoss,
+    "cross-entropy": keras.losses.BinaryCrossentropy,
+    "least-squares": keras.losses.MeanSquaredError,
+    "hinge": HingeLoss,
+}
+
+
+def loss_of(settings: NetworkSettings) -> keras.losses.Loss | None:
+    """Return the loss of the settings, or None for the model's own."""
+    return _LOSSES[settings.loss]()
 
 
 def generator_of(

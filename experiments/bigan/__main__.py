@@ -28,6 +28,7 @@ _HELPS = {
     "experiments.mnist",
     "model": "kind of the encoder",
     "evaluate": "measure the codes and draw the figures once all are trained (default: yes)",
+    "loss": "of all networks (default: that of --head); hinge is for --head dense alone",
     "dropout": "rate of dropout in the joint discriminator",
     "initializer": "of the weights of dense layers and convolutions (default: normal with "
     "deviation 0.02 in the generator, he in encoder and discriminator)",

@@ -42,8 +42,8 @@ class EncoderSettings(Settings):
 
     head: str = setting(
         "capsule",
-        "what the joint discriminator ends in: a capsule, with the margin loss, or a dense layer, "
-        "with cross-entropy",
+        "what the joint discriminator ends in: a capsule, by default with the margin loss, or a "
+        "dense layer, by default with cross-entropy",
         choices=("capsule", "dense"),
     )
     labels: str = setting(
@@ -87,6 +87,11 @@ class EncoderSettings(Settings):
                     f"`{name}` needs `labels`. Received: {name}={getattr(self, name)}, "
                     "labels='none'"
                 )
+        if self.loss == "hinge" and self.head == "capsule":
+            raise ValueError(
+                "`loss` hinge is for `head` dense, which gives any number: a length is never "
+                f"negative. Received: loss='hinge', head={self.head!r}"
+            )
         if self.num_classes is not None and self.num_classes >= self.latent_dim:
             raise ValueError(
                 "`latent_dim` must be larger than the number of classes, which are its last "
@@ -126,7 +131,7 @@ UNUSED = tuple(
     field.name
     for field in dataclasses.fields(Settings)
     if field.metadata["model"] is not None
-    or field.name in ("settings", "loss", "latent_categories", "width")
+    or field.name in ("settings", "latent_categories", "width")
 )
 """Settings of other GANs, for which a BiGAN has no use."""
 

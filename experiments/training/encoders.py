@@ -1,7 +1,7 @@
 """The BiGANs that the settings describe."""
 
 from capsgan_keras import BiCoGAN, BiGAN
-from capsgan_keras.gan.from_settings import generator_of, optimizers_of
+from capsgan_keras.gan.from_settings import generator_of, loss_of, optimizers_of
 from capsgan_keras.gan.settings_checks import check_settings, given
 from capsgan_keras.models import (
     build_capsule_encoder,
@@ -48,10 +48,12 @@ def build_bigan(encoder, settings, image_shape, steps=None, seed=None):
                 units=settings.discriminator_units,
                 spectral_normalization=settings.spectral_normalization,
                 augmentation=settings.augmentation,
+                activation="linear" if settings.loss == "hinge" else None,
             ),
             **initializer,
             seed=seed,
         ),
+        loss=loss_of(settings),
         seed=seed,
         **given(
             gradient_penalty=settings.gradient_penalty,

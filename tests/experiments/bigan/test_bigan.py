@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -16,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from capsgan_keras import BiCoGAN, BiGAN, load_dataset, load_run
 from capsgan_keras.evaluation import SemiSupervisedSettings, draw_labelled
+from capsgan_keras.losses import HingeLoss, MarginLoss
 from experiments.bigan.__main__ import main
 from experiments.bigan.published import PUBLISHED
 from experiments.evaluations.codes import linear_probe, read_codes
@@ -200,6 +202,30 @@ def test_options_reach_the_networks():
         assert float(ops.std(first)) == pytest.approx(0.02, rel=0.4)
 
 
+@pytest.mark.parametrize("labels", ["none", "all"])
+@pytest.mark.parametrize(
+    ("loss", "kind", "activation"),
+    [
+        ("hinge", HingeLoss, "linear"),
+        ("least-squares", keras.losses.MeanSquaredError, "sigmoid"),
+        ("margin", MarginLoss, "sigmoid"),
+    ],
+)
+def test_the_loss_reaches_the_networks(loss, kind, activation, labels):
+    settings = dataclasses.replace(PUBLISHED["digits"], head="dense", loss=loss, labels=labels)
+    gan = build_gan(settings, f"{settings.kind}-convolutional", (16, 16, 1))
+    assert isinstance(gan.loss, kind)
+    assert gan.discriminator.layers[-1].activation.__name__ == activation
+    batch = (np.zeros((4, 16, 16, 1), "uint8"), np.arange(4))[: 1 if labels == "none" else 2]
+    logs = gan.train_on_batch(*batch)
+    assert np.all(np.isfinite(np.array(logs)))
+
+
+def test_hinge_is_not_for_lengths(bigan, capsys):
+    assert bigan("--loss", "hinge") == 2
+    assert "never negative" in capsys.readouterr().err
+
+
 def test_runs_of_other_labels_lie_in_other_folders():
     settings = EncoderSettings(dataset="mnist")
     assert settings.models == ("bigan-capsule", "bigan-convolutional")
@@ -292,7 +318,7 @@ def test_help_shows_the_settings_of_the_data_set(capsys):
 
 
 def test_settings_of_other_gans_are_no_options_and_stay_defaults():
-    assert {"capsule_filters", "latent_categories", "loss"} <= set(UNUSED)
+    assert {"capsule_filters", "latent_categories", "width"} <= set(UNUSED)
     for settings in PUBLISHED.values():
         for name in set(UNUSED) - {"settings"}:
             assert getattr(settings, name) == getattr(Settings(), name), name
