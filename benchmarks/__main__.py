@@ -8,10 +8,11 @@ training          the training step of both GANs against the textbook step and i
 label_spreading   the label-spreading table of both kernels against scikit-learn for each cell
 growth            how time and memory grow with batch, width, side and points
 
-All of them take about 20 minutes on 2 CPU cores; let nothing else run. label_spreading needs MNIST
+All of them take about 25 minutes on 2 CPU cores; let nothing else run. label_spreading needs MNIST
 (the environment variable CAPSGAN_DATA_DIR, else a download). A whole run writes
-results/speed/speed.json, from which `python -m benchmarks.report` makes docs/speed.md. On the Keras
-backend jax, training runs alone, without the textbook step.
+results/speed/speed.json, from which `python -m benchmarks.report` makes docs/speed.md and its
+figure. The largest table of label_spreading takes 12 GB of memory, and is left out where there is
+less. On the Keras backend jax, training runs alone, without the textbook step.
 """
 
 import argparse

@@ -3,47 +3,52 @@
 from matplotlib.figure import Figure
 
 WAYS = {"table": "the package", "scikit_learn": "scikit-learn"}
-COSTS = {"seconds": ("seconds of a table", 1), "memory": ("GiB of memory", 2**30)}
+COSTS = {
+    "seconds": ("time of a table of 15 cells", "seconds", 1),
+    "memory": ("memory of a table (scikit-learn: of a cell)", "GiB", 2**30),
+}
+STYLES = {"by_square": ("--", "drawn on by the square"), "by_power": (":", "by the power")}
 
 
 def rbf_figure(result):
-    """Draw time and memory of both ways: points were measured, dashed lines are drawn on.
+    """Draw time and memory of both ways: circles were measured, dashed and dotted lines drawn on.
 
     Args:
-        result: Dictionary, what `benchmarks.label_spreading.measure_rbf` returns. Memory may be
-            None, and `whole` may be missing.
+        result: Dictionary, what `benchmarks.label_spreading.measure_rbf` returns. What was not
+            measured, None or 0 or missing, is left out.
 
     Returns:
         A matplotlib figure with two panels.
     """
     figure = Figure(figsize=(10.0, 4.2), layout="constrained")
-    figure.suptitle("label spreading with the RBF kernel, 15 cells")
+    figure.suptitle("label spreading with the RBF kernel")
     tables, end = result["tables"], result["drawn_on"]
     sizes = [table["points"] for table in tables]
-    for axes, (cost, (label, unit)) in zip(figure.subplots(1, 2), COSTS.items(), strict=True):
+    legend = {}
+    for axes, (cost, (title, label, unit)) in zip(
+        figure.subplots(1, 2), COSTS.items(), strict=True
+    ):
         for index, (way, name) in enumerate(WAYS.items()):
             values = [table[f"{way}_{cost}"] for table in tables]
-            if None in values:  # memory is measured on Linux alone
+            if not all(values):
                 continue
             if cost == "seconds":
                 values = [value["median"] for value in values]
             values = [value / unit for value in values]
             axes.plot(sizes, values, f"C{index}o-", label=f"{name}, measured")
             drawn = result["growth"][f"{way}_{cost}"]
-            for power, style in (("by_square", "--"), ("by_power", ":")):
-                axes.plot(
-                    [sizes[-1], end],
-                    [values[-1], drawn[power] / unit],
-                    f"C{index}{style}",
-                    label=f"{name}, drawn on {power.replace('_', ' the ')}",
-                )
-        whole = result.get("whole", {}).get(cost)
-        if whole is not None:
+            for power, (style, how) in STYLES.items():
+                line = [sizes[-1], end], [values[-1], drawn[power] / unit]
+                axes.plot(*line, f"C{index}{style}", label=f"{name}, {how}")
+        whole = (result.get("whole") or {}).get({"memory": "bytes"}.get(cost, cost))
+        if whole:
             axes.plot(end, whole / unit, "C0*", markersize=12, label="the package, measured once")
-        axes.set(xscale="log", yscale="log", xlabel="unlabelled images", ylabel=label)
+        axes.set(xscale="log", yscale="log", xlabel="unlabelled images")
+        axes.set(title=title, ylabel=label)
         axes.set_xticks([*sizes, end], [f"{size:,}" for size in (*sizes, end)])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        handles, labels = axes.get_legend_handles_labels()
+        legend |= dict(zip(labels, handles, strict=True))
+    figure.legend(legend.values(), legend, loc="outside lower center", ncols=3)
     return figure

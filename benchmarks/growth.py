@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from keras import layers
 
-from benchmarks.label_spreading import load, make_table
+from benchmarks.label_spreading import measure_table
 from benchmarks.measuring import exponent, in_own_process, peak_memory, spread, time_in_turn
 from benchmarks.training.networks import MODELS, TINY, TUNED, new_gan
 from capsgan_keras.layers import PrimaryCap
@@ -147,7 +147,7 @@ def measure_tables(points, rounds, quick):
         spread over the rounds; `bytes`, of the first round, and their `bytes_exponent`.
     """
     made = [
-        [in_own_process(measure_table, count, quick=quick) for count in points]
+        [in_own_process(measure_table, "synthetic", count, quick=quick) for count in points]
         for _ in range(rounds)
     ]
     seconds = [[table["seconds"] for table in tables] for tables in zip(*made, strict=True)]
@@ -160,14 +160,3 @@ def measure_tables(points, rounds, quick):
         "bytes": needed,
         "bytes_exponent": exponent(points, [[value] for value in needed]),
     }
-
-
-def measure_table(points):
-    """Return the `seconds` and the `bytes` of one table, made in this process."""
-    make_table(*load("synthetic", 1_000))  # warm-up
-    images = load("synthetic", points)
-    seconds = {}
-    needed = peak_memory(
-        lambda: seconds.update(time_in_turn({"table": lambda: make_table(*images)}, 1, 1, 0))
-    )
-    return {"seconds": seconds["table"][0], "bytes": needed}

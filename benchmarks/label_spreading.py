@@ -10,7 +10,6 @@ with several numbers, at which scikit-learn still has the memory. Both ways are 
 the paper's size, and the package's table of that size is measured too.
 """
 
-import time
 import warnings
 from functools import partial
 
@@ -28,6 +27,8 @@ from benchmarks.measuring import (
 )
 from capsgan_keras import load_dataset
 from capsgan_keras.evaluation import draw_labelled, semi_supervised_error
+from capsgan_keras.evaluation.label_spreading.rbf import kernel_bytes
+from capsgan_keras.machine import memory_bytes
 
 KERNELS = {"knn": {"n_neighbors": 7}, "rbf": {"gamma": 0.25}}
 """Each kernel's settings, which have the same names in scikit-learn."""
@@ -129,9 +130,9 @@ def measure_rbf(data, rounds, size, quick):
 
     Returns:
         Dictionary: `gamma`; `tables`, what `measure` returns for each number; `drawn_on`, the
-        `size`; `whole`, the `seconds` and the `memory` of one table of the package's of this size;
-        and `growth`. The latter has for each of `table_seconds`, `scikit_learn_seconds` (their
-        medians), `table_memory` and `scikit_learn_memory` what `draw_on` returns.
+        `size`; `whole`, what `measure_whole` returns of this size; and `growth`. The latter has
+        for each of `table_seconds`, `scikit_learn_seconds` (their medians), `table_memory` and
+        `scikit_learn_memory` what `draw_on` returns.
     """
     tables = [measure("rbf", data, points, count, quick) for points, count in rounds.items()]
     growth = {}
@@ -140,26 +141,38 @@ def measure_rbf(data, rounds, size, quick):
         needed = [table[f"{way}_memory"] for table in tables]
         growth[f"{way}_seconds"] = draw_on(list(rounds), seconds, size)
         growth[f"{way}_memory"] = draw_on(list(rounds), needed, size)
-    print(f"label_spreading: rbf, {size:,} unlabelled images, the package alone", flush=True)
-    whole = in_own_process(seconds_and_memory, data, size, quick=quick)
     return KERNELS["rbf"] | {
         "tables": tables,
         "drawn_on": size,
-        "whole": whole,
+        "whole": measure_whole(data, size, quick),
         "growth": growth,
     }
 
 
-def seconds_and_memory(data, points):
-    """Return both costs of one table of the RBF kernel, in a process of its own."""
-    images, seconds = load(data, points), []
+def measure_whole(data, points, quick):
+    """Return what `measure_table` does of the RBF kernel, or None where memory is too small.
 
-    def timed():
-        start = time.perf_counter()
-        make_table(*images, kernel="rbf")
-        seconds.append(time.perf_counter() - start)
+    The matrices alone take `kernel_bytes`, and a table a fifth more.
+    """
+    print(f"label_spreading: rbf, {points:,} unlabelled images, the package alone", flush=True)
+    needed = 1.2 * kernel_bytes(points + max(labelled_numbers(points)), points // 5)
+    if needed > memory_bytes():
+        print(f"Not measured: it takes {needed / 2**30:.1f} GiB of memory", flush=True)
+        return None
+    return in_own_process(measure_table, data, points, "rbf", quick=quick)
 
-    return {"memory": peak_memory(timed), "seconds": seconds[0]}
+
+def measure_table(data, points, kernel="knn"):
+    """Return the `seconds` and the `bytes` of one table of the package, made in this process."""
+    make_table(*load("synthetic", 1_000), kernel)  # warm-up
+    images = load(data, points)
+    seconds = {}
+    needed = peak_memory(
+        lambda: seconds.update(
+            time_in_turn({"table": lambda: make_table(*images, kernel)}, 1, 1, warm_up=0)
+        )
+    )
+    return {"seconds": seconds["table"][0], "bytes": needed}
 
 
 def labelled_numbers(points):

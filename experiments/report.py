@@ -20,12 +20,13 @@ are replaced by the report of the folder that is named, and those between
 
 by its short table, with the errors of the RBF kernel where the folder has them. Behind the first
 folder others may be named, of other settings on the same images: theirs with that kernel are
-added. Of these errors alone
+added. Of these errors alone, of both models and computed alike,
 
     <!-- errors: mnist mnist/stack-10-epochs -->
     <!-- end of errors -->
 
-makes one table. Time: seconds.
+makes one table. Its lines are called as the folders, or "ours" for that of the data set. Time:
+seconds.
 """
 
 import sys

@@ -1,5 +1,7 @@
 """The semi-supervised table."""
 
+import dataclasses
+
 import numpy as np
 
 from experiments.errors import EvaluationError
@@ -15,6 +17,8 @@ from experiments.reports.text import (
     table,
 )
 
+_NO_RULES = ("candidates", "choose_settings")
+"""Settings that say how others were found."""
 CONTROLS = {
     "nearest_labelled": "no images: nearest labelled image",
     "labels_only": "no images: label spreading on the labels",
@@ -65,20 +69,24 @@ def _computed_alike(by_settings):
     """Return the first results, whose controls and note hold for all."""
     first, *others = by_settings.values()
     for each in others:
-        if _rules(each) != _rules(first):
+        both = _rules(first), _rules(each)
+        differing = [name for name in both[0] | both[1] if both[0].get(name) != both[1].get(name)]
+        if differing:
+            ours, theirs = ({name: rules.get(name) for name in differing} for rules in both)
             raise EvaluationError(
                 f"{each.path}: was computed otherwise than {first.path}, so one table can't hold "
-                f"both. Received: {_rules(each)} and {_rules(first)}"
+                f"both. Received: {theirs} and {ours}"
             )
     return first
 
 
 def _rules(results):
-    """Return all that errors depend on, but for the networks: data, draws, label spreading."""
-    settings = {name: each for name, each in results.settings.items() if name != "candidates"}
-    names = "n_neighbors", "gamma", "alpha"
-    chosen = [{name: choice.get(name) for name in names} for choice in results.choices]
-    return {"images": results.dataset.name, **settings, "chosen": chosen}
+    """Return all that errors depend on, but for the networks: images, draws, label spreading."""
+    rules = results.settings | {"images": dataclasses.asdict(results.dataset)}
+    if results.choices:
+        names = "n_neighbors", "gamma", "alpha"
+        rules |= {name: [choice.get(name) for choice in results.choices] for name in names}
+    return {name: value for name, value in rules.items() if name not in _NO_RULES}
 
 
 def _lines_of(results, name):

@@ -47,17 +47,39 @@ class Evaluations:
         return [each for each in (self.semi_supervised, *self.more_errors) if each is not None]
 
     @property
+    def has_rbf_errors(self):
+        """Whether there is a table with the RBF kernel and runs of both models."""
+        return bool(self._rbf_tables)
+
+    @property
     def rbf_errors(self):
-        """The table with the RBF kernel and runs of both models, or None.
+        """The table with the RBF kernel and runs of both models.
 
         That with a chosen gamma, if there is such.
+
+        Raises:
+            EvaluationError: Where there is none.
         """
-        tables = [
+        if not self.has_rbf_errors:
+            raise EvaluationError(
+                f"{self.folder}: must hold errors on {self.dataset} with --kernel rbf, of both "
+                "models, to be added to a table"
+            )
+        return max(self._rbf_tables, key=lambda each: bool(each.choices))
+
+    @property
+    def _rbf_tables(self):
+        return [
             each
             for each in self.more_errors
             if each.settings["kernel"] == "rbf" and all(each.runs_of(model) for model in TITLES)
         ]
-        return max(tables, key=lambda each: bool(each.choices), default=None)
+
+    @property
+    def settings_name(self):
+        """What the settings are called: as the folder, or "ours" in that of the data set."""
+        name = self.folder.name
+        return "ours" if name == self.dataset else name.replace("-", " ")
 
     @property
     def dataset(self):

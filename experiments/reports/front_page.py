@@ -40,18 +40,21 @@ def scores(evaluations, others=()):
     both = TITLES.values()
     heads = ["", *(f"paper: {title}" for title in both), *(f"ours: {title}" for title in both)]
     heads += ["control: nearest label", "better: CapsuleGAN minus convolutional GAN, 95 % interval"]
-    with_rbf = _rbf_lines(evaluations)
+    paper = ERRORS.get(name, {})
+    with_rbf = []
+    if evaluations.has_rbf_errors:
+        with_rbf += error_lines(evaluations.rbf_errors, paper, "RBF: ")
     for each in others:
-        added = _rbf_lines(each, f"{each.folder.name.replace('-', ' ')}, ")
-        if each.dataset != name or not added:
+        if each.rbf_errors.dataset != evaluations.semi_supervised.dataset:
             raise EvaluationError(
-                f"{each.folder}: must hold errors on {name} with --kernel rbf, of both models, to "
-                "be added to the short table"
+                f"{each.folder}: must be of the same images as {evaluations.folder}, to be added "
+                f"to its table. Received: {each.rbf_errors.dataset} and "
+                f"{evaluations.semi_supervised.dataset}"
             )
-        with_rbf += added
+        with_rbf += error_lines(each.rbf_errors, paper, f"{each.settings_name}, RBF: ")
     lines = [
         *metric_lines(evaluations.gam, METRIC.get(name, {})),
-        *error_lines(evaluations.semi_supervised, ERRORS.get(name, {})),
+        *error_lines(evaluations.semi_supervised, paper),
         *with_rbf,
         *quality_lines(evaluations.sample_quality),
     ]
@@ -78,12 +81,6 @@ def metric_lines(results, paper):
             ]
         )
     return lines
-
-
-def _rbf_lines(evaluations, title=""):
-    """Return the lines of both models' errors with the RBF kernel, or none."""
-    found = evaluations.rbf_errors
-    return error_lines(found, ERRORS.get(evaluations.dataset, {}), f"{title}RBF: ") if found else []
 
 
 def error_lines(results, paper, title=""):

@@ -235,7 +235,7 @@ def fill(path, folder, results):
             text = scores(results[place], [results[folder / each] for each in others])
             return f"{match['start']}{text}\n{match['end']}"
         if match["kind"] == "errors":
-            text = _rbf_errors([results[folder / each] for each in (name, *others)])
+            text = _rbf_errors(path, [results[folder / each] for each in (name, *others)])
             return f"{match['start']}{text}\n{match['end']}"
         if others:
             raise EvaluationError(f"{path}: a report is of one folder, not of {name} {others[0]}")
@@ -247,14 +247,12 @@ def fill(path, folder, results):
     return _PART.sub(replace, text)
 
 
-def _rbf_errors(folders):
-    """Return one table of the errors with the RBF kernel of several folders."""
-    by_settings = {}
-    for each in folders:
-        if each.rbf_errors is None:
-            raise EvaluationError(
-                f"{each.folder}: must hold errors with --kernel rbf, of both models"
-            )
-        name = each.folder.name.replace("-", " ")
-        by_settings["ours" if name == each.dataset else name] = each.rbf_errors
+def _rbf_errors(path, folders):
+    """Return one table of the errors with the RBF kernel of several folders, for a page."""
+    by_settings = {each.settings_name: each.rbf_errors for each in folders}
+    if len(by_settings) < len(folders):
+        raise EvaluationError(
+            f"{path}: an errors mark must name folders of different names. Received: "
+            f"{' '.join(str(each.folder) for each in folders)}"
+        )
     return joint_error_table(by_settings)

@@ -1,5 +1,4 @@
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -33,8 +32,6 @@ def test_it_runs_quickly(monkeypatch):
 
 
 def test_the_rbf_kernel_is_drawn_on(monkeypatch):
-    made = []
-
     def time_in_turn(functions, calls, rounds, warm_up):
         points = len(functions["table"].args[0])
         assert rounds == {1_000: 3, 1_500: 1}[points]
@@ -44,17 +41,12 @@ def test_the_rbf_kernel_is_drawn_on(monkeypatch):
         assert way.keywords == {"kernel": "rbf"}
         return points ** (1.5 if way.func is label_spreading.make_table else 2)
 
-    def make_table(unlabelled, pool, test, kernel):
-        made.append((len(unlabelled), len(pool[1]), len(test[1]), kernel))
-        time.sleep(0.02)
-
     monkeypatch.setattr(label_spreading, "time_in_turn", time_in_turn)
     monkeypatch.setattr(label_spreading, "memory", memory)
-    monkeypatch.setattr(label_spreading, "make_table", make_table)
+    monkeypatch.setattr(label_spreading, "measure_table", lambda *asked: asked)
     result = label_spreading.measure_rbf("synthetic", {1_000: 3, 1_500: 1}, 6_000, quick=True)
     assert (result["gamma"], result["drawn_on"]) == (0.25, 6_000)
-    assert made == [(6_000, 1_200, 1_200, "rbf")]
-    assert result["whole"]["seconds"] > 0.01
+    assert result["whole"] == ("synthetic", 6_000, "rbf")
     assert [table["points"] for table in result["tables"]] == [1_000, 1_500]
     assert [table["differing"] for table in result["tables"]] == [[0.0, 0.0, 0.0]] * 2
     powers = {name: costs["by_power"] for name, costs in result["growth"].items()}
@@ -105,6 +97,29 @@ def test_data_that_cannot_be_had(tmp_path, monkeypatch):
     monkeypatch.setenv("CAPSGAN_DATA_DIR", str(tmp_path / "none"))
     with pytest.raises(DatasetError):
         label_spreading.run()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_a_table_is_measured(monkeypatch):
+    made = []
+
+    def make_table(unlabelled, pool, test, kernel):
+        made.append((len(unlabelled), len(pool[1]), len(test[1]), kernel))
+        np.ones(64 * 2**20, np.uint8).sum()
+
+    monkeypatch.setattr(label_spreading, "make_table", make_table)
+    measured = label_spreading.measure_table("synthetic", 1_500, "rbf")
+    assert made == [(1_000, 200, 200, "rbf"), (1_500, 300, 300, "rbf")]  # the first is the warm-up
+    assert 60 * 2**20 < measured["bytes"] < 80 * 2**20
+    assert measured["seconds"] > 0
+
+
+def test_a_table_that_memory_is_too_small_for_is_left_out(monkeypatch, capsys):
+    monkeypatch.setattr(label_spreading, "measure_table", lambda *asked: pytest.fail("measured"))
+    # 60,000 points: half of the square and 10,000 test points, 4 bytes each, are 9.6e9 bytes.
+    monkeypatch.setattr(label_spreading, "memory_bytes", lambda: 11_500_000_000)
+    assert label_spreading.measure_whole("synthetic", 50_000, quick=True) is None
+    assert "it takes 10.7 GiB of memory" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")

@@ -21,7 +21,7 @@ TABLE |= {"table_memory": 2**21, "scikit_learn_memory": 2**22}
 DRAWN = {"exponent": S, "by_power": 3e7, "by_square": 4e7}
 COSTS = {name: DRAWN for name in TABLE if name.endswith(("seconds", "memory"))}
 RBF = {"gamma": 0.25, "tables": [TABLE], "drawn_on": 60_000, "growth": COSTS}
-RBF |= {"whole": {"seconds": 300.0, "memory": 2**33}}
+RBF |= {"whole": {"seconds": 300.0, "bytes": 2**33}}
 GROWTH = {"sizes": [2], "exponent": S}
 POINTS = {"rounds": 3, "seconds": [S], "bytes": [2**21], "bytes_exponent": S}
 SAMPLE = {  # made up, with all figures that a page shows
@@ -84,7 +84,7 @@ def test_the_figure_has_every_cost_at_its_place():
     assert lines["the package, measured"] == [[20, 1.5], [40, 6.0]]
     assert lines["scikit-learn, measured"] == [[20, 1.5], [40, 1.5]]
     assert lines["the package, drawn on by the square"] == [[40, 6.0], [60_000, 4e7]]
-    assert lines["scikit-learn, drawn on by the power"] == [[40, 1.5], [60_000, 3e7]]
+    assert lines["scikit-learn, by the power"] == [[40, 1.5], [60_000, 3e7]]
     assert lines["the package, measured once"] == [[60_000, 300.0]]
     lines = {line.get_label(): line.get_xydata().tolist() for line in memory.get_lines()}
     assert lines["the package, measured once"] == [[60_000, 8.0]]
@@ -93,7 +93,33 @@ def test_the_figure_has_every_cost_at_its_place():
 
 def test_costs_that_were_not_measured_are_not_drawn():
     result = json.loads(json.dumps(RBF))
-    del result["whole"]
-    result["tables"][0]["table_memory"] = None
-    seconds, memory = rbf_figure(result).axes
-    assert (len(seconds.get_lines()), len(memory.get_lines())) == (6, 3)
+    assert len(rbf_figure(result).legends[0].get_texts()) == 7
+    result["whole"] = None
+    for nothing in (None, 0):  # no Linux, or less than was free before
+        for way in ("table", "scikit_learn"):
+            result["tables"][0][f"{way}_memory"] = nothing
+            result["growth"][f"{way}_memory"] = dict.fromkeys(DRAWN)
+        figure = rbf_figure(result)
+        seconds, memory = figure.axes
+        assert (len(seconds.get_lines()), len(memory.get_lines())) == (6, 0)
+        assert len(figure.legends[0].get_texts()) == 6
+
+
+def test_a_whole_table_that_was_not_measured_is_said():
+    texts = report.rbf(json.loads(json.dumps(RBF)) | {"whole": None})
+    assert ["was not measured here" in text for text in texts] == [False, False, True]
+    assert not any("was not measured here" in text for text in report.rbf(RBF))
+
+
+def test_the_command_writes_page_and_figure(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for path in (report.RESULTS, report.PAGE):
+        path.parent.mkdir(parents=True)
+    for results, written in ((RESULTS, [report.PAGE, report.FIGURE]), ({}, [report.PAGE])):
+        report.FIGURE.unlink(missing_ok=True)
+        given = results or {"machine": SAMPLE["machine"]}
+        report.RESULTS.write_text(json.dumps(given), encoding="utf-8")
+        assert report.main([]) == 0
+        assert report.PAGE.read_text(encoding="utf-8") == report.page(given)
+        assert report.FIGURE.exists() == (report.FIGURE in written)
+        assert capsys.readouterr().out == "".join(f"Written to {path}\n" for path in written)

@@ -3,7 +3,7 @@
 import re
 
 LIMIT = 40
-_GENERATED = re.compile(r"<!-- (\w+)(?:: \S+)? -->\n.*?<!-- end of \1 -->", re.DOTALL)
+_GENERATED = re.compile(r"<!-- (\w+)(?:: [^\n]+)? -->\n.*?<!-- end of \1 -->", re.DOTALL)
 _FENCED = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 _BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*>]|\d+\.)\s)|\n(?=[#|])")
 _END = re.compile(r"(?<=[.!?])[)\"*_]*\s+(?=[\"(*_]*[A-Z0-9])")
@@ -35,6 +35,8 @@ def test_sentences_are_told_apart():
         f"| {long} |\n| {long} |",
         f"```\n{long}\n\n{long}\n```",
         f"<!-- scores: mnist -->\n{long}\n<!-- end of scores -->",
+        f"<!-- errors: mnist mnist/paper -->\n{long}\n<!-- end of errors -->",
+        f"<!-- study -->\n{long}\n<!-- end of study -->",
         long,
     ]
     counts = [len(words(sentence)) for sentence in sentences("\n\n".join(parts))]

@@ -358,6 +358,9 @@ def test_the_short_table_has_the_errors_of_other_settings(two_seeds):
     without = dataclasses.replace(other, more_errors=())
     with pytest.raises(EvaluationError, match="must hold errors on mnist with --kernel rbf"):
         scores(whole, [without])
+    held_out = dataclasses.replace(rbf, dataset=dataclasses.replace(rbf.dataset, validation=9))
+    with pytest.raises(EvaluationError, match="must be of the same images as"):
+        scores(whole, [dataclasses.replace(other, more_errors=(held_out,))])
 
 
 @pytest.fixture
@@ -391,22 +394,34 @@ def test_points_that_no_label_reached_are_told_of_each_setting(rbf_errors):
     assert error_table(other).endswith(f"in all draws together: capsule-seed0 {3 * len(cells)}.")
 
 
+CHOSEN = {"gamma": 9.0, "alpha": 0.2, "candidates_alpha": [0.2]}
+
+
 @pytest.mark.parametrize(
-    "changed",
+    ("part", "changed", "message"),
     [
-        {"settings": {"draws": 9}},
-        {"settings": {"gamma": 9.0}},
-        {"choices": ({"gamma": 9.0, "alpha": 0.2},)},
+        ("settings", {"draws": 9}, r"Received: \{'draws': 9\} and \{'draws': 2\}"),
+        ("settings", {"gamma": 9.0}, r"Received: \{'gamma': 9.0\} and \{'gamma': 0.25\}"),
+        ("choices", (CHOSEN,), r"'gamma': \[9.0\].* and .*'gamma': 0.25"),
+        ("dataset", {"validation": 9}, r"Received: \{'images': \{.*'validation': 9\}\} and"),
+        ("dataset", {"checksum": "other"}, r"'checksum': 'other'"),
     ],
 )
-def test_errors_that_were_computed_otherwise_are_no_table(rbf_errors, changed):
-    if "settings" in changed:
-        changed = {"settings": rbf_errors.settings | changed["settings"]}
-    other = dataclasses.replace(rbf_errors, **changed)
-    with pytest.raises(EvaluationError, match=r"was computed otherwise.*9"):
+def test_errors_that_were_computed_otherwise_are_no_table(rbf_errors, part, changed, message):
+    if part == "settings":
+        changed = rbf_errors.settings | changed
+    if part == "dataset":
+        changed = dataclasses.replace(rbf_errors.dataset, **changed)
+    other = dataclasses.replace(rbf_errors, **{part: changed})
+    with pytest.raises(EvaluationError, match=rf"was computed otherwise than .*{message}"):
         joint_error_table({"ours": rbf_errors, "other": other})
-    more = dataclasses.replace(rbf_errors, settings=rbf_errors.settings | {"candidates": [1]})
-    assert joint_error_table({"ours": rbf_errors, "other": more})
+
+
+def test_how_settings_were_found_is_no_other_computation(rbf_errors):
+    chosen = dataclasses.replace(rbf_errors, choices=(CHOSEN,))
+    for settings in ({"candidates": [1]}, {"gamma": 0.5}):
+        other = dataclasses.replace(chosen, settings=chosen.settings | settings)
+        assert joint_error_table({"ours": chosen, "other": other})
 
 
 def test_a_page_has_the_errors_of_the_rbf_kernel(results, finished_runs, tmp_path, capsys):
@@ -417,7 +432,8 @@ def test_a_page_has_the_errors_of_the_rbf_kernel(results, finished_runs, tmp_pat
     inner.mkdir()
     shutil.copy(results / "digits" / "semi_supervised.json", inner)
     assert report.main([str(results), "--readme", str(readme)]) == 2
-    assert "must hold errors with --kernel rbf, of both models" in capsys.readouterr().err
+    message = "must hold errors on digits with --kernel rbf, of both models"
+    assert message in capsys.readouterr().err
     assert "old" in readme.read_text()
     runs = [str(finished_runs / f"{model}-seed0") for model in ("capsule", "convolutional")]
     sizes = ["--n-labelled", "20", "40", "--draws", "2", "--n-unlabelled", "60"]
@@ -429,6 +445,9 @@ def test_a_page_has_the_errors_of_the_rbf_kernel(results, finished_runs, tmp_pat
     assert text.count("| CapsuleGAN, ours | ") == text.count("| CapsuleGAN, once more | ") == 1
     assert ("kernel rbf" in text, "errors.png" in text) == (True, False)
     assert fill(readme, results, read_folders(results)) == text
+    readme.write_text(text.replace("digits digits/once-more", "digits digits"))
+    assert report.main([str(results), "--readme", str(readme)]) == 2
+    assert "must name folders of different names" in capsys.readouterr().err
 
 
 def test_figures_name_each_model_once(two_seeds):
