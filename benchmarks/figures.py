@@ -4,9 +4,10 @@ from matplotlib.figure import Figure
 
 WAYS = {"table": "the package", "scikit_learn": "scikit-learn"}
 COSTS = {
-    "seconds": ("time of a table of 15 cells", "seconds", 1),
-    "memory": ("memory of a table (scikit-learn: of a cell)", "GiB", 2**30),
+    "seconds": ("time of a table of 15 cells", "seconds", 1, "seconds"),
+    "memory": ("memory of a table (scikit-learn: of a cell)", "GiB", 2**30, "bytes"),
 }
+"""Of each cost the title, the unit, its size, and the name where a table is measured alone."""
 STYLES = {"by_square": ("--", "drawn on by the square"), "by_power": (":", "by the power")}
 
 
@@ -25,9 +26,9 @@ def rbf_figure(result):
     tables, end = result["tables"], result["drawn_on"]
     sizes = [table["points"] for table in tables]
     legend = {}
-    for axes, (cost, (title, label, unit)) in zip(
-        figure.subplots(1, 2), COSTS.items(), strict=True
-    ):
+    whole = result.get("whole") or {}
+    panels = zip(figure.subplots(1, 2), COSTS.items(), strict=True)
+    for axes, (cost, (title, label, unit, alone)) in panels:
         for index, (way, name) in enumerate(WAYS.items()):
             values = [table[f"{way}_{cost}"] for table in tables]
             if not all(values):
@@ -40,11 +41,10 @@ def rbf_figure(result):
             for power, (style, how) in STYLES.items():
                 line = [sizes[-1], end], [values[-1], drawn[power] / unit]
                 axes.plot(*line, f"C{index}{style}", label=f"{name}, {how}")
-        whole = (result.get("whole") or {}).get({"memory": "bytes"}.get(cost, cost))
-        if whole:
-            axes.plot(end, whole / unit, "C0*", markersize=12, label="the package, measured once")
-        axes.set(xscale="log", yscale="log", xlabel="unlabelled images")
-        axes.set(title=title, ylabel=label)
+        if whole.get(alone):
+            point = end, whole[alone] / unit
+            axes.plot(*point, "C0*", markersize=12, label="the package, measured once")
+        axes.set(title=title, xlabel="unlabelled images", ylabel=label, xscale="log", yscale="log")
         axes.set_xticks([*sizes, end], [f"{size:,}" for size in (*sizes, end)])
         axes.minorticks_off()
         axes.grid(alpha=0.3)

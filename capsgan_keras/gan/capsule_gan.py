@@ -10,7 +10,12 @@ from capsgan_keras.checks import check_kind, check_positive
 from capsgan_keras.datasets import Dataset
 from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.gan.base import GAN
-from capsgan_keras.gan.from_settings import generator_of, loss_of, optimizers_of
+from capsgan_keras.gan.from_settings import (
+    activation_of,
+    generator_of,
+    loss_of,
+    optimizers_of,
+)
 from capsgan_keras.gan.labels import check_num_classes
 from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam
 from capsgan_keras.gan.settings import (
@@ -356,6 +361,6 @@ class ConvolutionalGAN(_GANWithDefaults):
                 convolution_dropout=settings.convolutional_layer_dropout,
                 units=widened(settings, "convolutional_units"),
                 head=settings.convolutional_head,
-                activation="linear" if settings.loss == "hinge" else None,
+                activation=activation_of(settings),
             ),
         }

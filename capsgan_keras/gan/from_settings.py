@@ -26,6 +26,11 @@ def loss_of(settings: NetworkSettings) -> keras.losses.Loss | None:
     return _LOSSES[settings.loss]()
 
 
+def activation_of(settings: NetworkSettings) -> str | None:
+    """Return the activation of a dense head that the loss needs, or None for the head's own."""
+    return "linear" if settings.loss == "hinge" else None
+
+
 def generator_of(
     settings: NetworkSettings,
     image_shape: tuple[int, int, int],

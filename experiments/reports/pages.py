@@ -231,17 +231,17 @@ def fill(path, folder, results):
                     f"{path}: names {each!r}, and {folder / each} holds no results"
                 )
         place = folder / name
+        more = [results[folder / each] for each in others]
         if match["kind"] == "scores":
-            text = scores(results[place], [results[folder / each] for each in others])
-            return f"{match['start']}{text}\n{match['end']}"
-        if match["kind"] == "errors":
-            text = _rbf_errors(path, [results[folder / each] for each in (name, *others)])
-            return f"{match['start']}{text}\n{match['end']}"
-        if others:
+            text = scores(results[place], more) + "\n"
+        elif match["kind"] == "errors":
+            text = _rbf_errors(path, [results[place], *more]) + "\n"
+        elif others:
             raise EvaluationError(f"{path}: a report is of one folder, not of {name} {others[0]}")
-        prefix = os.path.relpath(place, path.resolve().parent).replace(os.sep, "/") + "/"
-        heading = _heading(results[place], Path(name).parts[1:])
-        text = report(results[place], heading, prefix, level=3, brief=True)
+        else:
+            prefix = os.path.relpath(place, path.resolve().parent).replace(os.sep, "/") + "/"
+            heading = _heading(results[place], Path(name).parts[1:])
+            text = report(results[place], heading, prefix, level=3, brief=True)
         return match["start"] + text + match["end"]
 
     return _PART.sub(replace, text)

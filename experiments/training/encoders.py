@@ -1,7 +1,12 @@
 """The BiGANs that the settings describe."""
 
 from capsgan_keras import BiCoGAN, BiGAN
-from capsgan_keras.gan.from_settings import generator_of, loss_of, optimizers_of
+from capsgan_keras.gan.from_settings import (
+    activation_of,
+    generator_of,
+    loss_of,
+    optimizers_of,
+)
 from capsgan_keras.gan.settings_checks import check_settings, given
 from capsgan_keras.models import (
     build_capsule_encoder,
@@ -48,7 +53,7 @@ def build_bigan(encoder, settings, image_shape, steps=None, seed=None):
                 units=settings.discriminator_units,
                 spectral_normalization=settings.spectral_normalization,
                 augmentation=settings.augmentation,
-                activation="linear" if settings.loss == "hinge" else None,
+                activation=activation_of(settings),
             ),
             **initializer,
             seed=seed,
