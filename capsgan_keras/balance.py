@@ -14,6 +14,7 @@ from capsgan_keras.types import Tensor
 _STEPS = 20_000
 _FLAT = 1e-5  # relative; a hundred times the rounding of a loss in float32
 _LARGEST_SCORE = 10.0
+_SMALLEST_GAP = 1e-6
 
 
 def balanced_output(loss: keras.losses.Loss | Callable | str, outputs: str | None = None) -> float:
@@ -47,6 +48,27 @@ def balanced_output(loss: keras.losses.Loss | Callable | str, outputs: str | Non
     total = on_real + on_generated
     lowest = np.flatnonzero(total - total.min() <= _FLAT * abs(total.min()))
     return float((cuts[lowest[0]] + cuts[lowest[-1]]) / 2)
+
+
+def density_ratio(loss: keras.losses.Loss | Callable, outputs: np.ndarray) -> np.ndarray:
+    """Return the ratio of the densities of real and generated images that outputs stand for.
+
+    It is the ratio at which an output costs least. Of a probability D it is D / (1 - D), by
+    cross-entropy and by squared error. Of a length D by the margin loss it is
+    `down_weighting * (D - m_minus) / (m_plus - D)`.
+
+    Args:
+        loss: The GAN's loss.
+        outputs: `(n,)`: probabilities of being real, or the first lengths of a margin loss.
+
+    Returns:
+        float64 `(n,)`, at least 0 and finite.
+    """
+    outputs = outputs.astype("float64")
+    low, high, weight = 0.0, 1.0, 1.0
+    if isinstance(loss, MarginLoss):
+        low, high, weight = loss.m_minus, loss.m_plus, loss.down_weighting
+    return weight * np.maximum(outputs - low, 0.0) / np.maximum(high - outputs, _SMALLEST_GAP)
 
 
 def _values(loss: keras.losses.Loss | Callable, targets: Tensor, taken: Tensor) -> np.ndarray:

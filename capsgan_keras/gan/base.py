@@ -9,6 +9,11 @@ from keras import ops
 
 from capsgan_keras.balance import balanced_output
 from capsgan_keras.checks import check_seed
+from capsgan_keras.gan.category_shares import (
+    LearnCategoryShares,
+    category_offsets,
+    check_category_shares,
+)
 from capsgan_keras.gan.input_checks import (
     check_fit_numbers,
     check_latents,
@@ -109,7 +114,8 @@ class GAN(UsableGAN, SavedGAN):
         # The networks cast for themselves, and a generator chooses categories before it does.
         super().__init__(autocast=False, **kwargs)
         self.num_classes = num_classes
-        check_players(generator, discriminator, self.shape_beside(generator))
+        beside = self.shape_beside(generator)
+        check_players(generator, discriminator, beside)
         check_num_classes(num_classes, generator.input_shape[-1])
         self.generator = generator
         self.discriminator = discriminator
@@ -117,6 +123,7 @@ class GAN(UsableGAN, SavedGAN):
         self.discriminator_outputs = resolve_outputs(
             discriminator_outputs, self.loss, discriminator
         )
+        check_category_shares(generator, self.discriminator_outputs, beside)
         scores = self.discriminator_outputs == "score"
         self._accuracy_cut = balanced_output(self.loss, "score") if scores else 0.5
         check_penalty(gradient_penalty, penalty_every)
@@ -178,6 +185,8 @@ class GAN(UsableGAN, SavedGAN):
         check_compile(update, float16, options)
         given = (generator_optimizer, discriminator_optimizer)
         players = given_or_default(given, self.default_optimizers())
+        if (offsets := category_offsets(self.generator)) is not None:
+            offsets.trainable = False  # also where all was frozen, and then nothing
         of_generator, of_discriminator = self.player_variables
         optimizer = join_optimizers(players, of_generator, with_loss_scale=float16)
         super().compile(optimizer=optimizer, auto_scale_loss=False, **options)
@@ -268,6 +277,8 @@ class GAN(UsableGAN, SavedGAN):
             check_shared_batches(self, x, batch_size, validation_split)
             held_out = validation_data[0] if isinstance(validation_data, tuple) else validation_data
             check_shared_batches(self, held_out, validation_size)
+        offsets = category_offsets(self.generator)
+        learning = [] if offsets is None else [LearnCategoryShares(offsets)]
         with refusals_by_name():
             return super().fit(
                 x,
@@ -275,7 +286,7 @@ class GAN(UsableGAN, SavedGAN):
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=with_checks_and_averages(callbacks),
+                callbacks=with_checks_and_averages(callbacks, learning),
                 validation_split=validation_split,
                 validation_data=validation_data,
                 **kwargs,

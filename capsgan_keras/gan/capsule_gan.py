@@ -190,9 +190,7 @@ class _GANWithDefaults(GAN):
         gan = cls(
             image_shape,
             settings.latent_dim,
-            generator=generator_of(
-                settings, image_shape, num_classes or settings.latent_categories, dtype, seed
-            ),
+            generator=generator_of(settings, image_shape, num_classes, dtype, seed),
             discriminator=cls.build_discriminator(
                 image_shape,
                 **cls.options_of_discriminator(settings),

@@ -34,7 +34,7 @@ def activation_of(settings: NetworkSettings) -> str | None:
 def generator_of(
     settings: NetworkSettings,
     image_shape: tuple[int, int, int],
-    latent_categories: int,
+    num_classes: int | None = None,
     dtype: DType = None,
     seed: int | None = None,
 ) -> keras.Model:
@@ -43,17 +43,19 @@ def generator_of(
     Args:
         settings: `NetworkSettings`, or any object with its fields.
         image_shape: As in `build_generator`.
-        latent_categories: As in `build_generator`.
+        num_classes: Categories in the place of those of the settings, one for each class and
+            equally often.
         dtype: As in `build_generator`.
         seed: As in `build_generator`.
     """
+    shares = settings.learn_category_shares if num_classes is None else None
     return build_generator(
         image_shape,
         settings.latent_dim,
         filters=widened(settings, "generator_filters"),
         kernel_size=settings.generator_kernel_size,
         upsampling=settings.upsampling,
-        latent_categories=latent_categories,
+        latent_categories=settings.latent_categories if num_classes is None else num_classes,
         **given(
             scales=settings.generator_scales,
             activation=settings.generator_activation,
@@ -61,6 +63,7 @@ def generator_of(
             batch_statistics=settings.generator_batch_statistics,
             last_kernel_size=settings.generator_last_kernel_size,
             initializer=settings.initializer,
+            learn_category_shares=shares,
         ),
         dtype=dtype,
         seed=seed,

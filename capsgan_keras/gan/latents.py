@@ -18,7 +18,8 @@ class Latents:
         latent_dim: Positive integer: the components of a vector.
         seed: Integer of at least 0; None for other vectors each time.
         truncation: Leave out draws that lie further from 0 than this; None keeps all. Components
-            that choose a category still choose each equally often.
+            that choose a category still choose each equally often; where their shares were
+            learned, these differ more.
 
     Raises:
         ValueError: On another seed or truncation.

@@ -86,6 +86,9 @@ class NetworkSettings:
     latent_categories: int = _setting(
         0, "components of a latent vector, the last ones, that choose a category; 0: none"
     )
+    learn_category_shares: bool | None = _setting(
+        None, "learn how often each category is chosen (default: each equally often)"
+    )
     width: float | None = _setting(
         None, "factor of all numbers of filters, units and types of capsules (default: 1)"
     )

@@ -22,6 +22,9 @@ from capsgan_keras.models.initial_weights import InitialWeights
 from capsgan_keras.models.sizes import Size
 from capsgan_keras.types import DType, Tensor
 
+CATEGORY_OFFSETS = "category_offsets"
+"""Name of the layer whose biases set how often each category is chosen."""
+
 
 def build_generator(
     image_shape: tuple[int, int, int],
@@ -38,6 +41,7 @@ def build_generator(
     batch_statistics: bool = False,
     last_kernel_size: int | None = None,
     initializer: str = "normal",
+    learn_category_shares: bool = False,
     dtype: DType = None,
     seed: int | None = None,
     name: str = "generator",
@@ -63,7 +67,8 @@ def build_generator(
         momentum: Of the moving averages in batch normalization, in [0, 1).
         latent_categories: Integer, 0 or from 2 to `latent_dim`: how many of the latent
             components, the last ones, choose a category. The largest of them becomes a constant,
-            the others 0; normal latents choose each category equally often. Without categories
+            the others 0; normal latents choose each category equally often, unless
+            `learn_category_shares`. Without categories
             the generator is continuous. Where the images fall into groups, such as digits, some
             latents must then lead to images between two groups (Khayatkhoei et al., arXiv
             1806.00880). These are the categories of InfoGAN (Chen et al., arXiv 1606.03657)
@@ -78,6 +83,8 @@ def build_generator(
             `kernel_size`.
         initializer: Of the weights: `"normal"`, DCGAN's with standard deviation 0.02, `"he"` or
             `"glorot"`.
+        learn_category_shares: Whether `GAN.fit` learns how often each category is chosen
+            (`capsgan_keras.training.category_shares`). It needs `latent_categories`.
         dtype: Dtype policy of all layers; by default Keras's global policy.
         seed: Integer that sets the initial weights.
         name: Name of the model.
@@ -120,6 +127,12 @@ def build_generator(
     check_bool(batch_norm=batch_norm, batch_statistics=batch_statistics)
     check_share(momentum=momentum)
     check_latent_categories(latent_categories, latent_dim)
+    check_bool(learn_category_shares=learn_category_shares)
+    if learn_category_shares and not latent_categories:
+        raise ValueError(
+            "`learn_category_shares` needs `latent_categories`. "
+            "Received: learn_category_shares=True, latent_categories=0"
+        )
     whole = math.prod(scales)
     if height % whole or width % whole:
         raise ValueError(
@@ -165,7 +178,7 @@ def build_generator(
 
     inputs = latents = keras.Input((latent_dim,), name="latents")
     if latent_categories:
-        latents = choose_categories(inputs, latent_categories)
+        latents = choose_categories(inputs, latent_categories, learn_category_shares)
     features = layers.Dense(
         math.prod(grid),
         use_bias=not batch_norm,
@@ -201,13 +214,26 @@ def _normalize_by_batch(features: Tensor, dtype: DType) -> Tensor:
     return scaled(features)
 
 
-def choose_categories(latents: Tensor, count: int) -> Tensor:
+def choose_categories(latents: Tensor, count: int, learn_shares: bool = False) -> Tensor:
     """Turn the last `count` components into the one-hot vector of their largest.
+
+    Where shares are learned, an offset is added to each component before. No gradient reaches the
+    offsets.
 
     The vector is scaled so that its components have a mean square of 1, as normal ones do. Keras's
     own operations do this, so that the model loads without this package. They compute in the
     float32 of the inputs, so that a latent vector has the same category under every dtype policy.
     """
     kept, choosing = ops.split(latents, [latents.shape[-1] - count], axis=-1)
+    if learn_shares:
+        choosing = layers.EinsumDense(
+            "bk,k->bk",
+            (count,),
+            bias_axes="k",
+            kernel_initializer="ones",
+            trainable=False,
+            dtype="float32",
+            name=CATEGORY_OFFSETS,
+        )(choosing)
     chosen = ops.one_hot(ops.argmax(choosing, axis=-1), count) * math.sqrt(count)
     return ops.concatenate([kept, chosen], axis=-1)

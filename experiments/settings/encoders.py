@@ -131,7 +131,7 @@ UNUSED = tuple(
     field.name
     for field in dataclasses.fields(Settings)
     if field.metadata["model"] is not None
-    or field.name in ("settings", "latent_categories", "width")
+    or field.name in ("settings", "latent_categories", "learn_category_shares", "width")
 )
 """Settings of other GANs, for which a BiGAN has no use."""
 

@@ -189,6 +189,7 @@ class Settings:
     generator_ema: float = _network("generator_ema", share, float)
     latent_dim: int = _network("latent_dim", whole_number(1), int)
     latent_categories: int = _network("latent_categories", whole_number(0), int)
+    learn_category_shares: bool | None = _network("learn_category_shares", truth, bool)
     width: float | None = _network("width", rate, float)
     generator_filters: tuple[int, ...] = _network(
         "generator_filters", whole_numbers(), int, many=True

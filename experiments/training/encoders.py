@@ -37,7 +37,7 @@ def build_bigan(encoder, settings, image_shape, steps=None, seed=None):
     num_classes = settings.num_classes
     initializer = given(initializer=settings.initializer)
     gan = (BiCoGAN if num_classes else BiGAN)(
-        generator_of(settings, image_shape, latent_categories=num_classes or 0, seed=seed),
+        generator_of(settings, image_shape, num_classes=num_classes or 0, seed=seed),
         ENCODERS[encoder](
             *shape,
             **encoder_sizes(encoder, settings.encoder_width),

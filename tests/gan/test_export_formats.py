@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from capsgan_keras import GAN, CapsuleGAN, load_pretrained
 from capsgan_keras.gan import exporting
+from capsgan_keras.gan.category_shares import category_offsets
 from capsgan_keras.models import build_generator
 
 # Keras gives `jax2tf.convert` an argument that JAX has deprecated.
@@ -83,7 +84,8 @@ def exported(gan, part, format, inputs, folder):
 def test_a_generator_runs_without_the_package(format, tmp_path):
     if keras.backend.backend() not in exporting.BACKENDS[format]:
         pytest.skip("the backend does not export to this format")
-    gan = make(upsampling="nearest")
+    gan = make(upsampling="nearest", learn_category_shares=True)
+    category_offsets(gan.generator).set_weights([np.ones(3), np.array([0.5, -0.7, 0.2])])
     latents = inputs_of(gan, "generator", 7)
     images = exported(gan, "generator", format, latents, tmp_path)
     np.testing.assert_allclose(images, gan.predict(latents, verbose=0), atol=1e-5)

@@ -1,0 +1,119 @@
+"""Learn how often a generator's categories are chosen.
+
+A generator with categories (`latent_categories` in `build_generator`) makes one kind of images of
+each, and normal latents choose each equally often. Real images seldom have as many kinds as there
+are categories, in equal shares: with 20 categories for ten digits some digit may get three of them
+and another one. No gradient mends that, since the choice has none.
+
+So the shares are learned as those of a mixture are, by expectation maximization (Dempster et al.
+1977; for a mixture of generators Khayatkhoei et al., arXiv 1806.00880, learn them by another
+network). Where q_k is the density of the images of category k, q that of all, and p that of real
+images, the new share of k is its old one times the mean of p / q over its images. The
+discriminator's answers say what p / q is (`capsgan_keras.balance.density_ratio`).
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from capsgan_keras.balance import density_ratio
+from capsgan_keras.gan.latents import Latents
+from capsgan_keras.models.generator import CATEGORY_OFFSETS
+from capsgan_keras.types import Shape
+
+_IMAGES = 10_000
+_BATCH = 500
+_LARGEST_RATIO = 20.0
+"""Of densities. Single images with more would decide alone."""
+_ROUNDS = 50
+_STEP = 0.4
+"""Of an offset, in terms of the logarithm of its share: less than the inverse of the slope, which
+is 0.5 to 0.8 for 2 to 100 categories and grows with a share."""
+
+
+class LearnCategoryShares(keras.callbacks.Callback):
+    """Give each category the share that it has among real images, at the end of each epoch.
+
+    `GAN.fit` has one before the callbacks that save, where the generator has offsets. It takes as
+    long as 10,000 images through both networks.
+
+    Args:
+        offsets: The layer of the generator that `category_offsets` returns.
+    """
+
+    def __init__(self, offsets: keras.layers.Layer) -> None:
+        super().__init__()
+        self.offsets = offsets
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Set the offsets of the generator's categories."""
+        gan = self.model
+        # Latents of the epoch's number, so that an interrupted run goes on as it would have.
+        latents = Latents(gan.latent_dim, seed=epoch).draw(_IMAGES)
+        kernel, biases = self.offsets.get_weights()
+        choosing = latents[:, -len(biases) :]
+        ratios = np.concatenate(
+            [_ratios(gan, latents[start : start + _BATCH]) for start in range(0, _IMAGES, _BATCH)]
+        )
+        chosen = np.argmax(choosing + biases, axis=1)
+        # One image more, of the ratio 1, so that no category is lost for good.
+        shares = 1.0 + np.bincount(chosen, np.minimum(ratios, _LARGEST_RATIO), len(biases))
+        biases = offsets_for(shares / shares.sum(), choosing, biases)
+        self.offsets.set_weights([kernel, biases])
+
+
+def category_offsets(generator: keras.Model) -> keras.layers.Layer | None:
+    """Return the layer whose biases set the shares of categories; None where there is none."""
+    for layer in generator.layers:
+        if layer.name == CATEGORY_OFFSETS:
+            return layer
+    return None
+
+
+def check_category_shares(generator: keras.Model, outputs: str, beside: Shape | None) -> None:
+    """Raise a `ValueError` where shares of categories are to be learned and cannot be.
+
+    Args:
+        generator: The GAN's generator.
+        outputs: What the discriminator's outputs are, one of `capsgan_keras.gan.outputs.OUTPUTS`.
+        beside: The shape of what the discriminator sees beside images; None for images alone.
+    """
+    if category_offsets(generator) is None:
+        return
+    hindrance = None
+    if beside is not None:
+        hindrance = "a discriminator of images with classes or codes"
+    elif outputs == "score":
+        hindrance = "discriminator_outputs='score', which say no ratio of densities"
+    if hindrance is not None:
+        raise ValueError(
+            "`generator` with `learn_category_shares` needs a discriminator of images alone, whose "
+            f"outputs are probabilities or logits. Received: {hindrance}"
+        )
+
+
+def offsets_for(shares: np.ndarray, choosing: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return offsets with which the largest of each row is in each column as often as wanted.
+
+    Args:
+        shares: `(count,)`, positive, whose sum is 1.
+        choosing: `(n, count)`: normal numbers.
+        offsets: `(count,)`: offsets to begin with.
+
+    Returns:
+        float32 `(count,)` with a mean of 0.
+    """
+    offsets = offsets.astype("float64")
+    for _ in range(_ROUNDS):
+        found = 0.5 + np.bincount(np.argmax(choosing + offsets, axis=1), minlength=len(offsets))
+        offsets += _STEP * (np.log(shares) - np.log(found / found.sum()))
+        offsets -= offsets.mean()
+    return offsets.astype("float32")
+
+
+def _ratios(gan: Any, latents: np.ndarray) -> np.ndarray:
+    """Return the ratio of the densities of real and generated images, at the latents' images."""
+    outputs = gan.discriminator(gan.generator(latents, training=False), training=False)
+    return density_ratio(gan.loss, ops.convert_to_numpy(gan.probabilities(outputs)))
