@@ -25,7 +25,11 @@ NEIGHBOURS = (5, 7, 10, 15, 20, 30)
 ALPHAS = (0.1, 0.2, 0.5, 0.8)
 """What it tries for alpha, with the kernel knn."""
 GAMMAS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
-"""What it tries for gamma, with the kernel rbf and the alpha of the settings."""
+"""What it tries for gamma, with the kernel rbf and the alpha of the settings.
+
+At 2.0 affinities of MNIST's images underflow, so that labels alone reach 7 to 9 % of the test
+images no more.
+"""
 
 
 def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
