@@ -9,11 +9,7 @@ from keras import ops
 
 from capsgan_keras.balance import balanced_output
 from capsgan_keras.checks import check_seed
-from capsgan_keras.gan.category_shares import (
-    LearnCategoryShares,
-    category_offsets,
-    check_category_shares,
-)
+from capsgan_keras.gan.category_shares import LearnCategoryShares, check_category_shares
 from capsgan_keras.gan.input_checks import (
     check_fit_numbers,
     check_latents,
@@ -39,6 +35,7 @@ from capsgan_keras.gan.penalty import check_penalty
 from capsgan_keras.gan.saving import SavedGAN
 from capsgan_keras.gan.using import UsableGAN
 from capsgan_keras.loss_checks import checked_loss
+from capsgan_keras.models.generator import category_offsets
 from capsgan_keras.training.callbacks import with_checks_and_averages
 from capsgan_keras.types import Tensor
 
@@ -185,8 +182,7 @@ class GAN(UsableGAN, SavedGAN):
         check_compile(update, float16, options)
         given = (generator_optimizer, discriminator_optimizer)
         players = given_or_default(given, self.default_optimizers())
-        if (offsets := category_offsets(self.generator)) is not None:
-            offsets.trainable = False  # also where all was frozen, and then nothing
+        self.freeze_offsets()
         of_generator, of_discriminator = self.player_variables
         optimizer = join_optimizers(players, of_generator, with_loss_scale=float16)
         super().compile(optimizer=optimizer, auto_scale_loss=False, **options)
@@ -278,7 +274,8 @@ class GAN(UsableGAN, SavedGAN):
             held_out = validation_data[0] if isinstance(validation_data, tuple) else validation_data
             check_shared_batches(self, held_out, validation_size)
         offsets = category_offsets(self.generator)
-        learning = [] if offsets is None else [LearnCategoryShares(offsets)]
+        frozen = offsets is None or not self.player_variables[0]
+        learning = [] if frozen else [LearnCategoryShares(offsets)]
         with refusals_by_name():
             return super().fit(
                 x,

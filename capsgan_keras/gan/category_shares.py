@@ -20,17 +20,16 @@ from keras import ops
 
 from capsgan_keras.balance import density_ratio
 from capsgan_keras.gan.latents import Latents
-from capsgan_keras.models.generator import CATEGORY_OFFSETS
+from capsgan_keras.models.generator import category_offsets
 from capsgan_keras.types import Shape
 
 _IMAGES = 10_000
-_BATCH = 500
+_BATCH = 100
 _LARGEST_RATIO = 20.0
-"""Of densities. Single images with more would decide alone."""
+"""Of densities, over their mean. Single images with more would decide alone."""
 _ROUNDS = 50
 _STEP = 0.4
-"""Of an offset, in terms of the logarithm of its share: less than the inverse of the slope, which
-is 0.5 to 0.8 for 2 to 100 categories and grows with a share."""
+"""Of an offset, for each unit of the logarithm of its share. It finds shares from 1e-4 on."""
 
 
 class LearnCategoryShares(keras.callbacks.Callback):
@@ -40,7 +39,8 @@ class LearnCategoryShares(keras.callbacks.Callback):
     long as 10,000 images through both networks.
 
     Args:
-        offsets: The layer of the generator that `category_offsets` returns.
+        offsets: The layer of the generator that `capsgan_keras.models.generator.category_offsets`
+            returns.
     """
 
     def __init__(self, offsets: keras.layers.Layer) -> None:
@@ -57,19 +57,16 @@ class LearnCategoryShares(keras.callbacks.Callback):
         ratios = np.concatenate(
             [_ratios(gan, latents[start : start + _BATCH]) for start in range(0, _IMAGES, _BATCH)]
         )
+        mean = ratios.mean()
+        if not (np.isfinite(mean) and mean > 0.0):
+            return  # the discriminator calls all images generated, or its outputs are not finite
+        # Over their mean, since a discriminator that is ahead has small ratios throughout.
+        ratios = np.minimum(ratios / mean, _LARGEST_RATIO)
         chosen = np.argmax(choosing + biases, axis=1)
-        # One image more, of the ratio 1, so that no category is lost for good.
-        shares = 1.0 + np.bincount(chosen, np.minimum(ratios, _LARGEST_RATIO), len(biases))
+        # One image more, of the mean ratio, so that no category is lost for good.
+        shares = 1.0 + np.bincount(chosen, ratios, len(biases))
         biases = offsets_for(shares / shares.sum(), choosing, biases)
         self.offsets.set_weights([kernel, biases])
-
-
-def category_offsets(generator: keras.Model) -> keras.layers.Layer | None:
-    """Return the layer whose biases set the shares of categories; None where there is none."""
-    for layer in generator.layers:
-        if layer.name == CATEGORY_OFFSETS:
-            return layer
-    return None
 
 
 def check_category_shares(generator: keras.Model, outputs: str, beside: Shape | None) -> None:
@@ -116,4 +113,5 @@ def offsets_for(shares: np.ndarray, choosing: np.ndarray, offsets: np.ndarray) -
 def _ratios(gan: Any, latents: np.ndarray) -> np.ndarray:
     """Return the ratio of the densities of real and generated images, at the latents' images."""
     outputs = gan.discriminator(gan.generator(latents, training=False), training=False)
-    return density_ratio(gan.loss, ops.convert_to_numpy(gan.probabilities(outputs)))
+    probabilities = ops.convert_to_numpy(gan.probabilities(outputs))
+    return density_ratio(gan.loss, probabilities, gan.discriminator_outputs)

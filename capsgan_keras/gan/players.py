@@ -10,6 +10,7 @@ from capsgan_keras.gan.input_checks import check_batch, check_latents, checked_l
 from capsgan_keras.gan.labels import LabelRange, classes_of, labels_of_batch
 from capsgan_keras.gan.outputs import first_output
 from capsgan_keras.gan.penalty import gradient_penalties
+from capsgan_keras.models.generator import category_offsets
 from capsgan_keras.training import AdversarialTrainer, loss_divisor
 from capsgan_keras.training.adversarial import Batch
 from capsgan_keras.types import Shape, Tensor
@@ -66,6 +67,15 @@ class Players(AdversarialTrainer):
     def player_variables(self) -> tuple[list[keras.Variable], list[keras.Variable]]:
         """The trainable variables of the generator's side, and of the discriminator's."""
         return self.generator.trainable_variables, self.discriminator.trainable_variables
+
+    def freeze_offsets(self) -> None:
+        """Freeze a generator's offsets of categories, which have no gradient.
+
+        They are frozen from the start. But freezing the generator and then letting it train again
+        thaws all of its layers.
+        """
+        if (offsets := category_offsets(self.generator)) is not None:
+            offsets.trainable = False
 
     generator_learns_from_real = False
     """Whether outputs on real images have a gradient for the generator's side."""

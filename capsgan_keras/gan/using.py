@@ -52,7 +52,7 @@ class UsableGAN(Players):
         check_many("n", n, self.latent_dim, self.image_shape)
         labels = wanted_labels(labels, n, self.num_classes)
         check_finite_weights("generate", self.generator)
-        latents = Latents(self.latent_dim, seed, truncation).draw(n)
+        latents = Latents.of(self.generator, seed, truncation).draw(n)
         if self.num_classes is not None:
             latents = with_classes(latents, labels, self.num_classes)
         return predict_in_chunks(self, latents, batch_size, after=to_uint8)

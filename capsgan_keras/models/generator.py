@@ -83,8 +83,9 @@ def build_generator(
             `kernel_size`.
         initializer: Of the weights: `"normal"`, DCGAN's with standard deviation 0.02, `"he"` or
             `"glorot"`.
-        learn_category_shares: Whether `GAN.fit` learns how often each category is chosen
-            (`capsgan_keras.training.category_shares`). It needs `latent_categories`.
+        learn_category_shares: Whether `GAN.fit` learns how often each category is chosen, by
+            expectation maximization with the discriminator's answers, at the end of each epoch. It
+            takes 10,000 images through both networks. It needs `latent_categories`.
         dtype: Dtype policy of all layers; by default Keras's global policy.
         seed: Integer that sets the initial weights.
         name: Name of the model.
@@ -195,6 +196,14 @@ def build_generator(
     else:
         images = layers.Activation("tanh", dtype="float32", name="images")(features)
     return keras.Model(inputs, images, name=name)
+
+
+def category_offsets(generator: keras.Model) -> keras.layers.Layer | None:
+    """Return the layer whose biases set the shares of categories; None where there is none."""
+    for layer in generator._flatten_layers():
+        if layer.name == CATEGORY_OFFSETS:
+            return layer
+    return None
 
 
 def _normalize_by_batch(features: Tensor, dtype: DType) -> Tensor:

@@ -49,11 +49,15 @@ class Batch:
 
 
 def check_compiled(gan: keras.Model) -> None:
-    """Raise a `ValueError` where layers were frozen, or thawed, after `compile`."""
+    """Raise a `ValueError` where layers were frozen, or thawed, after `compile`.
+
+    Offsets of categories stay frozen.
+    """
     if gan.optimizer is None:
         return  # Keras says that `compile` is missing
     optimizer = getattr(gan.optimizer, "inner_optimizer", gan.optimizer)
     compiled = {id(variable) for variable in optimizer._trainable_variables}
+    gan.freeze_offsets()
     trainable = {id(variable) for player in gan.player_variables for variable in player}
     if trainable != compiled:
         raise ValueError(

@@ -89,7 +89,7 @@ class ImageStream:
     def __init__(self, networks, n, seed=0, truncation=None, verbose=0):
         self.networks, self.n = networks, n
         self.seed, self.truncation, self.verbose = seed, truncation, verbose
-        Latents(networks.latent_dim, seed, truncation)  # refuses before anything is written
+        Latents.of(networks.generator, seed, truncation)  # refuses before anything is written
 
     def blocks(self, is_there=lambda start, stop: False):
         """Yield the number of each block's first image, and the images, uint8.
@@ -98,7 +98,7 @@ class ImageStream:
             is_there: Function of a block's first image and of the one after its last: whether it
                 may be left out.
         """
-        latents = Latents(self.networks.latent_dim, self.seed, self.truncation)
+        latents = Latents.of(self.networks.generator, self.seed, self.truncation)
         progress = keras.utils.Progbar(self.n, verbose=self.verbose, unit_name="image")
         for start in range(0, self.n, BLOCK):
             stop = min(start + BLOCK, self.n)

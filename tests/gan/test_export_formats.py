@@ -10,8 +10,8 @@ from keras import layers, ops
 
 from capsgan_keras import GAN, CapsuleGAN, load_pretrained
 from capsgan_keras.gan import exporting
-from capsgan_keras.gan.category_shares import category_offsets
 from capsgan_keras.models import build_generator
+from capsgan_keras.models.generator import category_offsets
 
 # Keras gives `jax2tf.convert` an argument that JAX has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The `native_serialization`:DeprecationWarning")

@@ -5,10 +5,11 @@ from capsgan_keras import CapsuleGAN
 from capsgan_keras.gan.latents import Latents
 
 
+@pytest.mark.parametrize("untouched", [0, 3, 7])
 @pytest.mark.parametrize("truncation", [None, 0.01, 0.7, 10])
-def test_a_vector_does_not_depend_on_how_many_are_drawn_at_once(truncation):
-    whole = Latents(7, 3, truncation).draw(40)
-    stream = Latents(7, 3, truncation)
+def test_a_vector_does_not_depend_on_how_many_are_drawn_at_once(truncation, untouched):
+    whole = Latents(7, 3, truncation, untouched).draw(40)
+    stream = Latents(7, 3, truncation, untouched)
     parts = [stream.draw(n) for n in (1, 2, 20, 3, 14)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     assert whole.dtype == "float32"
