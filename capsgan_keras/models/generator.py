@@ -67,12 +67,11 @@ def build_generator(
         momentum: Of the moving averages in batch normalization, in [0, 1).
         latent_categories: Integer, 0 or from 2 to `latent_dim`: how many of the latent
             components, the last ones, choose a category. The largest of them becomes a constant,
-            the others 0; normal latents choose each category equally often, unless
-            `learn_category_shares`. Without categories
-            the generator is continuous. Where the images fall into groups, such as digits, some
-            latents must then lead to images between two groups (Khayatkhoei et al., arXiv
-            1806.00880). These are the categories of InfoGAN (Chen et al., arXiv 1606.03657)
-            without its loss, so that training decides what they stand for.
+            the others 0; normal latents choose each category equally often, unless their shares
+            are learned. Without categories the generator is continuous. Where the images fall into
+            groups, such as digits, some latents must then lead to images between two groups
+            (Khayatkhoei et al., arXiv 1806.00880). These are the categories of InfoGAN (Chen et
+            al., arXiv 1606.03657) without its loss, so that training decides what they stand for.
         scales: For each convolution, as many as `filters`: 2 where it doubles height and width, 1
             where it keeps them. By default there are two, and both double.
         activation: `"relu"`, or `"leaky_relu"` with slope 0.2.
