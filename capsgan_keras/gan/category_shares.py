@@ -54,9 +54,10 @@ class LearnCategoryShares(keras.callbacks.Callback):
         latents = Latents(gan.latent_dim, seed=epoch).draw(_IMAGES)
         kernel, biases = self.offsets.get_weights()
         choosing = latents[:, -len(biases) :]
-        ratios = np.concatenate(
-            [_ratios(gan, latents[start : start + _BATCH]) for start in range(0, _IMAGES, _BATCH)]
-        )
+        answers = [
+            _answers(gan, latents[start : start + _BATCH]) for start in range(0, _IMAGES, _BATCH)
+        ]
+        ratios = density_ratio(gan.loss, np.concatenate(answers), gan.discriminator_outputs)
         mean = ratios.mean()
         if not (np.isfinite(mean) and mean > 0.0):
             return  # the discriminator calls all images generated, or its outputs are not finite
@@ -110,8 +111,7 @@ def offsets_for(shares: np.ndarray, choosing: np.ndarray, offsets: np.ndarray) -
     return offsets.astype("float32")
 
 
-def _ratios(gan: Any, latents: np.ndarray) -> np.ndarray:
-    """Return the ratio of the densities of real and generated images, at the latents' images."""
+def _answers(gan: Any, latents: np.ndarray) -> np.ndarray:
+    """Return how likely it is, by the discriminator, that the latents' images are real."""
     outputs = gan.discriminator(gan.generator(latents, training=False), training=False)
-    probabilities = ops.convert_to_numpy(gan.probabilities(outputs))
-    return density_ratio(gan.loss, probabilities, gan.discriminator_outputs)
+    return ops.convert_to_numpy(gan.probabilities(outputs))
