@@ -14,7 +14,6 @@ from capsgan_keras.types import Tensor
 _STEPS = 20_000
 _FLAT = 1e-5  # relative; a hundred times the rounding of a loss in float32
 _LARGEST_SCORE = 10.0
-_SMALLEST_SLOPE = 1e-3
 
 
 def balanced_output(loss: keras.losses.Loss | Callable | str, outputs: str | None = None) -> float:
@@ -29,45 +28,6 @@ def balanced_output(loss: keras.losses.Loss | Callable | str, outputs: str | Non
     if isinstance(loss, MarginLoss):
         weight = loss.down_weighting
         return (loss.m_plus + weight * loss.m_minus) / (1 + weight)
-    cuts, on_real, on_generated = _costs(loss, outputs)
-    if np.ptp(on_real) == 0.0 and np.ptp(on_generated) == 0.0:
-        raise ValueError(
-            f"`loss` must depend on the outputs. Received: loss={loss!r}, which is constant"
-        )
-    total = on_real + on_generated
-    lowest = np.flatnonzero(total - total.min() <= _FLAT * abs(total.min()))
-    return float((cuts[lowest[0]] + cuts[lowest[-1]]) / 2)
-
-
-def density_ratio(
-    loss: keras.losses.Loss | Callable, probabilities: np.ndarray, outputs: str = "probability"
-) -> np.ndarray:
-    """Return the ratio of the densities of real and generated images that answers stand for.
-
-    Where the ratio is r, the best answer costs least of `r loss(1, D) + loss(0, D)`. So r is the
-    slope of `loss(0, D)` over that of `loss(1, D)`, with the other sign.
-
-    Args:
-        loss: The GAN's loss.
-        probabilities: `(n,)`: probabilities of being real, or the first lengths of a margin loss.
-        outputs: What the discriminator's outputs are, `"probability"` or `"logit"`.
-
-    Returns:
-        float64 `(n,)`, at least 0. Finite, but for answers that are not.
-    """
-    cuts, on_real, on_generated = _costs(loss, outputs)
-    real, generated = (np.gradient(values, cuts) for values in (on_real, on_generated))
-    ratios = np.maximum(generated, 0.0) / np.maximum(-real, _SMALLEST_SLOPE)
-    return np.interp(probabilities.astype("float64"), cuts, ratios)
-
-
-def _costs(
-    loss: keras.losses.Loss | Callable, outputs: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return outputs, and what each costs on a real and on a generated image.
-
-    Logits are given as the probabilities that they stand for.
-    """
     # The middles of the steps: logits of 0 and 1 themselves are infinite.
     cuts = (np.arange(_STEPS) + 0.5) / _STEPS
     if outputs == "score":
@@ -80,7 +40,13 @@ def _costs(
         taken = ops.concatenate([taken, other], axis=1)
         real, generated = (ops.concatenate([x, 1.0 - x], axis=1) for x in (real, generated))
     on_real, on_generated = (_values(loss, target, taken) for target in (real, generated))
-    return cuts, on_real, on_generated
+    if np.ptp(on_real) == 0.0 and np.ptp(on_generated) == 0.0:
+        raise ValueError(
+            f"`loss` must depend on the outputs. Received: loss={loss!r}, which is constant"
+        )
+    total = on_real + on_generated
+    lowest = np.flatnonzero(total - total.min() <= _FLAT * abs(total.min()))
+    return float((cuts[lowest[0]] + cuts[lowest[-1]]) / 2)
 
 
 def _values(loss: keras.losses.Loss | Callable, targets: Tensor, taken: Tensor) -> np.ndarray:

@@ -9,7 +9,6 @@ from keras import ops
 
 from capsgan_keras.balance import balanced_output
 from capsgan_keras.checks import check_seed
-from capsgan_keras.gan.category_shares import LearnCategoryShares, check_category_shares
 from capsgan_keras.gan.input_checks import (
     check_fit_numbers,
     check_latents,
@@ -35,7 +34,6 @@ from capsgan_keras.gan.penalty import check_penalty
 from capsgan_keras.gan.saving import SavedGAN
 from capsgan_keras.gan.using import UsableGAN
 from capsgan_keras.loss_checks import checked_loss
-from capsgan_keras.models.generator import category_offsets
 from capsgan_keras.training.callbacks import with_checks_and_averages
 from capsgan_keras.types import Tensor
 
@@ -120,7 +118,6 @@ class GAN(UsableGAN, SavedGAN):
         self.discriminator_outputs = resolve_outputs(
             discriminator_outputs, self.loss, discriminator
         )
-        check_category_shares(generator, self.discriminator_outputs, beside)
         scores = self.discriminator_outputs == "score"
         self._accuracy_cut = balanced_output(self.loss, "score") if scores else 0.5
         check_penalty(gradient_penalty, penalty_every)
@@ -273,9 +270,6 @@ class GAN(UsableGAN, SavedGAN):
             check_shared_batches(self, x, batch_size, validation_split)
             held_out = validation_data[0] if isinstance(validation_data, tuple) else validation_data
             check_shared_batches(self, held_out, validation_size)
-        offsets = category_offsets(self.generator)
-        frozen = offsets is None or not self.player_variables[0]
-        learning = [] if frozen else [LearnCategoryShares(offsets)]
         with refusals_by_name():
             return super().fit(
                 x,
@@ -283,7 +277,7 @@ class GAN(UsableGAN, SavedGAN):
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=with_checks_and_averages(callbacks, learning),
+                callbacks=with_checks_and_averages(callbacks),
                 validation_split=validation_split,
                 validation_data=validation_data,
                 **kwargs,

@@ -87,7 +87,9 @@ class NetworkSettings:
         0, "components of a latent vector, the last ones, that choose a category; 0: none"
     )
     learn_category_shares: bool | None = _setting(
-        None, "learn how often each category is chosen (default: each equally often)"
+        None,
+        "after training, choose each category as often as real images are like its images "
+        "(default: each equally often)",
     )
     width: float | None = _setting(
         None, "factor of all numbers of filters, units and types of capsules (default: 1)"
@@ -238,6 +240,7 @@ MNIST = NetworkSettings(
     generator_ema=0.998,
     latent_dim=28,
     latent_categories=20,
+    learn_category_shares=True,
     generator_learning_rate=1e-3,
     # Three convolutions, as the other discriminator has: a better table on held-out training
     # images than with two wider ones, in less time (there too).

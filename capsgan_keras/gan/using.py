@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from capsgan_keras.checks import check_positive
+from capsgan_keras.checks import check_positive, check_seed
 from capsgan_keras.datasets import to_uint8
+from capsgan_keras.gan.category_shares import checked_real_images, learn_shares
 from capsgan_keras.gan.first_batch import to_array
 from capsgan_keras.gan.input_checks import check_images, images_form
 from capsgan_keras.gan.labels import LabelRange, wanted_labels, with_classes
@@ -97,6 +98,36 @@ class UsableGAN(Players):
         if self.discriminator_outputs != "score":
             check_probabilities(scores)
         return scores
+
+    def learn_category_shares(
+        self, images: Any, seed: int | None = 0, batch_size: int = 256
+    ) -> np.ndarray:
+        """Give each of the generator's categories the share that it has among real images.
+
+        A real image counts for the category of the generated image that is nearest to it, by the
+        pixels. The generator needs `learn_category_shares=True` in `build_generator`. Call it after
+        training: before, each category is chosen equally often, and so has its part of each batch.
+        Other weights stay as they are.
+
+        Args:
+            images: Real images `(n, height, width, channels)`, uint8, or floats in [-1, 1]. No more
+                than 6,000 of them take part, chosen by the seed, with 10,000 generated ones.
+            seed: Integer of at least 0; None for other images each time.
+            batch_size: Images per forward pass.
+
+        Returns:
+            The shares, float64 `(categories,)`.
+
+        Raises:
+            ValueError: On a generator without learned shares, a GAN with classes, and images of
+                another shape or range.
+            NonFiniteError: Where a weight is not finite.
+        """
+        check_positive(batch_size=batch_size)
+        check_seed(seed)
+        images = checked_real_images(self, images)
+        check_finite_weights("learn_category_shares", self.generator)
+        return learn_shares(self, images, seed, batch_size)
 
     def checked_array(self, images: Any) -> np.ndarray:
         """Return images as an array; raise a `ValueError` on another shape or range."""

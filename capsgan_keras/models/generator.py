@@ -82,9 +82,8 @@ def build_generator(
             `kernel_size`.
         initializer: Of the weights: `"normal"`, DCGAN's with standard deviation 0.02, `"he"` or
             `"glorot"`.
-        learn_category_shares: Whether `GAN.fit` learns how often each category is chosen, by
-            expectation maximization with the discriminator's answers, at the end of each epoch. It
-            takes 10,000 images through both networks. It needs `latent_categories`.
+        learn_category_shares: Whether `GAN.learn_category_shares` can set how often each category
+            is chosen, once training is over. It needs `latent_categories`.
         dtype: Dtype policy of all layers; by default Keras's global policy.
         seed: Integer that sets the initial weights.
         name: Name of the model.

@@ -114,14 +114,11 @@ class EndOfSwaps(keras.callbacks.Callback):
                 swap.on_epoch_begin(epoch + 1)
 
 
-def with_checks_and_averages(
-    callbacks: Any, learning: Sequence[keras.callbacks.Callback] = ()
-) -> list[keras.callbacks.Callback]:
+def with_checks_and_averages(callbacks: Any) -> list[keras.callbacks.Callback]:
     """Return the callbacks of `GAN.fit`: those given, between the package's own.
 
     Args:
         callbacks: What `fit` was given: a callback, a list of them, a `CallbackList`, or None.
-        learning: Callbacks that change weights, which come before those given.
     """
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
@@ -135,7 +132,7 @@ def with_checks_and_averages(
     first: list[keras.callbacks.Callback] = [EndWithAverages()]
     if not of_class(StopOnNonFinite):
         first.insert(0, StopOnNonFinite(of_class(keras.callbacks.TerminateOnNaN)))
-    return [*first, *learning, *given, EndOfSwaps(of_class(keras.callbacks.SwapEMAWeights))]
+    return [*first, *given, EndOfSwaps(of_class(keras.callbacks.SwapEMAWeights))]
 
 
 def first_non_finite(variables: Iterable[keras.Variable]) -> keras.Variable | None:

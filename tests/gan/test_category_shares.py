@@ -1,23 +1,22 @@
-"""Learned shares of categories, against mixtures whose shares are known."""
+"""Learned shares of categories, against real images whose shares of kinds are known."""
 
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from capsgan_keras import BiGAN, ConvolutionalGAN
-from capsgan_keras.balance import balanced_output, density_ratio
-from capsgan_keras.gan import base, category_shares
-from capsgan_keras.gan.category_shares import LearnCategoryShares, offsets_for
+from capsgan_keras.datasets import to_uint8
+from capsgan_keras.gan import category_shares
+from capsgan_keras.gan.category_shares import offsets_for
 from capsgan_keras.gan.latents import Latents
 from capsgan_keras.gan.settings import NetworkSettings
-from capsgan_keras.losses import HingeLoss, MarginLoss
+from capsgan_keras.losses import HingeLoss
 from capsgan_keras.models import (
     build_capsule_encoder,
     build_generator,
     build_joint_discriminator,
 )
-from capsgan_keras.models.generator import category_offsets
+from capsgan_keras.models.generator import category_offsets, choose_categories
 
 SHAPE = (16, 16, 1)
 COUNT = 4
@@ -25,17 +24,18 @@ LEARNED = {"latent_categories": COUNT, "learn_category_shares": True}
 IMAGES = np.random.default_rng(0).integers(0, 256, (32, *SHAPE), "uint8")
 REAL = np.array([0.1, 0.2, 0.3, 0.4])
 """Shares of four kinds among real images."""
-LOSSES = [MarginLoss(), keras.losses.BinaryCrossentropy(), keras.losses.MeanSquaredError()]
+GREYS = np.array([-0.9, -0.3, 0.3, 0.9])
+"""The colours of the kinds."""
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def few_images(monkeypatch):
-    monkeypatch.setattr(category_shares, "_IMAGES", 1000)
+    monkeypatch.setattr(category_shares, "_GENERATED", 2000)
 
 
-def build_gan():
+def build_gan(**options):
     generator = {"filters": (8, 4)} | LEARNED
-    gan = ConvolutionalGAN(SHAPE, latent_dim=6, seed=0, generator_options=generator)
+    gan = ConvolutionalGAN(SHAPE, latent_dim=6, seed=0, generator_options=generator, **options)
     gan.compile()
     return gan
 
@@ -50,108 +50,77 @@ def shares_of(offsets, n=100_000):
     return np.bincount(np.argmax(draws + offsets, axis=1), minlength=len(offsets)) / n
 
 
-class ShownKinds:
-    """In a generator's place: gives the kind of each latent vector's category."""
-
-    def __init__(self, shown, offsets):
-        self.shown, self.offsets = shown, offsets
-
-    def __call__(self, latents, training):
-        chosen = np.argmax(latents[:, -COUNT:] + self.offsets.get_weights()[1], axis=1)
-        return self.shown[chosen]
-
-
-class Kinds:
-    """A GAN whose images are the numbers of kinds, with the best discriminator of its loss."""
-
-    latent_dim = 6
-    discriminator_outputs = "probability"
-
-    def __init__(self, loss, shown=range(COUNT), ahead=1.0):
-        self.ahead = ahead
-        self.generator = build_generator(SHAPE, 6, filters=(8, 4), seed=0, **LEARNED)
-        self.loss, self.shown = loss, np.array(shown)
-        self.offsets = category_offsets(self.generator)
-
-    def probabilities(self, outputs):
-        return outputs
-
-    def discriminator(self, kinds, training):
-        generated = shares_of(self.offsets.get_weights()[1])
-        made = np.bincount(self.shown, generated, COUNT)
-        ratio = self.ahead * REAL / np.maximum(made, 1e-9)
-        best = ratio / (1 + ratio)
-        if isinstance(self.loss, MarginLoss):
-            best = (0.9 * ratio + 0.05) / (ratio + 0.5)
-        return ops.convert_to_tensor(best[kinds])
-
-    def learn(self):
-        """Learn for an epoch with the kinds that the categories make, in the generator's place."""
-        self.generator = ShownKinds(self.shown, self.offsets)
-        learning = LearnCategoryShares(self.offsets)
-        learning.set_model(self)
-        learning.on_epoch_end(0)
-        return shares_of(self.offsets.get_weights()[1])
+def of_kinds(shown=range(COUNT)):
+    """Return a GAN each of whose categories makes images of one grey, with a little noise."""
+    latents = keras.Input((6,))
+    chosen = choose_categories(latents, COUNT, learn_shares=True)
+    grey = keras.layers.Dense(1, use_bias=False, name="grey")(chosen)
+    images = keras.layers.UpSampling2D(16)(keras.layers.Reshape((1, 1, 1))(grey))
+    gan = ConvolutionalGAN(SHAPE, latent_dim=6, seed=0, generator=keras.Model(latents, images))
+    # The one-hot vectors have the height 2, the other two latents are noise.
+    greys = np.concatenate([[0.0, 0.03], GREYS[list(shown)] / 2])
+    gan.generator.get_layer("grey").set_weights([greys[:, np.newaxis]])
+    return gan
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_one_epoch_finds_the_real_shares(loss):
-    assert Kinds(loss).learn() == pytest.approx(REAL, abs=0.02)
+def real_kinds(n=4000, shares=REAL):
+    draws = np.random.default_rng(1)
+    greys = GREYS[draws.choice(COUNT, n, p=shares)] + 0.03 * draws.standard_normal(n)
+    return np.broadcast_to(greys.clip(-1.0, 1.0).reshape(-1, 1, 1, 1), (n, *SHAPE))
 
 
-@pytest.mark.parametrize("ahead", [0.01, 5.0])
-def test_a_discriminator_that_is_ahead_or_behind_gives_the_same(ahead):
-    loss = keras.losses.BinaryCrossentropy()
-    assert Kinds(loss, ahead=ahead).learn() == pytest.approx(REAL, abs=0.02)
+@pytest.mark.parametrize("images", [real_kinds(), to_uint8(real_kinds())], ids=["floats", "uint8"])
+def test_one_call_finds_the_real_shares(images):
+    gan = of_kinds()
+
+    shares = gan.learn_category_shares(images)
+
+    assert shares == pytest.approx(REAL, abs=0.02)
+    assert shares.sum() == pytest.approx(1.0)
+    assert shares_of(offsets_of(gan)) == pytest.approx(REAL, abs=0.02)
 
 
-@pytest.mark.parametrize("ahead", [0.0, np.nan])
-def test_without_a_ratio_the_shares_stay(ahead):
-    kinds = Kinds(MarginLoss(), ahead=ahead)
-    before = [np.ones(COUNT), np.array([0.4, -0.1, -0.1, -0.2], "float32")]
-    kinds.offsets.set_weights(before)
-    assert kinds.learn() == pytest.approx(shares_of(before[1]), abs=0.01)
+def test_a_second_call_keeps_them():
+    gan = of_kinds()
+    gan.learn_category_shares(real_kinds())
+
+    shares = gan.learn_category_shares(real_kinds(), seed=1)
+
+    assert shares == pytest.approx(REAL, abs=0.02)
+    assert shares_of(offsets_of(gan)) == pytest.approx(REAL, abs=0.02)
 
 
 def test_two_categories_of_a_kind_share_what_it_has():
-    learned = Kinds(MarginLoss(), shown=(0, 1, 3, 3)).learn()
+    gan = of_kinds(shown=(0, 1, 3, 3))
 
-    # Kind 2 is made by none, so the others share its images as they share theirs.
-    assert learned[:2] == pytest.approx(REAL[:2] / 0.7, abs=0.02)
-    assert learned[2:].sum() == pytest.approx(REAL[3] / 0.7, abs=0.02)
+    shares = gan.learn_category_shares(real_kinds(shares=[0.1, 0.2, 0.0, 0.7]))
+
+    assert shares[:2] == pytest.approx([0.1, 0.2], abs=0.02)
+    assert shares[2:].sum() == pytest.approx(0.7, abs=0.02)
+    assert shares[2:].min() > 0.1  # greys of 8 bits: many images of both are the same
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        *LOSSES,
-        keras.losses.BinaryCrossentropy(label_smoothing=0.1),
-        keras.losses.BinaryFocalCrossentropy(),
-        keras.losses.Huber(),
-    ],
-)
-def test_the_ratio_is_that_at_which_an_output_costs_least(loss):
-    outputs = np.linspace(0, 1, 2001)[:, np.newaxis]
-    ones = np.ones_like(outputs)
-    on_real, on_generated = (
-        np.asarray(loss.call(ops.convert_to_tensor(t), ops.convert_to_tensor(outputs))).ravel()
-        for t in (ones, 0 * ones)
+def test_no_category_is_lost_for_good():
+    gan = of_kinds()
+    of_one_kind = to_uint8(real_kinds()[:1]).repeat(1000, axis=0)
+
+    shares = gan.learn_category_shares(of_one_kind)
+
+    assert shares.min() == pytest.approx(1 / 1004)
+    again = gan.learn_category_shares(real_kinds())
+    assert again.min() > 0.05
+
+
+def test_of_many_images_a_seeded_choice_takes_part(monkeypatch):
+    monkeypatch.setattr(category_shares, "_REAL", 50)
+    images = real_kinds()
+    first, again, other = (
+        of_kinds().learn_category_shares(images, seed=seed) for seed in (0, 0, 1)
     )
-    for ratio in (0.1, 0.5, 1.0, 3.0):
-        best = outputs[np.argmin(ratio * on_real + on_generated)]
-        assert density_ratio(loss, best) == pytest.approx(ratio, rel=0.02)
-    balance = np.array([balanced_output(loss)])
-    assert density_ratio(loss, balance) == pytest.approx(1.0, abs=1e-4)
 
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_ratios_are_finite_and_not_negative(loss):
-    ratios = density_ratio(loss, np.array([0.0, 0.05, 0.95, 1.0], "float32"))
-
-    assert np.isfinite(ratios).all()
-    assert (ratios >= 0).all()
-    assert ratios[0] < 1e-3
-    assert ratios[-1] > 500
+    np.testing.assert_array_equal(first, again)
+    assert np.any(first != other)
+    assert (first * 54 - 1) % 1 == pytest.approx(0, abs=1e-6)  # counts of 50 images
 
 
 @pytest.mark.parametrize("shares", [REAL, [0.94, 0.02, 0.02, 0.02], np.full(100, 0.01)])
@@ -177,49 +146,43 @@ def test_offsets_of_nothing_change_no_image():
     )
 
 
-@pytest.mark.usefixtures("few_images")
-def test_fit_learns_after_each_epoch_and_before_callbacks_that_save():
-    gan, seen = build_gan(), []
-    save = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(offsets_of(gan)))
+def test_training_leaves_learned_shares():
+    gan = build_gan()
+    gan.learn_category_shares(IMAGES)
+    learned = offsets_of(gan)
 
-    gan.fit(IMAGES, epochs=2, batch_size=16, verbose=0, callbacks=[save])
+    gan.fit(IMAGES, epochs=1, batch_size=16, verbose=0)  # no gradient and no decay reaches them
 
-    assert np.any(seen[0])
-    assert np.any(seen[1] != seen[0])
-    np.testing.assert_array_equal(offsets_of(gan), seen[1])
-    gan.train_on_batch(IMAGES[:16])  # no gradient and no decay reaches them
-    np.testing.assert_array_equal(offsets_of(gan), seen[1])
+    assert np.any(learned)
+    np.testing.assert_array_equal(offsets_of(gan), learned)
 
 
-@pytest.mark.usefixtures("few_images")
-def test_an_interrupted_training_goes_on_as_it_would_have(tmp_path):
-    whole, parts = (build_gan() for _ in range(2))
-    keep = {"batch_size": 16, "verbose": 0, "shuffle": False}
-    whole.fit(IMAGES, epochs=2, **keep)
+def test_a_saved_gan_keeps_them(tmp_path):
+    gan = build_gan()
+    gan.learn_category_shares(IMAGES)
 
-    parts.fit(IMAGES, epochs=1, **keep)
-    parts.save(tmp_path / "gan.keras")
+    gan.save(tmp_path / "gan.keras")
     loaded = keras.saving.load_model(tmp_path / "gan.keras")
-    loaded.fit(IMAGES, epochs=2, initial_epoch=1, **keep)
 
-    np.testing.assert_allclose(offsets_of(loaded), offsets_of(whole), atol=1e-5)
+    np.testing.assert_array_equal(offsets_of(loaded), offsets_of(gan))
+    np.testing.assert_array_equal(loaded.generate(8, seed=0), gan.generate(8, seed=0))
 
 
-@pytest.mark.usefixtures("few_images")
-def test_unfreezing_everything_lets_training_go_on():
+def test_only_the_shares_change():
+    gan = build_gan()
+    before = gan.get_weights()
+
+    gan.learn_category_shares(IMAGES)
+
+    after = gan.get_weights()
+    changed = [not np.array_equal(old, new) for old, new in zip(before, after, strict=True)]
+    assert sum(changed) == 1
+
+
+def test_thawing_everything_does_not_train_them():
     gan = build_gan()
     gan.trainable = False
     gan.trainable = True
-
-    gan.fit(IMAGES, epochs=1, batch_size=16, verbose=0)
-
-    assert np.any(offsets_of(gan))
-
-
-def test_a_frozen_generator_keeps_its_shares():
-    gan = build_gan()
-    gan.generator.trainable = False
-    gan.compile()
 
     gan.fit(IMAGES, epochs=1, batch_size=16, verbose=0)
 
@@ -242,18 +205,6 @@ def test_truncation_leaves_learned_shares():
     np.testing.assert_array_equal(images, np.rint((expected + 1.0) * 127.5).astype("uint8"))
 
 
-def test_other_generators_have_no_such_callback(monkeypatch):
-    made = []
-    monkeypatch.setattr(base, "LearnCategoryShares", made.append)
-    plain = ConvolutionalGAN(SHAPE, latent_dim=6, seed=0, generator_options={"filters": (8, 4)})
-    plain.compile()
-
-    plain.fit(IMAGES, epochs=1, batch_size=16, verbose=0)
-
-    assert category_offsets(plain.generator) is None
-    assert not made
-
-
 def test_tuned_settings_with_classes_learn_no_shares():
     settings = NetworkSettings(latent_dim=12, **LEARNED)
     one = ConvolutionalGAN.from_settings(settings, SHAPE)
@@ -263,25 +214,46 @@ def test_tuned_settings_with_classes_learn_no_shares():
     assert category_offsets(of_classes.generator) is None
 
 
-@pytest.mark.parametrize(
-    ("options", "received"),
-    [
-        ({"num_classes": COUNT}, "images with classes"),
-        (
-            {"loss": HingeLoss(), "discriminator_options": {"activation": "linear"}},
-            "discriminator_outputs='score'",
-        ),
-    ],
-)
-def test_discriminators_that_say_no_ratio_are_refused(options, received):
-    with pytest.raises(ValueError, match=f"`generator` with `learn_category_shares`.*{received}"):
-        ConvolutionalGAN(SHAPE, latent_dim=6, generator_options=LEARNED, **options)
+def test_a_bigan_learns_them():
+    generator = build_generator(SHAPE, 6, filters=(8, 4), **LEARNED)
+    gan = BiGAN(generator, build_capsule_encoder(SHAPE, 6), build_joint_discriminator(SHAPE, 6))
+
+    gan.learn_category_shares(IMAGES)
+
+    assert np.any(offsets_of(gan))
 
 
-def test_a_bigan_is_refused():
-    generator = build_generator(SHAPE, 6, **LEARNED)
-    with pytest.raises(ValueError, match=r"`generator` with `learn_category_shares`.*codes"):
-        BiGAN(generator, build_capsule_encoder(SHAPE, 6), build_joint_discriminator(SHAPE, 6))
+def test_discriminators_of_scores_and_optimizers_do_not_matter():
+    gan = build_gan(loss=HingeLoss(), discriminator_options={"activation": "linear"})
+
+    gan.learn_category_shares(IMAGES)
+
+    assert np.any(offsets_of(gan))
+
+
+def refusals():
+    plain = ConvolutionalGAN(SHAPE, latent_dim=6, generator_options={"filters": (8, 4)})
+    of_classes = build_gan(num_classes=COUNT)
+    return [
+        (plain, IMAGES, "built with learn_category_shares=True. Received: a generator without"),
+        (of_classes, IMAGES, "without classes.* Received: a GAN with classes"),
+        (build_gan(), IMAGES[:, :8], r"`images` must .*\(n, 16, 16, 1\)"),
+        (build_gan(), IMAGES.astype("float32"), "`images`"),
+        (build_gan(), np.full((2, *SHAPE), np.nan), "`images`"),
+        (build_gan(), IMAGES[:0], "`images`"),
+    ]
+
+
+@pytest.mark.parametrize("case", range(6))
+def test_what_cannot_be_learned_is_refused(case):
+    gan, images, message = refusals()[case]
+    before = gan.generator.get_weights()
+
+    with pytest.raises(ValueError, match=message):
+        gan.learn_category_shares(images)
+
+    for old, new in zip(before, gan.generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 @pytest.mark.parametrize(
