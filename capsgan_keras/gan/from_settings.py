@@ -48,7 +48,7 @@ def generator_of(
         dtype: As in `build_generator`.
         seed: As in `build_generator`.
     """
-    shares = settings.learn_category_shares if num_classes is None else None
+    shares = bool(settings.latent_categories and settings.learn_category_shares)
     return build_generator(
         image_shape,
         settings.latent_dim,
@@ -63,7 +63,7 @@ def generator_of(
             batch_statistics=settings.generator_batch_statistics,
             last_kernel_size=settings.generator_last_kernel_size,
             initializer=settings.initializer,
-            learn_category_shares=shares,
+            learn_category_shares=shares if num_classes is None else None,
         ),
         dtype=dtype,
         seed=seed,

@@ -88,8 +88,8 @@ class NetworkSettings:
     )
     learn_category_shares: bool | None = _setting(
         None,
-        "after training, choose each category as often as real images are like its images "
-        "(default: each equally often)",
+        "after training, choose each category, if there are any, as often as real images are like "
+        "its images (default: each equally often)",
     )
     width: float | None = _setting(
         None, "factor of all numbers of filters, units and types of capsules (default: 1)"
@@ -290,6 +290,7 @@ CIFAR10 = NetworkSettings(
 DIGITS = replace(
     MNIST,
     steps=60 * 22,
+    learn_category_shares=None,
     capsule_filters=(64, 128),
     # No average: after each epoch its batch statistics are estimated anew, which takes longer here
     # than the epoch.

@@ -284,11 +284,6 @@ class Settings:
                 f"they are. Received: latent_categories={self.latent_categories}, "
                 f"latent_dim={self.latent_dim}"
             )
-        if self.learn_category_shares and self.latent_categories == 0:
-            raise ValueError(
-                "`learn_category_shares` needs `latent_categories`. "
-                "Received: learn_category_shares=True, latent_categories=0"
-            )
         if self.seed + self.seeds > 2**32:
             raise ValueError(
                 "`seed` and `seeds` must leave every seed below 2**32. "

@@ -209,7 +209,7 @@ def train_model(settings, plan, dataset, batches):
             fit(gan, batches, settings.epochs, callbacks, epoch, progress(settings.verbose))
     else:
         use_averages(gan)  # as `fit` does at its end
-    if settings.learn_category_shares and gan.num_classes is None:
+    if settings.learn_category_shares and settings.latent_categories and gan.num_classes is None:
         gan.learn_category_shares(dataset.x_train, seed=settings.seed)
         plan.directory.write_samples(settings.epochs, sample_images(gan, settings.seed))
     seen = batches.num_batches * batches.batch_size

@@ -214,6 +214,12 @@ def test_tuned_settings_with_classes_learn_no_shares():
     assert category_offsets(of_classes.generator) is None
 
 
+def test_tuned_settings_without_categories_have_no_shares():
+    settings = NetworkSettings(latent_dim=12, latent_categories=0, learn_category_shares=True)
+
+    assert category_offsets(ConvolutionalGAN.from_settings(settings, SHAPE).generator) is None
+
+
 def test_a_bigan_learns_them():
     generator = build_generator(SHAPE, 6, filters=(8, 4), **LEARNED)
     gan = BiGAN(generator, build_capsule_encoder(SHAPE, 6), build_joint_discriminator(SHAPE, 6))
