@@ -58,7 +58,7 @@ def learn_shares(gan: Any, images: np.ndarray, seed: int | None, batch_size: int
     if len(images) > _REAL:
         chosen = np.random.default_rng(seed).choice(len(images), _REAL, replace=False)
         images = images[np.sort(chosen)]
-    offsets = category_offsets(gan.generator)
+    offsets: Any = category_offsets(gan.generator)
     kernel, biases = offsets.get_weights()
     latents = Latents(gan.latent_dim, seed).draw(_GENERATED)
     choosing = latents[:, -len(biases) :]
