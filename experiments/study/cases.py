@@ -17,6 +17,7 @@ BASE = dataclasses.replace(
     # Latents and momenta nearer to the paper's: what the tuned ones gain would cover the changes.
     latent_dim=32,
     latent_categories=0,
+    learn_category_shares=None,
     beta_1=0.5,
     beta_2=0.999,
     generator_ema=0.0,

@@ -10,6 +10,7 @@ import keras
 
 from capsgan_keras.datasets import DatasetError
 from capsgan_keras.gan.optimizers import learning_rate
+from capsgan_keras.models.generator import category_offsets
 from capsgan_keras.runs import RunDirectory, WriteRun, sample_images
 from capsgan_keras.runs.finishing import finish_run
 from capsgan_keras.runs.lock import working
@@ -209,7 +210,8 @@ def train_model(settings, plan, dataset, batches):
             fit(gan, batches, settings.epochs, callbacks, epoch, progress(settings.verbose))
     else:
         use_averages(gan)  # as `fit` does at its end
-    if settings.learn_category_shares and settings.latent_categories and gan.num_classes is None:
+    # A run of an older version has no room for shares.
+    if settings.learn_category_shares and category_offsets(gan.generator) is not None:
         gan.learn_category_shares(dataset.x_train, seed=settings.seed)
         plan.directory.write_samples(settings.epochs, sample_images(gan, settings.seed))
     seen = batches.num_batches * batches.batch_size

@@ -110,7 +110,8 @@ def test_each_setting_and_ratio_of_rates_is_what_it_is_called():
     assert changes("cifar10-valid", base) == {"capsule_padding": "valid"}
     assert changes("capsule-margin", TUNED).keys() <= {
         *("model", "loss", "settings", "capsule_learning_rate", "convolutional_learning_rate"),
-        *("latent_dim", "latent_categories", "beta_1", "beta_2", "decay", "generator_ema"),
+        *("latent_dim", "latent_categories", "learn_category_shares"),
+        *("beta_1", "beta_2", "decay", "generator_ema"),
         *("convolutional_batch_norm", "capsule_filters"),
         "epochs",  # the steps are counted by the study
     }

@@ -1,5 +1,7 @@
 """Runs that learn the shares of categories at their end."""
 
+import json
+
 import numpy as np
 from PIL import Image
 
@@ -40,4 +42,21 @@ def test_without_categories_there_is_nothing_to_learn(train, tmp_path):
     assert train(*OPTIONS, "--latent-categories", "0") == 0
 
     run = load_run(tmp_path / "runs" / "capsule-seed0")
+    assert category_offsets(run.gan.generator) is None
+
+
+def test_a_run_of_an_older_version_goes_on_with_equal_shares(train, tmp_path):
+    assert train("--model", "capsule", "--epochs", "1") == 0
+    path = tmp_path / "runs" / "capsule-seed0"
+    config = json.loads((path / "config.json").read_text())
+    del config["settings"]["learn_category_shares"]
+    config["settings"]["epochs"] = 2
+    (path / "config.json").write_text(json.dumps(config))
+    for name in ("metrics.json", "README.md", "curves.png", "gan.keras", "generator.keras"):
+        (path / name).unlink()
+
+    assert train(*OPTIONS, "--resume") == 0
+
+    run = load_run(path)
+    assert run.finished
     assert category_offsets(run.gan.generator) is None
