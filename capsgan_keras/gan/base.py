@@ -9,6 +9,7 @@ from keras import ops
 
 from capsgan_keras.balance import balanced_output
 from capsgan_keras.checks import check_seed
+from capsgan_keras.gan.category_shares import check_category_shares
 from capsgan_keras.gan.input_checks import (
     check_fit_numbers,
     check_latents,
@@ -112,6 +113,7 @@ class GAN(UsableGAN, SavedGAN):
         beside = self.shape_beside(generator)
         check_players(generator, discriminator, beside)
         check_num_classes(num_classes, generator.input_shape[-1])
+        check_category_shares(generator, num_classes)
         self.generator = generator
         self.discriminator = discriminator
         self.loss = checked_loss(loss, units=discriminator.output_shape[-1])

@@ -9,36 +9,58 @@ So each real image goes to the category of the generated image that is nearest t
 gets the share of real images that came to it. No labels and no discriminator take part.
 """
 
+import math
 from typing import Any
 
+import keras
 import numpy as np
 
 from capsgan_keras.datasets import to_uint8
 from capsgan_keras.gan.latents import Latents
 from capsgan_keras.gan.prediction import predict_in_chunks
+from capsgan_keras.machine import check_memory
 from capsgan_keras.models.generator import category_offsets
 
 _REAL = 6_000
 _GENERATED = 10_000
 _ROUNDS = 50
 _STEP = 0.4
-"""Of an offset, for each unit of the logarithm of its share. It finds shares from 1e-4 on."""
+"""Of an offset, for each unit of the logarithm of its share."""
+_FLOAT32 = 4
+
+
+def check_category_shares(generator: keras.Model, num_classes: int | None) -> None:
+    """Raise a `ValueError` where classes would be chosen with learned shares.
+
+    The last latents choose the class of an image, and training and `generate` read it there. A
+    generator with shares would show another one.
+    """
+    if num_classes is not None and category_offsets(generator) is not None:
+        raise ValueError(
+            "`num_classes` needs a `generator` built with learn_category_shares=False. "
+            f"Received: num_classes={num_classes}, a generator with learn_category_shares=True"
+        )
 
 
 def checked_real_images(gan: Any, images: Any) -> np.ndarray:
-    """Return real images as uint8, where a GAN can learn the shares of its categories from them.
+    """Return real images from which a GAN can learn the shares of its categories.
 
     Raises:
-        ValueError: On a generator without shares, a GAN with classes, or images of another form.
+        ValueError: On a generator without shares, on images of another form, and where they take
+            more memory than there is.
     """
-    if category_offsets(gan.generator) is None or gan.num_classes is not None:
-        received = "a generator without" if gan.num_classes is None else "a GAN with classes"
+    if category_offsets(gan.generator) is None:
         raise ValueError(
-            "`learn_category_shares` needs a GAN without classes, whose generator was built with "
-            f"learn_category_shares=True. Received: {received}"
+            "`learn_category_shares` needs a generator that was built with "
+            "learn_category_shares=True. Received: a generator without"
         )
     images = gan.checked_array(images)
-    return images if images.dtype == np.uint8 else to_uint8(images)
+    compared = min(len(images), _REAL) + _GENERATED
+    check_memory(
+        f"To compare `images` of shape {gan.image_shape} with {_GENERATED:,} generated ones",
+        compared * (1 + _FLOAT32) * math.prod(gan.image_shape),
+    )
+    return images
 
 
 def learn_shares(gan: Any, images: np.ndarray, seed: int | None, batch_size: int) -> np.ndarray:
@@ -58,6 +80,8 @@ def learn_shares(gan: Any, images: np.ndarray, seed: int | None, batch_size: int
     if len(images) > _REAL:
         chosen = np.random.default_rng(seed).choice(len(images), _REAL, replace=False)
         images = images[np.sort(chosen)]
+    if images.dtype != np.uint8:
+        images = to_uint8(images)
     offsets: Any = category_offsets(gan.generator)
     kernel, biases = offsets.get_weights()
     latents = Latents(gan.latent_dim, seed).draw(_GENERATED)

@@ -116,8 +116,14 @@ def _look(
         labels.check_batch(name, batch, len(array))
 
 
-def to_array(name: str, value: Any, form: str) -> np.ndarray:
+def to_array(name: str, value: Any, form: str, datasets: bool = True) -> np.ndarray:
     """Return an array, a tensor or a list of arrays of one shape as a NumPy array.
+
+    Args:
+        name: The argument's name, for messages.
+        value: What was given.
+        form: What it must be, for messages.
+        datasets: Whether the argument may also be a dataset, for messages.
 
     Raises:
         ValueError: Where it cannot be one; the message names the form that is expected.
@@ -125,9 +131,9 @@ def to_array(name: str, value: Any, form: str) -> np.ndarray:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
-        raise _wrong_form(name, value, form) from error
+        raise _wrong_form(name, value, form, datasets) from error
     if array.dtype.kind in "OUSV" and "float" not in array.dtype.name:  # not a bfloat16, a "V"
-        raise _wrong_form(name, value, form)
+        raise _wrong_form(name, value, form, datasets)
     return array
 
 
@@ -154,9 +160,10 @@ def _inputs(name: str, batch: Any, form: str) -> Any:
     return inputs
 
 
-def _wrong_form(name: str, value: Any, form: str) -> ValueError:
+def _wrong_form(name: str, value: Any, form: str, datasets: bool = True) -> ValueError:
+    others = ", or a dataset or generator of such batches. Batch a dataset, and stack"
+    alone = ", not a dataset. Stack"
     return ValueError(
-        f"`{name}` must be a batch of {form} as one array or tensor, or a dataset or generator of "
-        "such batches. Batch a dataset, and stack a list of arrays with `numpy.stack`. "
-        f"Received: {name} of type {type(value).__name__}"
+        f"`{name}` must be a batch of {form} as one array or tensor{others if datasets else alone} "
+        f"a list of arrays with `numpy.stack`. Received: {name} of type {type(value).__name__}"
     )

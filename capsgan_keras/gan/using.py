@@ -19,7 +19,7 @@ from capsgan_keras.training.callbacks import check_finite_weights
 
 
 class UsableGAN(Players):
-    """A GAN's `generate` and `discriminate`; see `GAN`."""
+    """A GAN's `generate`, `discriminate` and `learn_category_shares`; see `GAN`."""
 
     def generate(
         self,
@@ -119,8 +119,8 @@ class UsableGAN(Players):
             The shares, float64 `(categories,)`.
 
         Raises:
-            ValueError: On a generator without learned shares, a GAN with classes, and images of
-                another shape or range.
+            ValueError: On a generator without learned shares, on images of another shape or range,
+                and where they and the generated ones take more memory than there is.
             NonFiniteError: Where a weight is not finite.
         """
         check_positive(batch_size=batch_size)
@@ -131,7 +131,7 @@ class UsableGAN(Players):
 
     def checked_array(self, images: Any) -> np.ndarray:
         """Return images as an array; raise a `ValueError` on another shape or range."""
-        images = to_array("images", images, images_form(self.image_shape))
+        images = to_array("images", images, images_form(self.image_shape), datasets=False)
         check_images("images", images, self.image_shape)
         return images
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from capsgan_keras import BiGAN, ConvolutionalGAN
+from capsgan_keras import BiCoGAN, BiGAN, ConvolutionalGAN
 from capsgan_keras.datasets import to_uint8
 from capsgan_keras.gan import category_shares
 from capsgan_keras.gan.category_shares import offsets_for
@@ -239,10 +239,9 @@ def test_discriminators_of_scores_and_optimizers_do_not_matter():
 
 def refusals():
     plain = ConvolutionalGAN(SHAPE, latent_dim=6, generator_options={"filters": (8, 4)})
-    of_classes = build_gan(num_classes=COUNT)
     return [
         (plain, IMAGES, "built with learn_category_shares=True. Received: a generator without"),
-        (of_classes, IMAGES, "without classes.* Received: a GAN with classes"),
+        (build_gan(), iter([IMAGES]), r"`images` must .*, not a dataset\. .* list_iterator"),
         (build_gan(), IMAGES[:, :8], r"`images` must .*\(n, 16, 16, 1\)"),
         (build_gan(), IMAGES.astype("float32"), "`images`"),
         (build_gan(), np.full((2, *SHAPE), np.nan), "`images`"),
@@ -260,6 +259,38 @@ def test_what_cannot_be_learned_is_refused(case):
 
     for old, new in zip(before, gan.generator.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_they_take_no_more_memory_than_there_is(monkeypatch):
+    gan = build_gan()
+    monkeypatch.setattr("capsgan_keras.machine.memory_bytes", lambda: 2_000 * 256)
+
+    with pytest.raises(ValueError, match=r"`images` of shape \(16, 16, 1\) .* GB"):
+        gan.learn_category_shares(IMAGES)
+
+
+def with_shares(latent_dim=6):
+    return build_generator(SHAPE, latent_dim, filters=(8, 4), **LEARNED)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: build_gan(num_classes=COUNT),
+        lambda: ConvolutionalGAN(SHAPE, generator=with_shares(), latent_dim=6, num_classes=COUNT),
+        lambda: BiCoGAN(
+            with_shares(),
+            build_capsule_encoder(SHAPE, 6),
+            build_joint_discriminator(SHAPE, 6),
+            num_classes=COUNT,
+        ),
+    ],
+    ids=["options", "generator", "BiCoGAN"],
+)
+def test_classes_have_no_learned_shares(build):
+    """The class would be chosen by other numbers than those that training and `generate` read."""
+    with pytest.raises(ValueError, match=r"`num_classes` needs a `generator` .* num_classes=4, a"):
+        build()
 
 
 @pytest.mark.parametrize(
