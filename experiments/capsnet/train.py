@@ -92,7 +92,7 @@ def _train_one(
         network, epoch = plan.checkpoint.load_network(), plan.checkpoint.epoch
         writer = WriteEpochs(directory, plan.checkpoint.history, plan.checkpoint.seconds)
         directory.go_back(plan.checkpoint)
-    if plan.is_new:
+    if plan.checkpoint is None:
         directory.create(plan.description)
     if epoch < settings.epochs:
         print(f"{settings.name}: epochs {epoch + 1} to {settings.epochs} in {directory.path}")

@@ -125,7 +125,10 @@ def epoch_table(results):
     pairs = opponents({run.name: run.model for run in results.runs})
     paper = METRIC.get(results.dataset.name)
     tolerance = results.settings["tolerance"]
-    heads = ["epoch", "cut", *RATIOS, "pairs won by a / b / none"]
+    # In the other tables' order, where each pair is of a convolutional GAN and a CapsuleGAN.
+    both = len({run.model for run in results.runs}) > 1
+    sides, names = (("b", "a"), reversed(TITLES.values())) if both else (("a", "b"), ("a", "b"))
+    heads = ["epoch", "cut", *RATIOS, f"pairs won by {' / '.join(names)} / none"]
     heads += ["pairs near both of the paper's ratios"] if paper else []
     lines = []
     for cut in results.cuts:
@@ -135,7 +138,7 @@ def epoch_table(results):
             winners = [pair["winner"] for pair in compared]
             line = [epoch, cut_name(cut)]
             line += [_mean_and_range([pair[name] for pair in compared]) for name in RATIOS]
-            line += [" / ".join(str(winners.count(side)) for side in ("a", "b", "tie"))]
+            line += [" / ".join(str(winners.count(side)) for side in (*sides, "tie"))]
             if paper:
                 near = sum(_is_near(pair, paper, tolerance) for pair in compared)
                 line += [f"{near} of {len(pairs)}"]

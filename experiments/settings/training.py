@@ -321,11 +321,14 @@ class Settings:
 
     def identity(self, model):
         """Return the settings that tell one run of `model` from another, as a dictionary."""
-        return {"model": model} | {
+        settings = {"model": model} | {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
             if field.metadata["identity"] and field.metadata["model"] in (None, model)
         }
+        if not self.latent_categories:
+            settings["learn_category_shares"] = None  # there is nothing to learn
+        return settings
 
 
 def tuned(dataset, **others):

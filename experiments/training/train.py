@@ -33,7 +33,7 @@ from experiments.training.devices import (
 from experiments.training.images import load_images
 from experiments.training.labels import labels_of
 from experiments.training.networks import build_gan
-from experiments.training.plan import check_unchanged, plan_run
+from experiments.training.plan import check_unchanged, plan_run, warn
 from experiments.training.tensorboard import check_logs, log_settings, logs_of
 
 
@@ -97,6 +97,8 @@ def train(settings, dataset, check=None):
         ]
     except ValueError as error:
         raise SettingsError(str(error)) from error
+    if settings.learn_category_shares and not settings.latent_categories:
+        warn("`--learn-category-shares` does nothing: the latents have no categories")
     devices = choose_devices(settings)
     check_logs(settings)
     if check is not None:
@@ -194,7 +196,7 @@ def train_model(settings, plan, dataset, batches):
         with averaged(gan):
             images = sample_images(gan, settings.seed)
         plan.directory.restore(plan.checkpoint, images)
-    if plan.is_new:
+    if plan.checkpoint is None:  # also where an older version had begun, and finished no epoch
         rates = {
             "generator_learning_rate": learning_rate(gan.generator_optimizer),
             settings.rate_setting(plan.model): learning_rate(gan.discriminator_optimizer),
@@ -210,7 +212,7 @@ def train_model(settings, plan, dataset, batches):
             fit(gan, batches, settings.epochs, callbacks, epoch, progress(settings.verbose))
     else:
         use_averages(gan)  # as `fit` does at its end
-    # A run of an older version has no room for shares.
+    # A checkpoint of an older version has no room for shares.
     if settings.learn_category_shares and category_offsets(gan.generator) is not None:
         gan.learn_category_shares(dataset.x_train, seed=settings.seed)
         plan.directory.write_samples(settings.epochs, sample_images(gan, settings.seed))

@@ -1,6 +1,7 @@
 """Runs that learn the shares of categories at their end."""
 
 import json
+import shutil
 
 import numpy as np
 from PIL import Image
@@ -38,11 +39,13 @@ def test_a_run_killed_before_its_end_learns_them_when_resumed(train, tmp_path):
     assert (path / "samples" / "epoch-0002.png").read_bytes() == grid
 
 
-def test_without_categories_there_is_nothing_to_learn(train, tmp_path):
+def test_without_categories_there_is_nothing_to_learn(train, tmp_path, capsys):
     assert train(*OPTIONS, "--latent-categories", "0") == 0
 
     run = load_run(tmp_path / "runs" / "capsule-seed0")
     assert category_offsets(run.gan.generator) is None
+    assert run.config["settings"]["learn_category_shares"] is None
+    assert "`--learn-category-shares` does nothing" in capsys.readouterr().err
 
 
 def test_a_run_of_an_older_version_goes_on_with_equal_shares(train, tmp_path):
@@ -60,3 +63,19 @@ def test_a_run_of_an_older_version_goes_on_with_equal_shares(train, tmp_path):
     run = load_run(path)
     assert run.finished
     assert category_offsets(run.gan.generator) is None
+
+
+def test_a_run_of_an_older_version_without_an_epoch_begins_anew(train, tmp_path):
+    path = tmp_path / "runs" / "capsule-seed0"
+    assert train(*OPTIONS) == 0
+    config = json.loads((path / "config.json").read_text())
+    shutil.rmtree(path)
+    path.mkdir()
+    del config["settings"]["learn_category_shares"]
+    (path / "config.json").write_text(json.dumps(config))
+
+    assert train(*OPTIONS, "--resume") == 0
+
+    run = load_run(path)
+    assert np.any(category_offsets(run.gan.generator).get_weights()[1])
+    assert run.config["settings"]["learn_category_shares"] is True
