@@ -109,8 +109,8 @@ class _GANWithDefaults(GAN):
         generator's weights that trials found. Train it with `batch_size=64`, as the trials did.
         CIFAR-10's images were mirrored at random there, which `fit` does not do by itself:
         `capsgan_keras.training.batches.EpochBatches(images, 64, seed=0, flips=True)` does, with the
-        callback `capsgan_keras.training.callbacks.FollowEpoch` and `shuffle=False`. On MNIST call
-        `gan.learn_category_shares(images)` after `fit`, as the experiments do.
+        callback `capsgan_keras.training.callbacks.FollowEpoch` and `shuffle=False`. On MNIST, and
+        without `num_classes`, call `gan.learn_category_shares(images)` after `fit`, as they do.
 
         Args:
             data: The images to train on: a `Dataset`, or the name of one that has settings of its
