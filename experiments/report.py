@@ -22,7 +22,7 @@ by its short table, with the errors of the RBF kernel where the folder has them.
 folder others may be named, of other settings on the same images: theirs with that kernel are
 added. Of these errors alone, of both models and computed alike,
 
-    <!-- errors: mnist mnist/stack-10-epochs -->
+    <!-- errors: mnist mnist/stack -->
     <!-- end of errors -->
 
 makes one table. Its lines are called as the folders, or "ours" for that of the data set. Time:
