@@ -26,7 +26,6 @@ _GENERATED = 10_000
 _ROUNDS = 50
 _STEP = 0.4
 """Of an offset, for each unit of the logarithm of its share."""
-_FLOAT32 = 4
 
 
 def check_category_shares(generator: keras.Model, num_classes: int | None) -> None:
@@ -55,10 +54,10 @@ def checked_real_images(gan: Any, images: Any) -> np.ndarray:
             "learn_category_shares=True. Received: a generator without"
         )
     images = gan.checked_array(images)
-    compared = min(len(images), _REAL) + _GENERATED
+    compared = (min(len(images), _REAL) + _GENERATED) * math.prod(gan.image_shape)
     check_memory(
         f"To compare `images` of shape {gan.image_shape} with {_GENERATED:,} generated ones",
-        compared * (1 + _FLOAT32) * math.prod(gan.image_shape),
+        compared * (np.dtype(np.uint8).itemsize + np.dtype(np.float32).itemsize),
     )
     return images
 

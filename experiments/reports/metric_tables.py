@@ -1,5 +1,7 @@
 """The tables of the generative adversarial metric."""
 
+from collections import Counter
+
 import numpy as np
 
 from experiments.evaluations.opponents import opponents
@@ -17,6 +19,9 @@ from experiments.reports.text import (
     welch,
 )
 from experiments.settings.evaluations import cut_name
+
+_PLAYERS = {"b": TITLES["capsule"], "a": TITLES["convolutional"]}
+"""The sides of a pair of both models, in the order in which tables count what each has won."""
 
 
 def metric_tables(results, brief=False):
@@ -99,13 +104,13 @@ def _group_table(results, groups):
                 f"ours, cut {cut_name(cut)}",
                 *(_mean_and_range([getattr(pair, name) for pair in pairs]) for name in RATIOS),
                 *(f"{np.mean([pair.auc[side] for pair in pairs]):.3f}" for side in ("d_a", "d_b")),
-                f"{wins['b']} / {wins['a']} / {wins['tie']}",
+                _wins(_PLAYERS, wins),
                 *sizes,
             ]
         )
     titles = TITLES.values()
     heads = ["", *RATIOS, *(f"AUC of D, {title}" for title in titles)]
-    heads += ["pairs won by CapsuleGAN / convolutional GAN / none"]
+    heads += [_wins_head(_PLAYERS)]
     heads += [f"parameters of {part}" for part in ("G", *(f"D, {title}" for title in titles))]
     return (
         f"{table(heads, lines)}\n\nMean, standard deviation and range over "
@@ -125,20 +130,18 @@ def epoch_table(results):
     pairs = opponents({run.name: run.model for run in results.runs})
     paper = METRIC.get(results.dataset.name)
     tolerance = results.settings["tolerance"]
-    # In the other tables' order, where each pair is of a convolutional GAN and a CapsuleGAN.
-    both = len({run.model for run in results.runs}) > 1
-    sides, names = (("b", "a"), reversed(TITLES.values())) if both else (("a", "b"), ("a", "b"))
-    heads = ["epoch", "cut", *RATIOS, f"pairs won by {' / '.join(names)} / none"]
+    players = _PLAYERS if all(map(results.runs_of, TITLES)) else {"a": "a", "b": "b"}
+    heads = ["epoch", "cut", *RATIOS, _wins_head(players)]
     heads += ["pairs near both of the paper's ratios"] if paper else []
     lines = []
     for cut in results.cuts:
         for epoch in sorted(results.epochs, key=int):
             tournament = results.epochs[epoch][cut]
             compared = [tournament.compare(*pair) for pair in pairs]
-            winners = [pair["winner"] for pair in compared]
+            wins = Counter(pair["winner"] for pair in compared)
             line = [epoch, cut_name(cut)]
             line += [_mean_and_range([pair[name] for pair in compared]) for name in RATIOS]
-            line += [" / ".join(str(winners.count(side)) for side in (*sides, "tie"))]
+            line += [_wins(players, wins)]
             if paper:
                 near = sum(_is_near(pair, paper, tolerance) for pair in compared)
                 line += [f"{near} of {len(pairs)}"]
@@ -152,6 +155,15 @@ def epoch_table(results):
         values = ", ".join(f"{name} {paper[name]:.2f}" for name in RATIOS)
         note += f" The paper has {values}; near is within {tolerance:g} of both."
     return f"{table(heads, lines)}\n\n{note}"
+
+
+def _wins_head(players):
+    """Return the head of the column of `_wins`; `players` names the sides "a" and "b"."""
+    return f"pairs won by {' / '.join(players.values())} / none"
+
+
+def _wins(players, wins):
+    return " / ".join(str(wins[side]) for side in (*players, "tie"))
 
 
 def _is_near(pair, paper, tolerance):

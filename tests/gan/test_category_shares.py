@@ -40,6 +40,10 @@ def build_gan(**options):
     return gan
 
 
+def with_shares():
+    return build_generator(SHAPE, 6, filters=(8, 4), seed=0, **LEARNED)
+
+
 def offsets_of(gan):
     return category_offsets(gan.generator).get_weights()[1]
 
@@ -137,7 +141,7 @@ def test_offsets_give_the_shares(shares):
 
 
 def test_offsets_of_nothing_change_no_image():
-    with_offsets = build_generator(SHAPE, 6, filters=(8, 4), seed=0, **LEARNED)
+    with_offsets = with_shares()
     without = build_generator(SHAPE, 6, filters=(8, 4), seed=0, latent_categories=COUNT)
     latents = np.random.default_rng(0).standard_normal((16, 6)).astype("float32")
 
@@ -221,8 +225,7 @@ def test_tuned_settings_without_categories_have_no_shares():
 
 
 def test_a_bigan_learns_them():
-    generator = build_generator(SHAPE, 6, filters=(8, 4), **LEARNED)
-    gan = BiGAN(generator, build_capsule_encoder(SHAPE, 6), build_joint_discriminator(SHAPE, 6))
+    gan = BiGAN(with_shares(), build_capsule_encoder(SHAPE, 6), build_joint_discriminator(SHAPE, 6))
 
     gan.learn_category_shares(IMAGES)
 
@@ -267,10 +270,6 @@ def test_they_take_no_more_memory_than_there_is(monkeypatch):
 
     with pytest.raises(ValueError, match=r"`images` of shape \(16, 16, 1\) .* GB"):
         gan.learn_category_shares(IMAGES)
-
-
-def with_shares(latent_dim=6):
-    return build_generator(SHAPE, latent_dim, filters=(8, 4), **LEARNED)
 
 
 @pytest.mark.parametrize(
