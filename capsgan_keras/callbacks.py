@@ -7,8 +7,9 @@ from typing import Any
 
 import keras
 
-from capsgan_keras.checks import check_choice, check_positive, check_seed
-from capsgan_keras.files import usable_path
+from capsgan_keras.checks import check_choice, check_kind, check_positive, check_whole
+from capsgan_keras.files import file_in_the_way, usable_path
+from capsgan_keras.gan import GAN
 from capsgan_keras.gan.latents import check_truncation
 from capsgan_keras.plotting import image_grid
 from capsgan_keras.runs.directory import SAMPLE_COLUMNS, SAMPLE_ROWS, write_grid
@@ -38,7 +39,8 @@ class SampleGrid(keras.callbacks.Callback):
         truncation: As in `GAN.generate`.
 
     Raises:
-        ValueError: On arguments out of range.
+        ValueError: On arguments out of range. When training begins, where the model is no GAN of
+            this package, or `path` can be no folder.
         ImportError: For TensorBoard, where TensorFlow or TensorBoard is not installed.
 
     Example:
@@ -66,17 +68,28 @@ class SampleGrid(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         check_positive(every=every, rows=rows, columns=columns)
+        check_whole(seed=seed)
         check_choice("to", to, _PLACES)
         check_truncation(truncation)
         self.every = every
         self.to = to
         self.path = usable_path(_PLACES[to] if path is None else path)
         self.rows, self.columns = rows, columns
-        self.seed = check_seed(seed)
+        self.seed = seed
         self.truncation = truncation
         self._log: TensorBoardLog | None = None
         if to == "tensorboard":
             check_tensorboard()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Refuse, before the first epoch, what could not be written after it."""
+        check_kind(GAN, "a GAN of this package, whose images SampleGrid writes", model=self.model)
+        blocked = file_in_the_way(self.path)
+        if blocked is not None:
+            raise ValueError(
+                f"`path` must lead to a folder, and {blocked} is a file. "
+                f"Received: path={os.fspath(self.path)!r}"
+            )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the grid, where it is the epoch's turn."""

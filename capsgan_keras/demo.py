@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import keras
 
+from capsgan_keras.checks import check_positive, check_seed
 from capsgan_keras.datasets import load_dataset
 from capsgan_keras.files import usable_path
 from capsgan_keras.gan import CapsuleGAN
@@ -44,6 +45,8 @@ def train(folder: str, epochs: int, seed: int, verbose: int | None) -> str:
         NonFiniteError: Where training diverges.
         OSError: Where a file cannot be written.
     """
+    check_positive(epochs=epochs)
+    check_seed(seed)
     directory = RunDirectory(usable_path(folder, "folder"))
     if directory.exists:
         raise RunError(f"{directory.path}: holds a run already. Choose another folder")

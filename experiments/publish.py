@@ -46,7 +46,6 @@ def main(argv=None):
     parser.add_argument(
         "--images",
         type=int,
-        default=COMPARED_IMAGES,
         help=f"images that are compared (default: {COMPARED_IMAGES})",
     )
     parser.add_argument(
@@ -63,11 +62,14 @@ def main(argv=None):
         if sharing["to"] is None:
             if sharing["license"] is not None:
                 raise ValueError("--license goes with --to. The package's networks have its own")
+            if values["images"] is None:
+                values["images"] = COMPARED_IMAGES
             lines = publish(**values)
         else:
-            if values.pop("output") is not None:
-                raise ValueError("--to and --output exclude each other")
-            del values["images"]  # networks that are not rounded need no comparison
+            # Networks that are not rounded need no comparison.
+            for name in ("output", "images"):
+                if values.pop(name) is not None:
+                    raise ValueError(f"--to and --{name} exclude each other")
             lines = share(**values, **sharing)
         for line in lines:
             print(line)

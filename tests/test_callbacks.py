@@ -68,6 +68,7 @@ def test_tensorboard_gets_it_beside_its_scalars(tmp_path):
         ({"every": 0}, "`every` must be a positive integer"),
         ({"to": "disk"}, "`to` must be one of 'folder', 'tensorboard'"),
         ({"rows": 0}, "`rows`"),
+        ({"seed": None}, "`seed` must be a whole number of at least 0. Received: seed=None"),
         ({"seed": -1}, "`seed`"),
         ({"truncation": 0}, "`truncation`"),
         ({"path": ""}, "`path`"),
@@ -91,3 +92,21 @@ def test_what_tensorboard_needs_is_named(package, monkeypatch):
 def test_default_places():
     assert str(SampleGrid().path) == "samples"
     assert str(SampleGrid(to="tensorboard").path) == "logs"
+
+
+@pytest.mark.parametrize("to", ["folder", "tensorboard"])
+def test_what_cannot_be_written_is_refused_before_the_first_epoch(to, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    gan = build_gan()
+    before = gan.get_weights()
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ValueError, match=r"`path` must lead to a folder, and .*file is a file"):
+            fit(gan, SampleGrid(to=to, path=path), epochs=1)
+    for old, new in zip(before, gan.get_weights(), strict=True):
+        np.testing.assert_array_equal(new, old)
+    monkeypatch.chdir(tmp_path)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    with pytest.raises(ValueError, match="`model` must be a GAN of this package"):
+        model.fit(np.ones((2, 2)), np.ones(2), callbacks=[SampleGrid(to=to)], verbose=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -59,7 +59,9 @@ def test_the_demo_leaves_a_run_and_says_where(few_digits, tmp_path, capsys):
 def test_what_goes_wrong_has_a_status_and_a_message(few_digits, tmp_path, capsys, monkeypatch):
     arguments = ["--folder", str(tmp_path / "run")]
     assert demo.main([*arguments, "--epochs", "0"]) == 2
-    assert "python -m capsgan_keras.demo: error: " in capsys.readouterr().err
+    assert "python -m capsgan_keras.demo: error: `epochs` must be" in capsys.readouterr().err
+    assert demo.main([*arguments, "--seed", "-1"]) == 2
+    assert "error: `seed` must be" in capsys.readouterr().err
     for error, status, message in (
         (KeyboardInterrupt(), 130, "Whole epochs are kept"),
         (NonFiniteError("g_loss is nan"), 1, "error: g_loss is nan"),

@@ -26,7 +26,7 @@ from capsgan_keras.gan.later_batches import refusals_by_name
 from capsgan_keras.gan.optimizers import (
     OptimizerPair,
     check_compile,
-    dcgan_adam,
+    dcgan_adams,
     given_or_default,
     join_optimizers,
 )
@@ -197,7 +197,7 @@ class GAN(UsableGAN, SavedGAN):
 
     def default_optimizers(self) -> OptimizerPair:
         """Return the generator's and the discriminator's optimizer: Adam(2e-4, 0.5) each."""
-        return dcgan_adam(2e-4), dcgan_adam(2e-4)
+        return dcgan_adams(2e-4, 2e-4)
 
     @property
     def generator_optimizer(self) -> keras.optimizers.Optimizer | None:

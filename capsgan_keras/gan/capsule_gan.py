@@ -17,7 +17,7 @@ from capsgan_keras.gan.from_settings import (
     optimizers_of,
 )
 from capsgan_keras.gan.labels import check_num_classes
-from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adam
+from capsgan_keras.gan.optimizers import OptimizerPair, dcgan_adams
 from capsgan_keras.gan.settings import (
     NEUTRAL,
     TUNED,
@@ -319,7 +319,7 @@ class CapsuleGAN(_GANWithDefaults):
             isinstance(layer, keras.layers.BatchNormalization)
             for layer in self.discriminator.layers
         )
-        return dcgan_adam(2e-4), dcgan_adam(1e-4 if normalized else 2e-4)
+        return dcgan_adams(2e-4, 1e-4 if normalized else 2e-4)
 
 
 @keras.saving.register_keras_serializable(package="capsgan_keras")

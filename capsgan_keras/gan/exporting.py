@@ -3,13 +3,14 @@
 import importlib.util
 import os
 import warnings
+from pathlib import Path
 from typing import Any
 
 import keras
 from keras import ops
 
 from capsgan_keras.checks import check_choice
-from capsgan_keras.files import replacing, usable_path
+from capsgan_keras.files import file_in_the_way, is_temporary, replacing, usable_path
 from capsgan_keras.types import Tensor
 
 BACKENDS = {
@@ -21,6 +22,11 @@ BACKENDS = {
 PARTS = ("generator", "discriminator")
 """The networks of a GAN without an encoder."""
 _CONVERTERS = {"tf_saved_model": "tensorflow", "onnx": "tf2onnx", "litert": "tensorflow"}
+_SAVED_MODEL = {
+    *("saved_model.pb", "fingerprint.pb", "variables"),
+    *("assets", "assets.extra", "keras_metadata.pb"),
+}
+"""What TensorFlow and Keras write into the folder of a SavedModel; the first is always there."""
 _INSTALL = 'pip install "capsgan_keras[export]"'
 
 
@@ -62,8 +68,8 @@ class _RepeatPixels(keras.layers.Layer):
 
 def check_export(
     filepath: str | os.PathLike, format: str, part: str, parts: tuple[str, ...]
-) -> None:
-    """Raise an error where something cannot be exported here, whatever the networks are.
+) -> Path:
+    """Return the place to write, or raise an error, whatever the networks are.
 
     Args:
         filepath: As in `keras.Model.export`.
@@ -72,14 +78,14 @@ def check_export(
         parts: The names of all networks of the GAN.
 
     Raises:
-        ValueError: On another format or part, a path without LiteRT's ending, or a path that can
-            be neither a file nor a folder.
+        ValueError: On another format or part, a path without LiteRT's ending, a path that can be
+            neither a file nor a folder, or one where something else is than the format makes.
         NotImplementedError: On a Keras backend that does not export to this format.
         ImportError: Where the converter is not installed.
     """
     check_choice("format", format, BACKENDS)
     check_choice("part", part, parts)
-    usable_path(filepath, "filepath")
+    place = Path(os.path.abspath(usable_path(filepath, "filepath")))
     if format == "litert" and not str(filepath).endswith(".tflite"):
         raise ValueError(
             f"`filepath` must end with .tflite for LiteRT. Received: filepath={filepath}"
@@ -97,11 +103,38 @@ def check_export(
             f"The format {format!r} needs {converter}, which is not installed. Install it by "
             f"{_INSTALL}"
         )
+    _check_place(place, format)
+    return place
+
+
+def _check_place(place: Path, format: str) -> None:
+    """Refuse a place where something else would be lost.
+
+    Raises:
+        ValueError: Where a file is to be a folder or the other way round, or a folder that would be
+            replaced holds other things than a SavedModel.
+    """
+    reason, is_folder = "", format == "tf_saved_model"
+    blocked = file_in_the_way(place if is_folder else place.parent)
+    if blocked is not None:
+        reason = f"{blocked} is a file"
+    elif not is_folder and place.is_dir():
+        reason = "it is a folder, and not a file"
+    elif place.is_dir():
+        found = {path.name for path in place.iterdir() if not is_temporary(path)}
+        others = sorted(found - _SAVED_MODEL) or sorted(found)
+        if found and (found - _SAVED_MODEL or "saved_model.pb" not in found):
+            reason = f"the folder holds {', '.join(others[:3])}, and no SavedModel alone"
+    if reason:
+        raise ValueError(
+            f"`filepath` must be a new place, or what {format!r} made before: {reason}. "
+            f"Received: filepath={place}"
+        )
 
 
 def export_network(
     network: keras.Model,
-    filepath: str | os.PathLike,
+    filepath: Path,
     format: str,
     verbose: bool | None = None,
     **options: Any,
@@ -110,7 +143,7 @@ def export_network(
 
     Args:
         network: A built network; for other formats than SavedModel, one that computes in float32.
-        filepath: As in `keras.Model.export`.
+        filepath: The place, as `check_export` returned it.
         format: One of `BACKENDS`.
         verbose: Whether to print where it is; None, as in Keras, does so.
         **options: Further arguments of `keras.Model.export`.
@@ -124,6 +157,7 @@ def export_network(
     if format == "litert":
         # Without a choice Keras allows operations that an interpreter runs with TensorFlow alone.
         options = {"target_spec": {"supported_ops": _litert_operations()}} | options
+    filepath.parent.mkdir(parents=True, exist_ok=True)
     with replacing(filepath) as partial, warnings.catch_warnings():
         # Keras looks for a name that older releases of NumPy had.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from capsgan_keras.gan.optimizers import OptimizerPair, falling_rate, learning_rate
+from capsgan_keras.gan.optimizers import PLAYERS, OptimizerPair, falling_rate, learning_rate
 from capsgan_keras.gan.settings import NetworkSettings, widened
 from capsgan_keras.gan.settings_checks import given
 from capsgan_keras.losses import HingeLoss, MarginLoss
@@ -87,12 +87,12 @@ def optimizers_of(
     ema = settings.generator_ema
     averages: dict[str, Any] = {"use_ema": True, "ema_momentum": ema} if ema else {}
 
-    def adam(rate: float | None, default: Any, **more: Any) -> keras.optimizers.Adam:
+    def adam(rate: float | None, default: Any, name: str, **more: Any) -> keras.optimizers.Adam:
         first = learning_rate(default) if rate is None else rate
         falling = falling_rate(first, settings.decay, steps, settings.time_decay or 0.0)
-        return keras.optimizers.Adam(falling, settings.beta_1, settings.beta_2, **more)
+        return keras.optimizers.Adam(falling, settings.beta_1, settings.beta_2, name=name, **more)
 
     return (
-        adam(settings.generator_learning_rate, defaults[0], **averages),
-        adam(discriminator_rate, defaults[1]),
+        adam(settings.generator_learning_rate, defaults[0], PLAYERS[0], **averages),
+        adam(discriminator_rate, defaults[1], PLAYERS[1]),
     )

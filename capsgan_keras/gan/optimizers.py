@@ -16,9 +16,16 @@ OptimizerPair = tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]
 """The generator's optimizer and the discriminator's."""
 
 
-def dcgan_adam(learning_rate: float) -> keras.optimizers.Adam:
-    """Return Adam as the DCGAN guidelines set it (Radford et al., arXiv 1511.06434)."""
-    return keras.optimizers.Adam(learning_rate, beta_1=0.5)
+def dcgan_adams(generator_rate: float, discriminator_rate: float) -> OptimizerPair:
+    """Return both players' Adam as the DCGAN guidelines set it (Radford et al., arXiv 1511.06434).
+
+    Their names are the players', by which TensorBoard names their rates.
+    """
+    adams = [
+        keras.optimizers.Adam(rate, beta_1=0.5, name=player)
+        for player, rate in zip(PLAYERS, (generator_rate, discriminator_rate), strict=True)
+    ]
+    return adams[0], adams[1]
 
 
 def falling_rate(

@@ -74,7 +74,8 @@ class SavedGAN(keras.Model):
         exported discriminator turns such images into what `discriminator` gives.
 
         Args:
-            filepath: The folder of a SavedModel, or the file. What is there is replaced.
+            filepath: The folder of a SavedModel, or the file. One that is there is replaced; a
+                folder with anything else in it is refused.
             format: `"tf_saved_model"`, `"onnx"`, or `"litert"` (a `.tflite` file). SavedModels
                 compute with the dtype policies of the networks, the others in float32.
             verbose: Whether to print where it is; None does so.
@@ -83,17 +84,17 @@ class SavedGAN(keras.Model):
             **kwargs: Further arguments of `keras.Model.export`.
 
         Raises:
-            ValueError: On another format or part, or where the network has operations that the
-                format does not have.
+            ValueError: On another format or part, where something else is at the place, or where
+                the network has operations that the format does not have.
             NotImplementedError: On a Keras backend that does not export to this format.
             ImportError: Where the format's converter is not installed.
             NonFiniteError: Where a weight is not finite.
         """
-        check_export(filepath, format, part, self.networks)
+        place = check_export(filepath, format, part, self.networks)
         check_finite_weights("export", getattr(self, part))
         gan = self if format == "tf_saved_model" else in_float32(self)
         options = {"input_signature": input_signature, **kwargs}
-        export_network(getattr(gan, part), filepath, format, verbose, **options)
+        export_network(getattr(gan, part), place, format, verbose, **options)
 
     def save_own_variables(self, store: Any) -> None:
         """Save the states of seeds (noise, dropout) too."""

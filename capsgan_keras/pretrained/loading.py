@@ -91,14 +91,16 @@ def load_pretrained(
 def _load_shared(path: Path) -> GAN:
     if not _is_shared(path):
         raise RunError(
-            f"{path}: must be a folder made by python -m experiments.publish --to, and holds no "
-            f"{RECORDS}/. Networks of the package: load_pretrained(model, dataset)"
+            f"{path}: must be a folder made by python -m experiments.publish --to: Keras's form "
+            f"of a model, with {RECORDS}/ beside it. load_run reads a run's folder, "
+            "load_pretrained(model, dataset) what comes with the package, and "
+            'keras.saving.load_model("hf://OWNER/NAME") what lies on a hub'
         )
     return _shared_run(path).gan
 
 
 def _is_shared(path: Path) -> bool:
-    return (path / RECORDS).is_dir()
+    return (path / "metadata.json").is_file() and (path / RECORDS).is_dir()
 
 
 def _shared_run(path: Path) -> Run:

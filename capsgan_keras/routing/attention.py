@@ -45,7 +45,8 @@ def exponential_squash(vectors: Tensor, axis: int = -1) -> Tensor:
     vectors = as_floating("vectors", vectors)
     single = at_least_float32(vectors)
     lengths = ops.expand_dims(vector_length(single, axis=axis), axis)
-    return ops.cast(single * (-ops.expm1(-lengths) / lengths), vectors.dtype)
+    half = ops.tanh(lengths / 2)  # 1 - exp(-x), exact near 0, of operations that ONNX has
+    return ops.cast(single * (2 * half / ((1 + half) * lengths)), vectors.dtype)
 
 
 class _AttentionRouting(keras.layers.Layer):

@@ -15,8 +15,8 @@ _TAGS = {
     "convolutional": ("capsgan_keras", "gan", "dcgan"),
     "bigan-capsule": ("capsgan_keras", "gan", "bigan", "capsule-network"),
     "bigan-convolutional": ("capsgan_keras", "gan", "bigan"),
-    "bicogan-capsule": ("capsgan_keras", "gan", "bigan", "capsule-network"),
-    "bicogan-convolutional": ("capsgan_keras", "gan", "bigan"),
+    "bicogan-capsule": ("capsgan_keras", "gan", "bicogan", "capsule-network"),
+    "bicogan-convolutional": ("capsgan_keras", "gan", "bicogan"),
 }
 
 

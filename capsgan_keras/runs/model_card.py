@@ -1,5 +1,6 @@
 """Model cards: the README that a program writes from a run's own records."""
 
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -146,7 +147,7 @@ def shared_card(
 
 {settings_section(config)}
 
-{_use(config, "load_pretrained", f'load_pretrained("{name}")')}
+{_use(config, "load_pretrained", f"load_pretrained({json.dumps(name, ensure_ascii=False)})")}
 
 The folder has Keras's own form of a model. So on a hub Keras loads it by its place there:
 

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 
@@ -19,6 +20,8 @@ _CLASSES = {
     "bicogan": "BiCoGAN",
 }
 """The classes of models by their names in runs, up to a dash: an encoder's kind follows that."""
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+"""The files of a model in Keras's form of a folder."""
 
 
 def network_sizes(gan: GAN) -> dict[str, int]:
@@ -35,7 +38,9 @@ def load_model(path: Path) -> GAN:
     try:
         refuse_pipe(path)
         is_model = path.is_dir()
-        if not is_model:
+        if is_model:
+            _check_folder(path)
+        else:
             with path.open("rb") as stream:
                 is_model = zipfile.is_zipfile(stream)
     except OSError as error:
@@ -53,6 +58,20 @@ def load_model(path: Path) -> GAN:
     return model
 
 
+def _check_folder(path: Path) -> None:
+    """Raise an error where a model's folder lacks a file, which Keras would not name."""
+    for part in (CONFIG, WEIGHTS):
+        if not (path / part).is_file():
+            raise RunError(f"{path}: could not be loaded. It lacks {part}")
+    try:
+        h5py.File(path / WEIGHTS).close()
+    except OSError as error:
+        raise RunError(
+            f"{path / WEIGHTS}: could not be loaded. It is no whole HDF5 file: {error}. A clone "
+            "without Git LFS has pointers in the place of such files"
+        ) from error
+
+
 def check_gan(
     path: Path, gan: Any, config: dict[str, Any], metrics: dict[str, Any] | None = None
 ) -> None:
@@ -62,7 +81,8 @@ def check_gan(
         path: The model's file, for the message.
         gan: What was loaded.
         config: The run's `config.json`.
-        metrics: The run's `metrics.json`, where it is finished.
+        metrics: The run's `metrics.json`, where it is finished. What is to be shared has a
+            checksum of the model there.
     """
     settings, dataset = config["settings"], config["dataset"]
     kind = _CLASSES.get(settings["model"].partition("-")[0])
@@ -76,6 +96,8 @@ def check_gan(
     wanted |= {key: dataset[key] for key in ("image_shape",) if key in dataset}
     if metrics is not None and metrics["parameters"]:
         wanted["parameters"] = metrics["parameters"]
+    if metrics is not None and "checksum" in metrics:
+        wanted["checksum"], found["checksum"] = metrics["checksum"], file_checksum(path)
     for name, value in wanted.items():
         if found.get(name) != value:
             raise RunError(
@@ -89,7 +111,7 @@ def file_checksum(path: Path) -> str:
 
     Of a model in Keras's form of a folder it is that of its configuration and its weights.
     """
-    parts = [path / "config.json", path / "model.weights.h5"] if path.is_dir() else [path]
+    parts = [path / CONFIG, path / WEIGHTS] if path.is_dir() else [path]
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part.read_bytes())

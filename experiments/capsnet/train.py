@@ -22,6 +22,7 @@ from experiments.capsnet.testing import measure
 from experiments.errors import SettingsError
 from experiments.settings.classifiers import ClassifierSettings
 from experiments.training.plan import Plan, check_unchanged, plan_run
+from experiments.training.tensorboard import check_logs, log_settings, logs_of
 from experiments.training.train import heeding_interrupts, telling_divergence
 
 
@@ -43,6 +44,7 @@ def train(settings: ClassifierSettings, dataset: Dataset) -> list[Path]:
         DivergedError: Where training diverges.
         OSError: Where files cannot be written.
     """
+    check_logs(settings)
     num_classes, image_shape = count_classes(dataset), network_shape(settings, dataset)
     try:
         batches = [ClassifierBatches(each, dataset, num_classes) for each in settings.by_seed]
@@ -96,6 +98,9 @@ def _train_one(
         directory.create(plan.description)
     if epoch < settings.epochs:
         print(f"{settings.name}: epochs {epoch + 1} to {settings.epochs} in {directory.path}")
+        log_settings(settings, plan)
+        # The writer comes last, so that it is not ahead of the logs.
+        callbacks = [*logs_of(settings, plan, with_grids=False), writer]
         with telling_divergence(directory, settings.name, "A lower --learning-rate may help"):
             network.fit(
                 batches.feed(),
@@ -103,7 +108,12 @@ def _train_one(
                 initial_epoch=epoch,
                 shuffle=False,
                 verbose=progress(settings.verbose),
-                callbacks=[heeding_interrupts(), FollowEpoch(batches), StopOnNonFinite(), writer],
+                callbacks=[
+                    heeding_interrupts(),
+                    FollowEpoch(batches),
+                    StopOnNonFinite(),
+                    *callbacks,
+                ],
             )
     metrics = {
         "epochs": settings.epochs,

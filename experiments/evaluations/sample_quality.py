@@ -82,10 +82,9 @@ def _fill(file, finished_runs, settings, epochs, verbose, cache_dir):
 
 def _real_images(finished_runs, verbose, cache_dir):
     dataset = finished_runs.dataset
-    callbacks = [keras.callbacks.ProgbarLogger()] if verbose else []
     # Another evaluation may need the same classifier: it waits, and finds it then.
     with working(cache_dir / f"{LOCK}-{dataset.checksum[:16]}", wait=True):
-        classifier = load_or_train_classifier(dataset, cache_dir, callbacks=callbacks)
+        classifier = load_or_train_classifier(dataset, cache_dir, verbose=verbose)
     accuracy = classifier.info["test_accuracy"]
     print(f"classifier: {accuracy:.2%} of the {test_images_name(finished_runs.validation)}")
     return RealImages(dataset.x_train, dataset.x_test, classifier)

@@ -1,5 +1,8 @@
 """A finished run as a folder that is ready to be pushed to a model hub."""
 
+import json
+import shlex
+
 from capsgan_keras import load_run
 from capsgan_keras.evaluation import calibrated_cut
 from capsgan_keras.files import (
@@ -18,6 +21,7 @@ from capsgan_keras.runs import SAMPLE_COLUMNS, SAMPLE_ROWS, RunDirectory, sample
 from capsgan_keras.runs.card_head import NO_LICENSE, check_license
 from capsgan_keras.runs.lock import working
 from capsgan_keras.runs.model_card import shared_card
+from capsgan_keras.runs.models import file_checksum
 from experiments.errors import EvaluationError
 from experiments.publishing.storing import check_finished, evaluation_of, evaluations_in
 from experiments.training.surroundings import check_surroundings
@@ -56,10 +60,11 @@ def share(runs, to, results=None, license=None, overwrite=False):
     check_surroundings()
     if len(runs) != 1:
         raise EvaluationError(f"--to takes one run, a folder for each. Received: {len(runs)} runs")
-    license = check_license(license or NO_LICENSE)
+    license = check_license(NO_LICENSE if license is None else license)
     evaluations = None if results is None else evaluations_in(results)
     to = to.absolute()
     _check_place(to, overwrite)
+    RunDirectory(to).check_place()
     run = load_run(runs[0])
     check_finished(run)
     evaluation = evaluation_of(run, evaluations)
@@ -70,7 +75,8 @@ def share(runs, to, results=None, license=None, overwrite=False):
         records = RunDirectory(partial / RECORDS)
         records.create(config)
         records.write_history(run.history)
-        write_json(records.path / "metrics.json", run.metrics)
+        checksum = file_checksum(partial)  # so that other weights are not taken for these
+        write_json(records.path / "metrics.json", run.metrics | {"checksum": checksum})
         grid = sample_images(run.gan, run.config["settings"]["seed"])
         save_image(partial / "samples.png", image_grid(grid, SAMPLE_ROWS, SAMPLE_COLUMNS))
         balance = calibrated_cut(run.gan.loss, run.gan.discriminator_outputs)
@@ -82,8 +88,8 @@ def share(runs, to, results=None, license=None, overwrite=False):
     size = sum(path.stat().st_size for path in to.rglob("*") if path.is_file())
     yield f"{to}: both networks, the model card, pictures, {size / 1e6:.1f} MB. To load them:"
     yield "  from capsgan_keras import load_pretrained"
-    yield f'  gan = load_pretrained("{to}")'
-    yield f"To push it: hf upload OWNER/{to.name} {to}"
+    yield f"  gan = load_pretrained({json.dumps(str(to), ensure_ascii=False)})"
+    yield f"To push it: hf upload {shlex.quote(f'OWNER/{to.name}')} {shlex.quote(str(to))}"
 
 
 def _check_place(to, overwrite):

@@ -25,6 +25,20 @@ from experiments.command_line.running import parse_and_run
 from experiments.settings.fields import whole_number
 
 N, N_OF_GRID = 50_000, 100
+NO_FOLDERS = {
+    ".bmp",
+    ".gif",
+    ".h5",
+    ".jpeg",
+    ".jpg",
+    ".keras",
+    ".npy",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".zip",
+}
+"""Endings of files that this command does not write; nobody means a folder by them."""
 
 
 def main(argv=None):
@@ -50,7 +64,13 @@ def main(argv=None):
     add("--epoch", type=int, help="of a run with --keep-every: that epoch's networks")
     add("--format", choices=("png", "npz"), help="what --output must be (default: by its ending)")
     add("--overwrite", action="store_true", help="replace other images that this command wrote")
-    add("--verbose", type=int, choices=(0, 1), default=1, help="0: no progress (default: 1)")
+    add(
+        "--verbose",
+        type=int,
+        choices=(0, 1, 2),
+        help="0: no progress, 1: a progress bar, 2: a line at its end (default: 1 on a terminal, "
+        "else 2)",
+    )
     kept = "Images in a folder are kept; the same command goes on."
     return parse_and_run(parser, argv, _work, kept)
 
@@ -65,7 +85,13 @@ def kind_of(output, format=None):
     Raises:
         ValueError: Where the path's ending says something else.
     """
-    kind = {".npz": "npz", ".png": "grid"}.get(Path(output).suffix.lower(), "folder")
+    suffix = Path(output).suffix.lower()
+    if suffix in NO_FOLDERS:
+        raise ValueError(
+            "`output` must be a folder, or a file that ends with .npz or .png. "
+            f"Received: output={output}"
+        )
+    kind = {".npz": "npz", ".png": "grid"}.get(suffix, "folder")
     if format is not None and (format == "npz") != (kind == "npz"):
         wanted = "end with .npz" if format == "npz" else "be a folder, or end with .png"
         raise ValueError(f"`output` must {wanted} for --format {format}. Received: output={output}")
@@ -80,11 +106,13 @@ def _work(arguments):
     whole_number(1)("n", n)
     whole_number(0)("seed", arguments.seed)
     # Here and not above: --help must not wait for Keras.
+    from capsgan_keras.terminal import progress
     from experiments.sample.networks import find_networks
     from experiments.sample.writing import write_samples
 
     networks = find_networks(arguments.networks, arguments.epoch)
-    options = arguments.seed, arguments.truncation, arguments.overwrite, arguments.verbose
+    shown = progress(arguments.verbose)
+    options = arguments.seed, arguments.truncation, arguments.overwrite, shown
     print(write_samples(networks, kind, arguments.output, n, *options))
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -79,7 +80,7 @@ def find_networks(word, epoch=None):
             raise EvaluationError(f"{word}: a file has no kept epochs. Received: --epoch {epoch}")
         return _checked(Networks(load_model(place), str(word)))
     names = package_names()
-    if not place.exists() and str(word) not in names:
+    if not place.exists() and Path(word).as_posix() not in names:
         raise EvaluationError(
             f"{word}: is neither a run's folder, nor a .keras file, nor what comes with the "
             f"package: {', '.join(names)}"

@@ -46,7 +46,7 @@ def write_samples(networks, kind, output, n, seed=0, truncation=None, overwrite=
         seed: Integer of at least 0 that sets the latents.
         truncation: As in `GAN.generate`.
         overwrite: Whether images that are there, and that this function wrote, may be replaced.
-        verbose: 1 for a progress bar.
+        verbose: As in Keras: 1 for a progress bar, 2 for a line at its end.
 
     Raises:
         EvaluationError: Where the place holds something else.
@@ -83,7 +83,7 @@ class ImageStream:
         n: How many images.
         seed: Integer of at least 0 that sets the latents.
         truncation: As in `GAN.generate`.
-        verbose: 1 for a progress bar.
+        verbose: As in Keras: 1 for a progress bar, 2 for a line at its end.
     """
 
     def __init__(self, networks, n, seed=0, truncation=None, verbose=0):
@@ -115,6 +115,7 @@ class ImageStream:
             "networks": self.networks.checksum(),
             "seed": self.seed,
             "truncation": self.truncation,
+            "backend": keras.backend.backend(),  # another one rounds otherwise
         }
 
 
@@ -151,9 +152,13 @@ def _settle_folder(folder, stream, overwrite):
         EvaluationError: Where it holds files that are not of this command; also where it holds
             other images and they may not be replaced.
     """
-    names = [entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")]
-    recorded = RECORD in names
-    indices = {name: _index(name) for name in names if name != RECORD}
+    entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    recorded = RECORD in {entry.name for entry in entries}
+    indices = {
+        entry.name: _index(entry.name) if entry.is_file() else None
+        for entry in entries
+        if entry.name != RECORD
+    }
     foreign = sorted(name for name, index in indices.items() if index is None or not recorded)
     if foreign:
         raise EvaluationError(

@@ -116,6 +116,9 @@ class ClassifierSettings:
     image_size: int | None = _shared("image_size")
     validation: int = _shared("validation")
     resume: bool = _shared("resume")
+    tensorboard: bool = _shared(
+        "tensorboard", help="write logs and settings for TensorBoard, in tensorboard/ of each run"
+    )
     verbose: int | None = _shared("verbose")
     precision: str = _shared("precision")
 

@@ -51,7 +51,10 @@ def main(argv=None):
     add("--cache-dir", type=path, default=CLASSIFIERS, help=cache)
     precision = "as in experiments.mnist; auto goes on as runs that are there (default: auto)"
     add("--precision", choices=PRECISIONS, default="auto", help=precision)
-    add("--verbose", type=int, choices=(0, 1), default=1, help="0: no progress (default: 1)")
+    shown = (
+        "of a classifier's training. 0: none, 1: a bar, 2: lines (default: as in experiments.gam)"
+    )
+    add("--verbose", type=int, choices=(0, 1, 2), help=f"the progress {shown}")
     kept = "Runs that ended are kept; the same command with --resume goes on."
     return parse_and_run(parser, argv, _work, kept)
 

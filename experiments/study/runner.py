@@ -13,6 +13,7 @@ from capsgan_keras.datasets.registry import find_dataset
 from capsgan_keras.evaluation import calibrated_cut, load_or_train_classifier
 from capsgan_keras.gan.prediction import check_many
 from capsgan_keras.layers import CapsuleLayer
+from capsgan_keras.terminal import progress
 from capsgan_keras.training.batches import EpochBatches
 from capsgan_keras.training.callbacks import NonFiniteError
 from experiments.errors import DivergedError
@@ -42,8 +43,7 @@ def run_study(folder, sizes, names, seeds, overwrite, precision, data_dir, cache
         check_many(size, getattr(sizes, size), BASE.latent_dim, find_dataset(name).image_shape)
     # What is missing or too poor shows before the first training.
     datasets = {name: load_dataset(name, data_dir) for name in {**wanted, BASE.dataset: None}}
-    callbacks = [keras.callbacks.ProgbarLogger()] if verbose else []
-    load = partial(load_or_train_classifier, cache_dir=cache_dir, callbacks=callbacks)
+    load = partial(load_or_train_classifier, cache_dir=cache_dir, verbose=progress(verbose))
     classifiers = {name: load(datasets[name]) for name in wanted}
 
     def finish(name, kind, dataset, make, settings=None, **identity):

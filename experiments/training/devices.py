@@ -49,6 +49,7 @@ def join_workers(settings):
     """Join the other workers, where there are any: backends want it before they compute."""
     others = workers() if settings.distribute else None
     if others:
+        print("--distribute: waiting until all workers are there", flush=True)
         others.join()
 
 

@@ -15,20 +15,21 @@ def check_logs(settings):
             raise SettingsError(f"--tensorboard: {error}") from error
 
 
-def logs_of(settings, plan):
+def logs_of(settings, plan, with_grids=True):
     """Return the callbacks that write a run's logs, a list; empty where none are asked for.
 
     Args:
         settings: `experiments.settings.training.Settings`.
         plan: The run's `experiments.training.plan.Plan`.
+        with_grids: Whether its model is a GAN, whose images are written too.
     """
     if not settings.tensorboard:
         return []
     folder = _folder(plan)
-    return [
-        keras.callbacks.TensorBoard(folder, write_graph=False),
-        SampleGrid(to="tensorboard", path=folder, seed=settings.seed),
-    ]
+    logs = [keras.callbacks.TensorBoard(folder, write_graph=False)]
+    if with_grids:
+        logs.append(SampleGrid(to="tensorboard", path=folder, seed=settings.seed))
+    return logs
 
 
 def log_settings(settings, plan):
@@ -38,11 +39,12 @@ def log_settings(settings, plan):
         settings: As in `logs_of`.
         plan: As in `logs_of`.
     """
-    if not settings.tensorboard:
+    folder = _folder(plan) / "settings"
+    if not settings.tensorboard or folder.exists():  # of a run that goes on
         return
     rows = [f"| {name} | {value} |" for name, value in plan.description["settings"].items()]
     table = "\n".join(["| setting | value |", "|---|---|", *rows])
-    log = TensorBoardLog(_folder(plan) / "settings")
+    log = TensorBoardLog(folder)
     log.write("text", "settings", table, 0)
     log.close()
 

@@ -153,18 +153,45 @@ def workers():
             f"{ADDRESSES}, {NUMBER} and {INDEX} name workers on JAX. On TensorFlow TF_CONFIG names "
             f"them. Unset the variables. Received: {ADDRESSES}={os.environ[ADDRESSES]}"
         )
+    if named["tensorflow"]:
+        _check_cluster(named["tensorflow"])
     return WORKERS[backend] if named.get(backend) else None
 
 
 def _in_tf_config():
-    """Return whether `TF_CONFIG` makes this process one of several workers."""
+    """Return what `TF_CONFIG` holds, where it makes this process one of several workers."""
     try:
         config = json.loads(os.environ.get("TF_CONFIG") or "{}")
     except ValueError as error:
         raise SettingsError(f"TF_CONFIG must be JSON. Received: {error}") from error
     if not isinstance(config, dict):
         raise SettingsError(f"TF_CONFIG must be a JSON object. Received: {config!r}")
-    return bool(config.get("cluster"))
+    return config if config.get("cluster") else None
+
+
+def _check_cluster(config):
+    """Raise a `SettingsError` where `TF_CONFIG` does not say who this worker is among which."""
+    cluster, task = config["cluster"], config.get("task")
+    lists = cluster.values() if isinstance(cluster, dict) else [cluster]
+    if not all(isinstance(each, list) and each and all(map(_is_address, each)) for each in lists):
+        raise SettingsError(
+            'TF_CONFIG must have a "cluster" such as {"worker": ["10.0.0.1:2222", '
+            f'"10.0.0.2:2222"]}}. Received: {json.dumps(cluster)}'
+        )
+    kind, index = (task.get("type"), task.get("index")) if isinstance(task, dict) else (None, None)
+    among = len(cluster[kind]) if isinstance(kind, str) and kind in cluster else 0
+    if not str(index).isdecimal() or int(index) >= among:
+        raise SettingsError(
+            'TF_CONFIG must have a "task" that says which of the cluster this worker is, such as '
+            f'{{"type": "worker", "index": 0}}. Received: {json.dumps(task)} in a cluster of '
+            f"{', '.join(f'{len(each)} {name}' for name, each in cluster.items())}"
+        )
+
+
+def _is_address(text):
+    """Return whether something is host:port."""
+    host, _, port = text.rpartition(":") if isinstance(text, str) else ("", "", "")
+    return bool(host) and port.isdecimal()
 
 
 def _in_variables_of_keras():
@@ -178,13 +205,11 @@ def _in_variables_of_keras():
             f"{ADDRESSES}, {NUMBER} and {INDEX} must be set together. Received: no "
             f"{' and no '.join(lacking)}"
         )
-    for address in given[ADDRESSES].split(","):
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal():
-            raise SettingsError(
-                f"{ADDRESSES} must be host:port of worker 0, or of all workers with commas "
-                f"between. Received: {given[ADDRESSES]}"
-            )
+    if not all(map(_is_address, given[ADDRESSES].split(","))):
+        raise SettingsError(
+            f"{ADDRESSES} must be host:port of worker 0, or of all workers with commas between. "
+            f"Received: {given[ADDRESSES]}"
+        )
     number, index = given[NUMBER], given[INDEX]
     if not number.isdecimal() or int(number) < 1:
         raise SettingsError(f"{NUMBER} must be the number of workers. Received: {number}")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from capsgan_keras import CapsuleGAN, ConvolutionalGAN
+from capsgan_keras.gan import exporting
 
 # Keras gives `jax2tf.convert` an argument that JAX has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The `native_serialization`:DeprecationWarning")
@@ -61,3 +62,38 @@ def test_its_networks_are_exported(model, tmp_path):
     check(gan.generator, LATENTS, tmp_path / "generator")
     images = np.random.default_rng(0).uniform(-1, 1, (3, *SHAPE)).astype("float32")
     check(gan.discriminator, images, tmp_path / "discriminator")
+
+
+def test_nothing_else_is_replaced(tmp_path, monkeypatch):
+    gan = make()
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "gan.keras").write_text("mine")
+    (run / "saved_model.pb").write_text("mine")
+    monkeypatch.chdir(run)
+    for path, format, reason in (
+        (run, "tf_saved_model", "the folder holds gan.keras, and no SavedModel alone"),
+        (".", "tf_saved_model", "the folder holds gan.keras"),
+        ("..", "tf_saved_model", "the folder holds run"),
+        (run / "gan.keras", "tf_saved_model", "is a file"),
+        (run / "gan.keras" / "new", "tf_saved_model", "gan.keras is a file"),
+        (run, "onnx", "it is a folder, and not a file"),
+        (run / "gan.keras" / "new", "onnx", "gan.keras is a file"),
+    ):
+        monkeypatch.setattr(exporting, "BACKENDS", {format: (keras.backend.backend(),)})
+        monkeypatch.setattr(exporting.importlib.util, "find_spec", lambda name: name)
+        with pytest.raises(ValueError, match=f"`filepath` must be a new place.*{reason}"):
+            gan.export(path, format=format)
+    assert {path.name: path.read_text() for path in run.iterdir()} == {
+        "gan.keras": "mine",
+        "saved_model.pb": "mine",
+    }
+
+
+def test_what_was_exported_is_replaced_and_folders_are_made(tmp_path):
+    pytest.importorskip("tensorflow")
+    path = tmp_path / "new" / "exported"
+    for seed in (0, 1):
+        gan = CapsuleGAN(SHAPE, 4, seed=seed, generator_options={"filters": (4, 3)})
+        check(gan, LATENTS, path)
+    assert [entry.name for entry in path.parent.iterdir()] == ["exported"]

@@ -91,6 +91,17 @@ def test_a_generator_runs_without_the_package(format, tmp_path):
     np.testing.assert_allclose(images, gan.predict(latents, verbose=0), atol=1e-5)
 
 
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_a_discriminator_with_self_attention_runs_too(format, tmp_path):
+    if keras.backend.backend() not in exporting.BACKENDS[format]:
+        pytest.skip("the backend does not export to this format")
+    options = {"filters": 4, "kernel_size": 3, "num_capsule": 2, "routing": "self_attention"}
+    gan = CapsuleGAN((16, 16, 1), 5, discriminator_options=options, seed=0)
+    images = inputs_of(gan, "discriminator", 7)
+    scores = exported(gan, "discriminator", format, images, tmp_path / "new")
+    np.testing.assert_allclose(scores, gan.discriminator.predict(images, verbose=0), atol=1e-5)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("dataset", ["mnist", "cifar10"])
 @pytest.mark.parametrize("model", ["capsule", "convolutional"])

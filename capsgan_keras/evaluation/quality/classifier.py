@@ -161,6 +161,7 @@ def train_classifier(
     y_train: np.ndarray,
     settings: ClassifierSettings,
     callbacks: Iterable[keras.callbacks.Callback] = (),
+    verbose: int | str = 0,
 ) -> keras.callbacks.History:
     """Train a classifier with plain `compile` and `fit`, and return the history of `fit`.
 
@@ -172,7 +173,8 @@ def train_classifier(
         x_train: uint8 images `(n, height, width, channels)`.
         y_train: Integer classes `(n,)`, below the number of the model's outputs.
         settings: How to train.
-        callbacks: For `fit`, for instance one that shows the progress.
+        callbacks: For `fit`.
+        verbose: As in `fit`: 1 for a progress bar, 2 for a line for each epoch.
 
     Raises:
         ValueError: If the images or classes do not fit each other or the model.
@@ -211,7 +213,11 @@ def train_classifier(
         metrics=["accuracy"],
     )
     return model.fit(
-        batches, epochs=settings.epochs, shuffle=False, verbose=0, callbacks=list(callbacks)
+        batches,
+        epochs=settings.epochs,
+        shuffle=False,
+        verbose=verbose,
+        callbacks=list(callbacks),
     )
 
 

@@ -37,6 +37,7 @@ def load_or_train_classifier(
     settings: ClassifierSettings | None = None,
     minimum_accuracy: float | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
+    verbose: int | str = 0,
 ) -> ImageClassifier:
     """Load the classifier of a data set, or train and keep it where there is none yet.
 
@@ -51,7 +52,8 @@ def load_or_train_classifier(
         settings: How to train; by default `ClassifierSettings.for_images`.
         minimum_accuracy: Test accuracy, in [0, 1], below which the classifier is refused; by
             default that of the data set's definition, or 0 where it has none.
-        callbacks: For `fit`, for instance one that shows the progress.
+        callbacks: For `fit`.
+        verbose: As in `train_classifier`.
 
     Returns:
         The classifier. Its `info` is what the JSON file holds, `test_accuracy` included.
@@ -106,7 +108,7 @@ def load_or_train_classifier(
     if classifier is None:
         num_classes = int(max(y_train.max(), y_test.max())) + 1
         model = build_classifier(tuple(image_shape), num_classes, settings.width, settings.seed)
-        train_classifier(model, dataset.x_train, y_train, settings, callbacks)
+        train_classifier(model, dataset.x_train, y_train, settings, callbacks, verbose)
         classifier = ImageClassifier(model, described)
         classifier.info["test_accuracy"] = classifier.accuracy(dataset.x_test, y_test)
         classifier.info["versions"] = versions()

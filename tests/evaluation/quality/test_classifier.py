@@ -55,6 +55,15 @@ def test_training_learns_and_repeats_itself():
     np.testing.assert_array_equal(results[0], results[1])
 
 
+def test_progress_is_shown_where_it_is_asked_for(capsys):
+    images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1), np.uint8)
+    settings = ClassifierSettings(width=2, epochs=2)
+    for verbose, lines in ((0, 0), (2, 2)):
+        model = build_classifier((8, 8, 1), num_classes=2, width=2)
+        train_classifier(model, images, np.arange(16) % 2, settings, verbose=verbose)
+        assert capsys.readouterr().out.count("accuracy: ") == lines
+
+
 def test_batch_size_changes_features_by_rounding_only():
     x, y = stripes(64, 0)
     model = build_classifier((12, 12, 1), 2, 4)

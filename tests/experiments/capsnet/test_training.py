@@ -55,6 +55,18 @@ def no_figures(monkeypatch):
     monkeypatch.setattr(training, "figures", lambda *_: {})
 
 
+def test_logs_for_tensorboard(no_figures, tmp_path):
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    assert run(tmp_path, "--tensorboard", "--epochs", "1") == 0
+    folder = tmp_path / RUN / "tensorboard"
+    tags = {
+        part: reading.EventAccumulator(str(folder / part), {"tensors": 0}).Reload().Tags()
+        for part in ("train", "settings")
+    }
+    assert "epoch_loss" in tags["train"]["tensors"]
+    assert tags["settings"]["tensors"] == ["settings"]
+
+
 def records(folder):
     path = folder / RUN
     return [json.loads((path / f"{name}.json").read_text()) for name in ("config", "metrics")]

@@ -7,6 +7,7 @@ import re
 import shutil
 from types import SimpleNamespace
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -183,7 +184,9 @@ def test_what_was_not_made_so_is_not_replaced(run_path, own_run, shared, capsys)
     ("options", "reason"),
     [
         (["--license", "Apache 2.0"], "`license` must be the name of a licence"),
+        (["--license", ""], "`license` must be the name of a licence"),
         (["--output", "elsewhere"], "--to and --output exclude each other"),
+        (["--images", "5"], "--to and --images exclude each other"),
         (["RUN"], "--to takes one run, a folder for each. Received: 2 runs"),
     ],
 )
@@ -226,3 +229,41 @@ def test_damaged_and_other_folders_are_not_loaded(run_path, finished_runs, share
         (other / "run" / name).unlink()
     with pytest.raises(RunError, match=r"run: is damaged: it lacks metrics\.json"):
         load_pretrained(other)
+
+
+def test_weights_of_another_run_are_not_loaded(shared, tmp_path):
+    weights = shared / "model.weights.h5"
+    with h5py.File(weights, "r+") as file:
+        kernel = file["generator/layers/dense/vars/0"]
+        kernel[0] += 0.1
+    for load in (load_pretrained, lambda path: find_run(path).gan):
+        with pytest.raises(RunError, match=r"is not the model of this run\. Its checksum must be"):
+            load(shared)
+
+
+def test_a_clone_without_its_large_files_is_told(shared):
+    weights = shared / "model.weights.h5"
+    weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(RunError, match=r"weights\.h5: could not be loaded.*without Git LFS"):
+        load_pretrained(shared)
+    weights.unlink()
+    with pytest.raises(RunError, match=r"could not be loaded\. It lacks model\.weights\.h5"):
+        load_pretrained(shared)
+
+
+def test_a_run_with_a_folder_called_run_is_a_run(own_run):
+    (own_run / "run").mkdir()
+    assert find_run(own_run).finished
+    (own_run.parent / "run").mkdir()
+    with pytest.raises(RunError, match="is no run, but holds some: capsule-seed0"):
+        find_run(own_run.parent)
+
+
+def test_lines_to_copy_are_quoted(run_path, tmp_path, capsys):
+    folder = tmp_path / 'my "odd" name'
+    assert publish.main([str(run_path), "--to", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    line = next(line for line in printed.splitlines() if "gan = load_pretrained" in line)
+    assert eval(line.partition("load_pretrained")[2]) == str(folder)
+    assert f"hf upload 'OWNER/{folder.name}' '{folder}'" in printed
+    assert 'load_pretrained("my \\"odd\\" name")' in (folder / "README.md").read_text()

@@ -196,6 +196,16 @@ def test_files_of_others_are_never_touched(name, sample, tmp_path, capsys):
         assert contents(folder) == {name: b"mine"}
 
 
+def test_a_folder_with_the_name_of_an_image_is_not_touched(sample, tmp_path, capsys):
+    assert sample("--n", 3) == 0
+    (tmp_path / "samples" / "000001.png").unlink()
+    (tmp_path / "samples" / "000001.png").mkdir()
+    for more in ([], ["--overwrite"]):
+        assert sample("--n", 3, *more) == 2
+        assert "did not write: 000001.png" in capsys.readouterr().err
+    assert (tmp_path / "samples" / "000000.png").exists()
+
+
 def test_a_damaged_record(sample, tmp_path, capsys):
     assert sample("--n", 2) == 0
     (tmp_path / "samples" / "samples.json").write_text("{")
@@ -225,6 +235,14 @@ def test_an_npz_file(sample, generators, tmp_path, monkeypatch, capsys):
     assert contents(tmp_path) == before  # neither half a file nor the old one's loss
     assert sample("--n", 3, "--overwrite", output="samples.npz") == 0
     np.testing.assert_array_equal(np.load(tmp_path / "samples.npz")["arr_0"].shape, (3, 16, 16, 1))
+
+
+def test_a_log_gets_one_line_and_no_bar(generators, tmp_path, capsys):
+    source, output = generators / "grey.keras", tmp_path / "samples"
+    assert main([str(source), "--output", str(output), "--n", "20"]) == 0
+    printed = capsys.readouterr().out
+    assert "20/20" in printed
+    assert not {"\b", "\r", "\x1b"} & set(printed)
 
 
 def test_a_grid(sample, generators, tmp_path, capsys):
@@ -292,8 +310,8 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read(tmp_path, monkeypatch):
 
 def test_what_comes_with_the_package(tmp_path, capsys):
     output = tmp_path / "grid.png"
-    assert main(["mnist/capsule", "--n", "2", "--output", str(output), "--verbose", "0"]) == 0
-    assert "mnist/capsule, epoch 14 of 14: 2 images of (28, 28, 1)" in capsys.readouterr().out
+    assert main(["./mnist/capsule/", "--n", "2", "--output", str(output), "--verbose", "0"]) == 0
+    assert "mnist/capsule/, epoch 14 of 14: 2 images of (28, 28, 1)" in capsys.readouterr().out
     assert main(["mnist/other", "--output", str(output)]) == 2
     error = capsys.readouterr().err
     assert "mnist/other: is neither a run's folder" in error
@@ -327,6 +345,7 @@ def test_a_file_without_a_generator(sample, tmp_path, capsys):
         (["--truncation", 0], "`truncation` must be at least 0.01"),
         (["--epoch", 1], "a file has no kept epochs"),
         (["--format", "npz"], "must end with .npz for --format npz"),
+        (["--output", "images.jpg"], "`output` must be a folder, or a file that ends with .npz"),
     ],
 )
 def test_wrong_arguments(arguments, message, sample, tmp_path, capsys):

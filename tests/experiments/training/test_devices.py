@@ -160,6 +160,31 @@ def test_a_tf_config_that_is_no_object_is_named(train, monkeypatch, capsys, valu
     assert "TF_CONFIG must be" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("cluster", "task", "message"),
+    [
+        ({"worker": "127.0.0.1:1"}, {"type": "worker", "index": 0}, 'must have a "cluster"'),
+        (5, {"type": "worker", "index": 0}, 'must have a "cluster" such as'),
+        ({"worker": ["127.0.0.1", "a:1"]}, {"type": "worker", "index": 0}, 'Received: {"worker"'),
+        ({"worker": []}, {"type": "worker", "index": 0}, 'must have a "cluster"'),
+        ({"worker": ["a:1", "b:1"]}, None, "Received: null in a cluster of 2 worker"),
+        ({"worker": ["a:1", "b:1"]}, {"type": "worker", "index": 5}, 'must have a "task"'),
+        ({"worker": ["a:1", "b:1"]}, {"type": "worker", "index": -1}, 'must have a "task"'),
+        ({"worker": ["a:1", "b:1"]}, {"type": "wurker", "index": 0}, 'must have a "task"'),
+        ({"worker": ["a:1", "b:1"]}, {"type": ["worker"], "index": 0}, 'must have a "task"'),
+    ],
+)
+def test_a_wrong_cluster_or_task_is_named(
+    train, monkeypatch, tmp_path, capsys, cluster, task, message
+):
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+    assert train("--distribute") == 2
+    error = capsys.readouterr().err
+    assert "error: TF_CONFIG must have" in error
+    assert message in error
+    assert not (tmp_path / "runs").exists()
+
+
 def test_one_device_is_said_to_be_one(train, capsys):
     assert train("--distribute", "--model", "capsule", "--epochs", "1") == 0
     assert "--distribute: there is one device, cpu:0: nothing is" in capsys.readouterr().out
