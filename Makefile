@@ -45,6 +45,7 @@ lowest: .venv/bin/python
 	build/lowest/bin/python -m pytest -m "not long" \
 		-W ignore::pyparsing.warnings.PyparsingDeprecationWarning \
 		tests/layers tests/gan/test_tuned.py tests/training/test_callbacks.py \
+		tests/gan/test_export_formats.py \
 		tests/evaluation/metric tests/evaluation/label_spreading/test_error_table.py
 
 bench: .venv/installed

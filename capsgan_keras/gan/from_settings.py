@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from capsgan_keras.gan.optimizers import PLAYERS, OptimizerPair, falling_rate, learning_rate
+from capsgan_keras.gan.optimizers import ADAMS, OptimizerPair, falling_rate, learning_rate
 from capsgan_keras.gan.settings import NetworkSettings, widened
 from capsgan_keras.gan.settings_checks import given
 from capsgan_keras.losses import HingeLoss, MarginLoss
@@ -93,6 +93,6 @@ def optimizers_of(
         return keras.optimizers.Adam(falling, settings.beta_1, settings.beta_2, name=name, **more)
 
     return (
-        adam(settings.generator_learning_rate, defaults[0], PLAYERS[0], **averages),
-        adam(discriminator_rate, defaults[1], PLAYERS[1]),
+        adam(settings.generator_learning_rate, defaults[0], ADAMS[0], **averages),
+        adam(discriminator_rate, defaults[1], ADAMS[1]),
     )

@@ -22,7 +22,7 @@ def test_logs_of_a_run(train, tmp_path):
         logged = scalars.Tensors(f"epoch_{name}")
         assert [array_of(event.tensor_proto) for event in logged] == pytest.approx(values)
     rates = {tag for tag in scalars.Tags()["tensors"] if "learning_rate" in tag}
-    assert rates == {f"epoch_learning_rate_{name}" for name in ("generator", "discriminator")}
+    assert rates == {f"epoch_learning_rate_adam_{name}" for name in ("generator", "discriminator")}
     pngs = [event.tensor_proto.string_val[2] for event in events("samples").Tensors("samples")]
     (tmp_path / "last.png").write_bytes(pngs[1])
     with (
