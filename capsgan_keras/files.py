@@ -75,6 +75,11 @@ def is_temporary(path: Path) -> bool:
     return path.name.startswith((PARTIAL, LOCK, BEFORE))
 
 
+def names_in(folder: Path) -> list[str]:
+    """Return the sorted names in a folder, but for those that only writing makes."""
+    return sorted(path.name for path in folder.iterdir() if not is_temporary(path))
+
+
 def usable_path(path: str | os.PathLike, name: str = "path") -> Path:
     """Return a path with `~` expanded, once it is known that it may be a file or a folder.
 
@@ -108,6 +113,11 @@ def usable_path(path: str | os.PathLike, name: str = "path") -> Path:
 def readable(name: str) -> str:
     """Return a file's name with escapes for its bytes that are no UTF-8, to be drawn."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def quoted(text: str | os.PathLike) -> str:
+    """Return a text or a path in double quotes, as Python reads it."""
+    return json.dumps(os.fspath(text), ensure_ascii=False)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from capsgan_keras.checks import check_choice
-from capsgan_keras.files import file_in_the_way, is_temporary, replacing, usable_path
+from capsgan_keras.files import file_in_the_way, names_in, replacing, usable_path
 from capsgan_keras.types import Tensor
 
 BACKENDS = {
@@ -121,10 +121,10 @@ def _check_place(place: Path, format: str) -> None:
     elif not is_folder and place.is_dir():
         reason = "it is a folder, and not a file"
     elif place.is_dir():
-        found = {path.name for path in place.iterdir() if not is_temporary(path)}
-        others = sorted(found - _SAVED_MODEL) or sorted(found)
-        if found and (found - _SAVED_MODEL or "saved_model.pb" not in found):
-            reason = f"the folder holds {', '.join(others[:3])}, and no SavedModel alone"
+        found = names_in(place)
+        others = [name for name in found if name not in _SAVED_MODEL]
+        if others or (found and "saved_model.pb" not in found):
+            reason = f"the folder holds {', '.join((others or found)[:3])}, and no SavedModel alone"
     if reason:
         raise ValueError(
             f"`filepath` must be a new place, or what {format!r} made before: {reason}. "

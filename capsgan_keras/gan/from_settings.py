@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from capsgan_keras.gan.optimizers import ADAMS, OptimizerPair, falling_rate, learning_rate
+from capsgan_keras.gan.optimizers import OptimizerPair, falling_rate, learning_rate
 from capsgan_keras.gan.settings import NetworkSettings, widened
 from capsgan_keras.gan.settings_checks import given
 from capsgan_keras.losses import HingeLoss, MarginLoss
@@ -81,18 +81,20 @@ def optimizers_of(
     Args:
         settings: As in `generator_of`.
         discriminator_rate: The discriminator's learning rate; None for that of its default.
-        defaults: Optimizers whose rates are taken where the settings give none.
+        defaults: Optimizers whose names are taken, and their rates where the settings give none.
         steps: Training steps of the whole run. Without them the learning rates do not fall.
     """
     ema = settings.generator_ema
     averages: dict[str, Any] = {"use_ema": True, "ema_momentum": ema} if ema else {}
 
-    def adam(rate: float | None, default: Any, name: str, **more: Any) -> keras.optimizers.Adam:
+    def adam(rate: float | None, default: Any, **more: Any) -> keras.optimizers.Adam:
         first = learning_rate(default) if rate is None else rate
         falling = falling_rate(first, settings.decay, steps, settings.time_decay or 0.0)
-        return keras.optimizers.Adam(falling, settings.beta_1, settings.beta_2, name=name, **more)
+        return keras.optimizers.Adam(
+            falling, settings.beta_1, settings.beta_2, name=default.name, **more
+        )
 
     return (
-        adam(settings.generator_learning_rate, defaults[0], ADAMS[0], **averages),
-        adam(discriminator_rate, defaults[1], ADAMS[1]),
+        adam(settings.generator_learning_rate, defaults[0], **averages),
+        adam(discriminator_rate, defaults[1]),
     )

@@ -10,8 +10,6 @@ import numpy as np
 from capsgan_keras.checks import check_bool, check_choice, check_positive
 
 PLAYERS = ("generator", "discriminator")
-ADAMS = ("adam_generator", "adam_discriminator")
-"""The names of the players' optimizers that are not a user's own."""
 FINAL_SHARE = 0.05
 """Of the learning rates, where they fall."""
 OptimizerPair = tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]
@@ -21,11 +19,11 @@ OptimizerPair = tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]
 def dcgan_adams(generator_rate: float, discriminator_rate: float) -> OptimizerPair:
     """Return both players' Adam as the DCGAN guidelines set it (Radford et al., arXiv 1511.06434).
 
-    TensorBoard names their rates by their names.
+    They are called after the players, since TensorBoard names their rates by their names.
     """
     adams = [
-        keras.optimizers.Adam(rate, beta_1=0.5, name=name)
-        for name, rate in zip(ADAMS, (generator_rate, discriminator_rate), strict=True)
+        keras.optimizers.Adam(rate, beta_1=0.5, name=f"adam_{player}")
+        for player, rate in zip(PLAYERS, (generator_rate, discriminator_rate), strict=True)
     ]
     return adams[0], adams[1]
 

@@ -31,7 +31,7 @@ from capsgan_keras.checks import check_kind
 from capsgan_keras.files import (
     LOCK,
     file_in_the_way,
-    is_temporary,
+    names_in,
     refuse_pipe,
     remove_partial,
     replacing,
@@ -111,11 +111,10 @@ class RunDirectory:
         runs = sorted(config.parent.name for config in self.path.glob("*/config.json"))
         if runs:
             raise RunError(f"{self.path}: is no run, but holds some: {', '.join(runs)}")
-        others = [path.name for path in self.path.iterdir() if not is_temporary(path)]
+        others = names_in(self.path)
         if others:
             raise RunError(
-                f"{self.path}: is no run: it holds {', '.join(sorted(others)[:3])}, "
-                "and no config.json"
+                f"{self.path}: is no run: it holds {', '.join(others[:3])}, and no config.json"
             )
         return False
 
@@ -232,7 +231,7 @@ class RunDirectory:
         epochs = max([rows, *self._by_epoch("samples", ".png")])
         others = []
         if folder.exists():
-            others = sorted(path.name for path in folder.iterdir() if not is_temporary(path))
+            others = names_in(folder)
             state = f"holds {', '.join(others[:3])}" if others else "is empty"
         if others or epochs > 1 or (epochs and not folder.exists()):
             raise RunError(

@@ -1,11 +1,11 @@
 """Model cards: the README that a program writes from a run's own records."""
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from capsgan_keras.datasets.registry import find_dataset
+from capsgan_keras.files import quoted
 from capsgan_keras.runs.card_head import NO_LICENSE, card_head
 
 _OWN_TERMS = "A data set of your own: its terms hold for the trained networks' images too."
@@ -56,7 +56,7 @@ def model_card(path: str | os.PathLike, config: dict[str, Any], metrics: dict[st
 
 {settings_section(config)}
 
-{_use(config, "load_run", f'load_run("{path}").gan')}
+{_use(config, "load_run", f"load_run({quoted(path)}).gan")}
 
 `generator.keras` alone maps latents (n, {latent_dim}) to images in [-1, 1], and loads
 with `keras.saving.load_model` without this package.{_of_encoder(config["settings"])}
@@ -147,7 +147,7 @@ def shared_card(
 
 {settings_section(config)}
 
-{_use(config, "load_pretrained", f"load_pretrained({json.dumps(name, ensure_ascii=False)})")}
+{_use(config, "load_pretrained", f"load_pretrained({quoted(name)})")}
 
 The folder has Keras's own form of a model. So on a hub Keras loads it by its place there:
 

@@ -99,8 +99,6 @@ def _train_one(
     if epoch < settings.epochs:
         print(f"{settings.name}: epochs {epoch + 1} to {settings.epochs} in {directory.path}")
         log_settings(settings, plan)
-        # The writer comes last, so that it is not ahead of the logs.
-        callbacks = [*logs_of(settings, plan, with_grids=False), writer]
         with telling_divergence(directory, settings.name, "A lower --learning-rate may help"):
             network.fit(
                 batches.feed(),
@@ -112,7 +110,8 @@ def _train_one(
                     heeding_interrupts(),
                     FollowEpoch(batches),
                     StopOnNonFinite(),
-                    *callbacks,
+                    *logs_of(settings, plan, with_grids=False),
+                    writer,  # last, so that it is not ahead of the logs
                 ],
             )
     metrics = {

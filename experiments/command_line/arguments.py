@@ -40,6 +40,16 @@ def path(word):
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def add_verbose(parser):
+    """Give a parser the option `--verbose`, for `experiments.command_line.logs.progress`."""
+    parser.add_argument(
+        "--verbose",
+        type=int,
+        choices=(0, 1, 2),
+        help="0: no progress, 1: a progress bar, 2: lines (default: 1 on a terminal, else 2)",
+    )
+
+
 def add_settings(parser, defaults, leave_out=(), helps=None):
     """Give a parser an option for each field of some settings.
 

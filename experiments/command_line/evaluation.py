@@ -1,6 +1,6 @@
 """The command line that the evaluations of finished runs share."""
 
-from experiments.command_line.arguments import add_settings, new_parser, path
+from experiments.command_line.arguments import add_settings, add_verbose, new_parser, path
 from experiments.command_line.logs import progress
 from experiments.command_line.running import parse_and_run
 
@@ -37,14 +37,7 @@ def evaluation_parser(name, description, settings, leave_out=()):
         help="replace a damaged file, or results of other runs or settings; never JSON that is no "
         "result of an evaluation",
     )
-    parser.add_argument(
-        "--verbose",
-        type=int,
-        choices=(0, 1, 2),
-        default=None,
-        help="0: no progress, 1: a progress bar, 2: a line at its end (default: 1 on a terminal, "
-        "else 2)",
-    )
+    add_verbose(parser)
     return parser
 
 

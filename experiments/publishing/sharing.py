@@ -1,6 +1,5 @@
 """A finished run as a folder that is ready to be pushed to a model hub."""
 
-import json
 import shlex
 
 from capsgan_keras import load_run
@@ -8,7 +7,8 @@ from capsgan_keras.evaluation import calibrated_cut
 from capsgan_keras.files import (
     LOCK,
     file_in_the_way,
-    is_temporary,
+    names_in,
+    quoted,
     replacing,
     standing,
     write_json,
@@ -88,7 +88,7 @@ def share(runs, to, results=None, license=None, overwrite=False):
     size = sum(path.stat().st_size for path in to.rglob("*") if path.is_file())
     yield f"{to}: both networks, the model card, pictures, {size / 1e6:.1f} MB. To load them:"
     yield "  from capsgan_keras import load_pretrained"
-    yield f"  gan = load_pretrained({json.dumps(str(to), ensure_ascii=False)})"
+    yield f"  gan = load_pretrained({quoted(to)})"
     yield f"To push it: hf upload {shlex.quote(f'OWNER/{to.name}')} {shlex.quote(str(to))}"
 
 
@@ -100,11 +100,11 @@ def _check_place(to, overwrite):
     standing_there = standing(to)
     if not standing_there.exists():
         return
-    found = {path.name for path in standing_there.iterdir() if not is_temporary(path)}
-    others = sorted(found - CONTENT)
+    found = names_in(standing_there)
+    others = [name for name in found if name not in CONTENT]
     if others or (found and not (standing_there / RECORDS).is_dir()):
         raise EvaluationError(
-            f"{to}: holds {', '.join((others or sorted(found))[:3])}, which --to has not made. "
+            f"{to}: holds {', '.join((others or found)[:3])}, which --to has not made. "
             "Choose another folder"
         )
     if found and not overwrite:

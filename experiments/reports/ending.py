@@ -2,6 +2,7 @@
 
 import shlex
 
+from capsgan_keras.files import quoted
 from capsgan_keras.runs import RunDirectory
 
 
@@ -20,7 +21,7 @@ def ending(program, settings, argv=()):
     lines += [f"  {run.path / 'samples' / f'epoch-{settings.epochs:04d}.png'}" for run in runs]
     lines += ["The curves of training are beside each folder samples/, in curves.png.", "", "Next:"]
     folder = settings.runs_folder
-    more = f'from capsgan_keras import load_run; load_run("{runs[0].path}").gan.generate(64)'
+    more = f"from capsgan_keras import load_run; load_run({quoted(runs[0].path)}).gan.generate(64)"
     steps = [(more, "more images, in Python")]
     if any(folder.glob("evaluation/**/*.json")):
         steps.append((_command("report", folder / "evaluation"), "tables as above, and figures"))

@@ -20,7 +20,8 @@ Time: on 2 CPU cores two minutes for 50,000 images of MNIST's generator.
 import sys
 from pathlib import Path
 
-from experiments.command_line.arguments import new_parser, path
+from experiments.command_line.arguments import add_verbose, new_parser, path
+from experiments.command_line.logs import progress
 from experiments.command_line.running import parse_and_run
 from experiments.settings.fields import whole_number
 
@@ -64,13 +65,7 @@ def main(argv=None):
     add("--epoch", type=int, help="of a run with --keep-every: that epoch's networks")
     add("--format", choices=("png", "npz"), help="what --output must be (default: by its ending)")
     add("--overwrite", action="store_true", help="replace other images that this command wrote")
-    add(
-        "--verbose",
-        type=int,
-        choices=(0, 1, 2),
-        help="0: no progress, 1: a progress bar, 2: a line at its end (default: 1 on a terminal, "
-        "else 2)",
-    )
+    add_verbose(parser)
     kept = "Images in a folder are kept; the same command goes on."
     return parse_and_run(parser, argv, _work, kept)
 
@@ -106,7 +101,6 @@ def _work(arguments):
     whole_number(1)("n", n)
     whole_number(0)("seed", arguments.seed)
     # Here and not above: --help must not wait for Keras.
-    from capsgan_keras.terminal import progress
     from experiments.sample.networks import find_networks
     from experiments.sample.writing import write_samples
 

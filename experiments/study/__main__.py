@@ -20,7 +20,13 @@ minutes for MNIST's classifier and half an hour for CIFAR-10's, which `--only` m
 import sys
 from pathlib import Path
 
-from experiments.command_line.arguments import add_settings, new_parser, path, settings_from
+from experiments.command_line.arguments import (
+    add_settings,
+    add_verbose,
+    new_parser,
+    path,
+    settings_from,
+)
 from experiments.command_line.running import parse_and_run
 from experiments.errors import EvaluationError
 from experiments.settings.evaluations import CLASSIFIERS
@@ -51,10 +57,7 @@ def main(argv=None):
     add("--cache-dir", type=path, default=CLASSIFIERS, help=cache)
     precision = "as in experiments.mnist; auto goes on as runs that are there (default: auto)"
     add("--precision", choices=PRECISIONS, default="auto", help=precision)
-    shown = (
-        "of a classifier's training. 0: none, 1: a bar, 2: lines (default: as in experiments.gam)"
-    )
-    add("--verbose", type=int, choices=(0, 1, 2), help=f"the progress {shown}")
+    add_verbose(parser)
     kept = "Runs that ended are kept; the same command with --resume goes on."
     return parse_and_run(parser, argv, _work, kept)
 

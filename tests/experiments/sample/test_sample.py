@@ -310,7 +310,9 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read(tmp_path, monkeypatch):
 
 def test_what_comes_with_the_package(tmp_path, capsys):
     output = tmp_path / "grid.png"
-    assert main(["./mnist/capsule/", "--n", "2", "--output", str(output), "--verbose", "0"]) == 0
+    assert main(["mnist/capsule", "--n", "2", "--output", str(output), "--verbose", "0"]) == 0
+    assert "mnist/capsule, epoch 14 of 14: 2 images of (28, 28, 1)" in capsys.readouterr().out
+    assert main(["./mnist/capsule/", "--n", "2", "--output", str(tmp_path / "other.png")]) == 0
     assert "mnist/capsule/, epoch 14 of 14: 2 images of (28, 28, 1)" in capsys.readouterr().out
     assert main(["mnist/other", "--output", str(output)]) == 2
     error = capsys.readouterr().err
