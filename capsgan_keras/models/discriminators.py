@@ -361,7 +361,7 @@ def build_convolutional_discriminator(
         features = dropped(features, dropout, dtype, weights)
         convolution = layers.Conv2D(
             1,
-            min(kernel_size, *sides),
+            kernel_size,
             padding="same",
             data_format="channels_last",
             kernel_initializer=last(),

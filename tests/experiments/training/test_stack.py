@@ -57,6 +57,7 @@ def test_the_whole_width_is_that_of_the_packages():
     assert [each.rate for each in layers_of(d, keras.layers.Dropout)] == [0.5] * 3
     d = gans["cifar10", "convolutional"].discriminator
     assert [each.filters for each in layers_of(d, conv)] == [64, 128, 256, 1]
+    assert [each.kernel_size for each in layers_of(d, conv)] == [(5, 5)] * 4
     assert len(layers_of(d, keras.layers.MaxPooling2D)) == 3
     assert not layers_of(d, keras.layers.Dropout)
     # CapsNet-Keras with one final capsule.
