@@ -124,6 +124,11 @@ class ResultFile:
         }
         write_json(self.path, content)
 
+    def discard(self):
+        """Remove what this command alone has written, which no command could go on with."""
+        if self._before is None:
+            self.path.unlink(missing_ok=True)
+
     def read(self):
         """Return the finished results of an evaluation of runs, as `read_results` does."""
         return read_results(self.path, self.name)

@@ -12,7 +12,7 @@ from capsgan_keras.evaluation import (
     semi_supervised_controls,
     semi_supervised_error,
 )
-from capsgan_keras.evaluation.label_spreading.rbf import kernel_bytes
+from capsgan_keras.evaluation.label_spreading.rbf import AffinitiesUnderflowError, kernel_bytes
 from capsgan_keras.evaluation.label_spreading.settings_choice import validation_size
 from capsgan_keras.machine import check_memory
 from experiments.errors import EvaluationError
@@ -25,11 +25,7 @@ NEIGHBOURS = (5, 7, 10, 15, 20, 30)
 ALPHAS = (0.1, 0.2, 0.5, 0.8)
 """What it tries for alpha, with the kernel knn."""
 GAMMAS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
-"""What it tries for gamma, with the kernel rbf and the alpha of the settings.
-
-At 2.0 affinities of MNIST's images underflow, so that labels alone reach 7 to 9 % of the test
-images no more.
-"""
+"""What it tries for gamma, with the kernel rbf and the alpha of the settings."""
 
 
 def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
@@ -58,7 +54,7 @@ def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
         )
     finished_runs.check_samples("n_unlabelled", settings.n_unlabelled)
     known = {field.name for field in dataclasses.fields(SemiSupervisedSettings)}
-    given = dataclasses.asdict(settings)
+    given = settings.with_effect
     # Refuses what is out of range, before hours of work.
     SemiSupervisedSettings(**{name: value for name, value in given.items() if name in known})
     _check_sizes(settings, len(dataset.y_train), len(dataset.y_test))
@@ -70,7 +66,11 @@ def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
     file = ResultFile(path, SEMI_SUPERVISED, identity, overwrite, finished_runs.retrained)
     if not file.finished:
         with file.filling():
-            _fill(file, finished_runs, settings, verbose)
+            try:
+                _fill(file, finished_runs, settings, verbose)
+            except AffinitiesUnderflowError:
+                file.discard()
+                raise
     return file.read()
 
 

@@ -150,14 +150,23 @@ class TableSettings:
     def without_effect(self):
         """What was said of settings and changes nothing, one sentence each."""
         reasons = [(NO_EFFECT[self.kernel], f"with the kernel {self.kernel}")]
-        if self.choose_settings:
-            chosen = {"knn": ("n_neighbors", "alpha"), "rbf": ("gamma",)}[self.kernel]
-            reasons += [(name, "with --choose-settings") for name in chosen]
+        reasons += [(name, "with --choose-settings") for name in self._chosen]
         return [
             f"--{name.replace('_', '-')} {getattr(self, name)} has no effect {reason}"
             for name, reason in reasons
             if getattr(self, name) != _PACKAGE_FIELDS[name].default
         ]
+
+    @property
+    def _chosen(self):
+        chosen = {"knn": ("n_neighbors", "alpha"), "rbf": ("gamma",)}[self.kernel]
+        return chosen if self.choose_settings else ()
+
+    @property
+    def with_effect(self):
+        """All settings by name; those that are to be chosen have their defaults."""
+        defaults = {name: _PACKAGE_FIELDS[name].default for name in self._chosen}
+        return dataclasses.asdict(self) | defaults
 
     @property
     def file_name(self):

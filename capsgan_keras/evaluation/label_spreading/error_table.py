@@ -61,8 +61,9 @@ def semi_supervised_error(
 
     With `kernel="rbf"` all images are neighbours, with the weights `exp(-gamma ||x - y||^2)`. The
     label distributions are scikit-learn's to within 1e-5, at sizes that it has no memory for.
-    Weights below `exp(-147)`, a squared distance of `147 / gamma`, count as zero. A warning tells
-    of training points that have no larger ones; such test images count as unreached.
+    Weights below `exp(-746)`, a squared distance of `746 / gamma`, count as zero, about as in
+    float64. A warning tells of training points that have no larger ones, and of test images that
+    no label reaches; where these are most of them, `gamma` is refused.
 
     Args:
         unlabelled: Images `(n, height, width, channels)`, uint8 or float in [0, 1]; or None for

@@ -9,14 +9,16 @@ half of the symmetric matrix is kept, in float32 (7 GB), and serves all cells:
   et al., "Learning with local and global consistency", 2004). So the cells of a draw stand side by
   side as columns, and an iteration is one pass over the matrix for all of them.
 
-Nothing is cut off. Affinities are multiplied by a constant, which cancels out, so that float32's
-range reaches further.
+Nothing is cut off. What is kept are the eighth roots of affinities: so float32 reaches as far as
+float64, in which scikit-learn computes. Their powers are taken in float64, block by block, as the
+blocks are multiplied.
 """
 
 import copy
 import itertools
 import math
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,15 +28,20 @@ from capsgan_keras.evaluation.neighbours.distances import (
     PixelVectors,
     block_slices,
     distance_blocks,
+    in_threads,
 )
 
-_SHIFT = 60.0
-"""Affinities are multiplied by its exponential; sums of millions of them are below 1e38 still."""
+_SQUARINGS = 3
+"""The eighth root of an affinity is squared so often to have it back."""
+_ROOT = 2**_SQUARINGS
+_SHIFT = 6.0
+"""Roots are multiplied by its exponential, which cancels out: those down to `exp(-93)` then are
+float32's normal numbers, and so affinities down to `exp(-746)`, where float64 ends."""
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _ALIKE = 0.999
 """From this share of the largest affinity on, all are the same."""
-_RELIABLE_DEGREE = 1e-26
-"""Of a larger sum of a million affinities, those that float32 lacks are less than 1e-6."""
+_PIECE = 256, 4096
+"""Rows and columns whose affinities are made at once: 8 MiB."""
 
 
 class AffinitiesUnderflowError(ValueError):
@@ -56,10 +63,10 @@ class RBFKernel:
         test: The points to be classified.
 
     Attributes:
-        strips: The rows of each block of points, from their own first column on; the diagonal is
-            zero, as label spreading has it.
-        test_weights: Affinities of the test points to all points, `(n_test, n_points)`, in parts
-            that stand side by side.
+        strips: Roots of the affinities of each block of points to itself and all later points;
+            the diagonal is zero, as label spreading has it.
+        test_weights: Roots of the affinities of the test points to all points,
+            `(n_test, n_points)`, in parts that stand side by side.
     """
 
     def __init__(self, gamma: float, points: PixelVectors, test: PixelVectors) -> None:
@@ -82,23 +89,29 @@ class RBFKernel:
         return sum(map(len, self.strips))
 
     def product(self, values: np.ndarray) -> np.ndarray:
-        """Return the matrix times `(n_points, columns)`, in float64."""
-        total = np.zeros(values.shape)
-        values = values.astype(np.float32)
-        start = 0
-        for strip in self.strips:
-            stop = start + len(strip)
-            total[start:stop] += strip @ values[start:]
-            total[stop:] += strip[:, stop - start :].T @ values[start:stop]
-            start = stop
+        """Return the affinities, times a constant, times `(n_points, columns)`, in float64."""
+        total, values = np.zeros(values.shape), values.astype(np.float64)
+        starts = np.cumsum([0, *map(len, self.strips)])[:-1].tolist()
+        tasks = list(zip(starts, self.strips, strict=True))
+        products = in_threads(lambda task: _strip_product(*task, values), tasks)
+        for (start, strip), (own, others) in zip(tasks, products, strict=True):
+            total[start : start + len(strip)] += own
+            total[start + len(strip) :] += others
         return total
 
     def test_product(self, values: np.ndarray) -> np.ndarray:
-        """Return the test points' affinities times `(n_points, columns)`, in float64."""
+        """Return the test points' affinities, likewise times `(n_points, columns)`."""
         stops = np.cumsum([weights.shape[1] for weights in self.test_weights])
-        parts = np.split(values.astype(np.float32), stops[:-1])
-        pairs = zip(self.test_weights, parts, strict=True)
-        return np.sum([(weights @ part).astype(np.float64) for weights, part in pairs], axis=0)
+        pairs = list(zip(self.test_weights, np.split(values, stops[:-1]), strict=True))
+
+        def product(tests: slice) -> np.ndarray:
+            total = np.zeros((tests.stop - tests.start, values.shape[1]))
+            for weights, part in pairs:
+                for rows, columns, affinities in _pieces(weights[tests]):
+                    total[rows] += affinities @ part[columns]
+            return total
+
+        return np.concatenate(list(in_threads(product, block_slices(len(self.test)))))
 
     def _strips(self, points: PixelVectors, after: PixelVectors | None = None) -> list[np.ndarray]:
         cuts = block_slices(len(points))
@@ -133,12 +146,40 @@ class RBFKernel:
             self._affinities(block, weights[own, column])
 
     def _affinities(self, squared_distances: np.ndarray, weights: np.ndarray) -> None:
-        exponents = squared_distances * (-self.gamma * self.points.unit**2)
+        exponents = squared_distances * (-self.gamma * self.points.unit**2 / _ROOT)
         exponents += _SHIFT
         np.exp(exponents, out=exponents)
         # The CPU is many times slower on smaller numbers, and float32 holds few digits of them.
         exponents[exponents < _SMALLEST] = 0
         weights[:] = exponents
+
+
+def _pieces(roots: np.ndarray) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """Yield rows, columns and their affinities, which the next piece overwrites."""
+    buffer = np.empty(_PIECE)
+    row_slices, column_slices = map(block_slices, roots.shape, _PIECE)
+    for rows, columns in itertools.product(row_slices, column_slices):
+        part = roots[rows, columns]
+        affinities = buffer[: len(part), : part.shape[1]]
+        np.copyto(affinities, part)
+        for _ in range(_SQUARINGS):
+            np.multiply(affinities, affinities, out=affinities)
+        yield rows, columns, affinities
+
+
+def _strip_product(
+    start: int, strip: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a strip adds to the product at its own points, and at all later ones."""
+    n = len(strip)
+    own_values, other_values = values[start : start + n], values[start + n :]
+    own, others = np.zeros(own_values.shape), np.zeros(other_values.shape)
+    for rows, columns, affinities in _pieces(strip[:, :n]):
+        own[rows] += affinities @ own_values[columns]
+    for rows, columns, affinities in _pieces(strip[:, n:]):
+        own[rows] += affinities @ other_values[columns]
+        others[columns] += affinities.T @ own_values[rows]
+    return own, others
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +257,7 @@ def _iterate(
     degrees = np.where(members, kernel.product(members), 0)
     _tell_underflow(degrees[members], kernel.gamma)
     others = members.sum(axis=0) - 1
-    if others.max() > 0 and (degrees >= _ALIKE * math.exp(_SHIFT) * others)[members].all():
+    if others.max() > 0 and (degrees >= _ALIKE * math.exp(_SHIFT * _ROOT) * others)[members].all():
         warnings.warn(
             f"`gamma`={kernel.gamma:g} is small for these images: the affinities of all points to "
             "all others are the same to within a thousandth. Labels say nothing then",
@@ -250,11 +291,10 @@ def _iterate(
 
 
 def _tell_underflow(degrees: np.ndarray, gamma: float) -> None:
-    few = int(np.sum(degrees < _RELIABLE_DEGREE))
+    few = int(np.sum(degrees == 0))
     if few:
         warnings.warn(
             f"`gamma`={gamma:g} is large for these images: {few:,} of {degrees.size:,} points are "
-            "so far from all others that their affinities underflow, wholly or in part. Labels "
-            "hardly reach them",
+            "so far from all others that their affinities underflow to zero. No label reaches them",
             stacklevel=2,
         )

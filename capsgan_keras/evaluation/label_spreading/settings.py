@@ -33,7 +33,7 @@ class SemiSupervisedSettings:
             for each of `n_labelled`.
         gamma: The RBF kernel is `exp(-gamma ||x - y||^2)`, for pixels in [0, 1]; or one for each
             of `n_labelled`. The default is that of scikit-learn's digits examples. At the default
-            of scikit-learn's class, 20, the affinities of raw images underflow.
+            of scikit-learn's class, 20, many affinities of raw images underflow.
         alpha: Clamping factor of label spreading, in (0, 1); or one for each of `n_labelled`.
         max_iter: Largest number of iterations.
         tol: Tolerance of convergence.

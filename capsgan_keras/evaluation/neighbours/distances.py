@@ -8,8 +8,9 @@ compared in float64.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import joblib
 import numpy as np
@@ -25,6 +26,9 @@ _EXACT_FEATURES = 1024  # 1,024 * 128^2 = 2^24, the last integer up to which flo
 _MAX_INT_FEATURES = (2**31 - 1) // 255**2  # beyond, a squared distance may not fit int32
 _MAX_THREADS = 16  # each holds about 40 MiB
 _THREADPOOLS = ThreadpoolController()  # once, since finding the libraries takes 10 ms
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
 
 
 class PixelVectors:
@@ -88,28 +92,33 @@ def _as_grey_levels(values: np.ndarray) -> np.ndarray | None:
     return levels
 
 
-def block_slices(n: int) -> list[slice]:
-    """Return the slices that cut n images into blocks."""
-    return list(gen_batches(n, BLOCK)) if n else []
+def block_slices(n: int, size: int | None = None) -> list[slice]:
+    """Return the slices that cut n images into blocks, by default of `BLOCK` images."""
+    return list(gen_batches(n, size or BLOCK)) if n else []
+
+
+def in_threads(function: Callable[[_Task], _Result], tasks: Sequence[_Task]) -> Iterator[_Result]:
+    """Yield the function's results of all tasks, in order.
+
+    Some are computed ahead of their use, one on each core.
+    """
+    threads = max(1, min(joblib.cpu_count(), _MAX_THREADS, len(tasks)))
+    waiting: deque[Future[_Result]] = deque()
+    # One thread a product: many small products side by side need no barriers between threads.
+    with _THREADPOOLS.limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
+        for task in tasks:
+            waiting.append(executor.submit(function, task))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def distance_blocks(
     a: PixelVectors, b: PixelVectors, pairs: list[tuple[slice, slice]]
 ) -> Iterator[np.ndarray]:
-    """Yield the squared distances of each pair of slices of a and b, in order.
-
-    Some blocks are computed ahead of their use, one on each core.
-    """
-    threads = max(1, min(joblib.cpu_count(), _MAX_THREADS, len(pairs)))
-    waiting: deque[Future[np.ndarray]] = deque()
-    # One thread a product: many small products side by side need no barriers between threads.
-    with _THREADPOOLS.limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
-        for rows, columns in pairs:
-            waiting.append(executor.submit(_squared_distances, a, rows, b, columns))
-            if len(waiting) > threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    """Yield the squared distances of each pair of slices of a and b, in order."""
+    return in_threads(lambda pair: _squared_distances(a, pair[0], b, pair[1]), pairs)
 
 
 def _squared_distances(a: PixelVectors, rows: slice, b: PixelVectors, columns: slice) -> np.ndarray:

@@ -83,6 +83,38 @@ def test_distributions_are_scikit_learns(dtype, gamma, alpha, max_iter):
         assert len(np.unique(spreads[0].predicted)) == 4
 
 
+@pytest.mark.parametrize("gamma", [10.0, 40.0, 80.0, 140.0])
+@pytest.mark.parametrize("labels", ["near", "far"])
+def test_copies_and_outliers_are_scikit_learns_in_all_of_float64s_range(gamma, labels):
+    """A collapsed generator makes copies: each has large affinities, labels far smaller ones."""
+    (blob, classes), test = blobs(60, 0), blobs(80, 1)[0]
+    copies = np.repeat(blobs(1, 5)[0] * 0.3, 40, axis=0)
+    jitter = np.random.default_rng(3).normal(0, 1e-3, copies.shape)
+    outliers = np.stack([np.full(SHAPE, 0.05), np.full(SHAPE, 0.95)])
+    asked = np.concatenate([test, np.clip(copies[:5] + 1e-3, 0, 1), outliers])
+    images = np.concatenate([blob, np.clip(copies + jitter, 0, 1), copies, outliers])
+    if labels == "far":
+        order = np.argsort(((blob - copies[0]) ** 2).sum(axis=(1, 2, 3)))[::-1]
+        images[:60], classes = blob[order], classes[order]
+    n = 8
+    points, tests = pixel_vectors(images, asked)
+    kernel = RBFKernel(gamma, points, tests)
+    cell = Labels(np.full(len(images), True), np.arange(n), classes[:n], 0.5)
+    (spread,) = spread_labels_rbf(kernel, [cell], 30, tol=1e-3)
+    values, _ = rbf._iterate(kernel, [cell], np.unique(classes[:n]), 30, tol=1e-3)
+    options = {"gamma": gamma, "alpha": 0.5, "max_iter": 30}
+    model, predicted = scikit_learn(images, classes[:n], asked, **options)
+    squared = ((images[:, np.newaxis] - images) ** 2).sum(axis=(2, 3, 4))
+    nearest = gamma * np.sort(squared, axis=1)[:, 1]
+    assert nearest.min() == 0
+    assert nearest.max() > 4.5 * gamma
+    found = values[:, 0] / values[:, 0].sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, model.label_distributions_, atol=1e-5)
+    np.testing.assert_array_equal(spread.predicted, predicted)
+    assert spread.iterations == model.n_iter_
+    assert not spread.unreached.any()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
 @pytest.mark.parametrize(
@@ -198,10 +230,10 @@ def test_points_out_of_reach_are_told():
     points, asked = pixel_vectors(images, test)
     cell = Labels(np.full(60, True), np.arange(10), classes[:10] + 5, 0.2)
     with (
-        pytest.warns(UserWarning, match=r"`gamma`=40 is large .*: 1 of 60 points"),
-        pytest.warns(UserWarning, match=r"`gamma`=40 is large .* of 1 of 20 test images"),
+        pytest.warns(UserWarning, match=r"`gamma`=200 is large .*: 1 of 60 points"),
+        pytest.warns(UserWarning, match=r"`gamma`=200 is large .* of 1 of 20 test images"),
     ):
-        (spread,) = spread_labels_rbf(RBFKernel(40.0, points, asked), [cell], 30, 1e-3)
+        (spread,) = spread_labels_rbf(RBFKernel(200.0, points, asked), [cell], 30, 1e-3)
     assert np.flatnonzero(spread.unreached).tolist() == [3]
     assert spread.predicted[3] == cell.classes.min()
 

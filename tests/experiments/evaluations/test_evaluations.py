@@ -181,6 +181,40 @@ def test_tables_of_both_kernels_stand_in_one_report(run_paths, tmp_path, capsys)
     assert "other runs or settings" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("chosen", ["rbf", "knn"])
+def test_what_a_choice_replaces_makes_no_other_results(run_paths, tmp_path, monkeypatch, chosen):
+    monkeypatch.setattr(error_evaluation, "GAMMAS", (0.1, 0.5))
+    monkeypatch.setattr(error_evaluation, "NEIGHBOURS", (3, 5))
+    monkeypatch.setattr(error_evaluation, "ALPHAS", (0.2,))
+    arguments = [run_paths[0], *TABLE, "--kernel", chosen, "--choose-settings"]
+    arguments += ["--output", str(tmp_path)]
+    assert semi_supervised.main(arguments) == 0
+    replaced = {"rbf": ("--gamma", "0.3"), "knn": ("--alpha", "0.3")}[chosen]
+    assert semi_supervised.main([*arguments, *replaced]) == 0
+
+
+def test_a_gamma_that_is_refused_leaves_no_file(run_paths, tmp_path, capsys):
+    arguments = [run_paths[0], *TABLE, "--kernel", "rbf", "--output", str(tmp_path)]
+    with pytest.warns(UserWarning, match="is large for these images"):
+        assert semi_supervised.main([*arguments, "--gamma", "1e5"]) == 2
+    assert "`gamma` is too large" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.json"))
+    assert semi_supervised.main([*arguments, "--gamma", "0.5"]) == 0
+
+
+def test_errors_that_have_not_converged_are_counted(run_paths, tmp_path):
+    table = [run_paths[0], *TABLE, "--output", str(tmp_path)]
+    few = ["--kernel", "rbf", "--alpha", "0.9", "--max-iter", "1"]
+    assert semi_supervised.main([*table, *few]) == 0
+    assert report.main([str(tmp_path)]) == 0
+    tables = read(tmp_path / "semi_supervised-rbf.json")["results"]["tables"].values()
+    cells = [cell for each in tables for cell in each["cells"]]
+    spread = [cell for cell in cells if cell["iterations"]]
+    assert not any(cell["converged"] for cell in spread)
+    text = (tmp_path / "report.md").read_text()
+    assert f"Not converged: {len(spread)} of {len(cells)} errors." in text
+
+
 @pytest.mark.parametrize("writes", [1, 3, 9])
 def test_an_interrupted_table_goes_on(run_paths, tmp_path, interrupt, monkeypatch, writes):
     whole, path = tmp_path / "whole", tmp_path / "interrupted" / "semi_supervised.json"
