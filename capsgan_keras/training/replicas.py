@@ -152,26 +152,28 @@ def seeds_of_this_replica(gan: keras.Model) -> Iterator[None]:
         state.assign_sub(shift)
 
 
-def normalize_over_replicas(gan: keras.Model, train_function: Callable) -> Callable:
-    """Return a train function that normalizes batches over all replicas.
+def normalize_over_replicas(gan: keras.Model, function: Callable) -> Callable:
+    """Return a train or test function that normalizes batches over all replicas.
 
-    The layers are `synchronized` only while the function runs, which is when it is traced. So a
-    saved network does not have the option, and loads on other backends.
+    Layers of batch normalization and operations that take a batch's own moments are `synchronized`
+    only while the function runs, which is when it is traced. So a saved network does not have the
+    option, and loads on other backends.
     """
-    layers = [
-        layer
+    parts = [
+        operation
         for layer in gan._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization) and not layer.synchronized
+        for operation in getattr(layer, "operations", [layer])
+        if getattr(operation, "synchronized", None) is False
     ]
 
     def synchronized(iterator: Iterator) -> dict[str, Tensor]:
-        for layer in layers:
-            layer.synchronized = True
+        for part in parts:
+            part.synchronized = True
         try:
-            return train_function(iterator)
+            return function(iterator)
         finally:
-            for layer in layers:
-                layer.synchronized = False
+            for part in parts:
+                part.synchronized = False
 
     return synchronized
 

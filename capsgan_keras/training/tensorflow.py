@@ -15,6 +15,7 @@ class AdversarialTrainer(keras.Model):
     """Override the steps of `keras.Model` on the TensorFlow backend."""
 
     train_function: Any  # None before the first `fit`
+    test_function: Any  # None before the first `evaluate`
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """Update both players on one batch, or this replica's part of it; return the logs."""
@@ -65,10 +66,13 @@ class AdversarialTrainer(keras.Model):
                 self.train_function = replicas.normalize_over_replicas(self, self.train_function)
 
     def make_test_function(self, force: bool = False) -> None:
-        """Do as Keras, after a check of the strategy on several replicas."""
+        """Do as Keras; on several replicas, normalize batches over all of them."""
+        before = self.test_function
         super().make_test_function(force)
         if replicas.devices_per_batch(self) > 1:
             replicas.check_strategy(self)
+            if self.test_function is not before:
+                self.test_function = replicas.normalize_over_replicas(self, self.test_function)
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Do as Keras on one replica; refuse several."""

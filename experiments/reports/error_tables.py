@@ -62,7 +62,8 @@ def joint_error_table(by_settings):
     controls = {name: [first.tables[name]] for name in CONTROLS}
     lines += [[CONTROLS[name], *errors(each), "none", "none"] for name, each in controls.items()]
     heads = ["unlabelled images", *(f"n = {n:,}" for n in numbers), *SIZES]
-    return f"{table(heads, lines)}\n\n{_note(first, compared)}{_unreached(by_settings)}"
+    told = f"{_note(first, compared)}{_unconverged(by_settings)}{_unreached(by_settings)}"
+    return f"{table(heads, lines)}\n\n{told}"
 
 
 def _computed_alike(by_settings):
@@ -152,6 +153,13 @@ def _spreading(results):
         f"Label spreading: kernel {kernel}, {spreading}, "
         f"at most {settings['max_iter']} iterations, raw pixels."
     )
+
+
+def _unconverged(by_settings):
+    tables = [table for results in by_settings.values() for table in results.tables.values()]
+    converged = np.concatenate([table.converged.ravel() for table in tables])
+    count = int(np.sum(~converged))
+    return f" Not converged: {count} of {len(converged)} errors." if count else ""
 
 
 def _unreached(by_settings):

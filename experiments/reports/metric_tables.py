@@ -228,7 +228,10 @@ def _mean_and_range(ratios):
     defined = [ratio for ratio in ratios if ratio is not None]
     if not defined:
         return "undefined"
-    return f"{mean_and_deviation(defined, '.3f')} ({min(defined):.3f} to {max(defined):.3f})"
+    missing = len(ratios) - len(defined)
+    undefined = f"; undefined in {missing} of {len(ratios)}" if missing else ""
+    extent = f"{min(defined):.3f} to {max(defined):.3f}{undefined}"
+    return f"{mean_and_deviation(defined, '.3f')} ({extent})"
 
 
 def _matrix(results, cut):

@@ -24,6 +24,20 @@ for model in MODELS:
             results[f"{key}/noise-{index}"] = copy.numpy()
         results[f"{key}/noise"] = one.noise.state.numpy()
 
+# Statistics of the batch itself, also when images are generated.
+def normalizes_by_the_batch():
+    generator = build_generator(SHAPE, 5, filters=(4, 3), batch_statistics=True, seed=1)
+    discriminator = build_convolutional_discriminator(SHAPE, filters=(4, 6), seed=2)
+    gan = ConvolutionalGAN(SHAPE, 5, generator=generator, discriminator=discriminator, seed=3)
+    gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
+    return gan
+one_by_batch = normalizes_by_the_batch()
+with two_devices():
+    two_by_batch = normalizes_by_the_batch()
+for name, gan in (("one", one_by_batch), ("two", two_by_batch)):
+    history = fit(gan, images[:45], validation_data=images[45:58])
+    keep(f"statistics/{name}", gan, history)
+
 # The noise of one step, replica by replica.
 from capsgan_keras.training.replicas import ReplicaBatch
 def latents(part):
@@ -43,6 +57,12 @@ results["pixels"] = images[:5, 0, 0]
 @pytest.fixture(scope="module")
 def results(on_two_devices):
     return on_two_devices(TRAIN)
+
+
+def test_statistics_of_a_batch_are_those_of_all_replicas(results, assert_close):
+    names = {name.split("/")[-1] for name in results.files if name.startswith("statistics/two/")}
+    assert {"d_loss", "g_loss", "val_d_loss", "val_g_loss"} < names
+    assert_close(results, "statistics/one", "statistics/two", TOLERANCE)
 
 
 @pytest.mark.parametrize("update", ["simultaneous", "alternating"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from capsgan_keras.evaluation import TournamentResult, TournamentRow
-from experiments.reports.metric_tables import _measures_table
+from experiments.reports.metric_tables import _mean_and_range, _measures_table
 from experiments.reports.text import difference, mean_and_deviation
 
 NAMES = ("convolutional-seed0", "convolutional-seed1", "capsule-seed0", "capsule-seed1")
@@ -83,3 +83,11 @@ def test_an_interval_around_zero_prefers_nobody():
 def test_older_results_have_no_log_ratio():
     assert "| log ratio" in _measures_table(results_of(CLEAR), GROUPS)
     assert "| log ratio" not in _measures_table(results_of(CLEAR, logs=False), GROUPS)
+
+
+def test_ratios_without_a_value_are_counted():
+    """A ratio is undefined where a discriminator is never right."""
+    assert _mean_and_range([1.0, 2.0]) == "1.500 ± 0.707 (1.000 to 2.000)"
+    text = _mean_and_range([1.0, None, 2.0])
+    assert text == "1.500 ± 0.707 (1.000 to 2.000; undefined in 1 of 3)"
+    assert _mean_and_range([None]) == "undefined"
