@@ -15,7 +15,7 @@ cores with bfloat16: 40 to 60 s an epoch for each model, an hour and a quarter f
 the evaluation 11 to 15 minutes with three seeds, besides 2 minutes once for the classifier of
 sample quality. Time of the paper's settings: 67 s an epoch for CapsuleGAN and 49 s for the
 convolutional GAN, two hours for three seeds, and the same for the evaluation. Time of the
-settings stack with a core each: 140 to 190 s an epoch for CapsuleGAN and 125 to 365 s for the
+settings stack with a core each: 129 to 153 s an epoch for CapsuleGAN and 114 to 139 s for the
 convolutional GAN.
 """
 

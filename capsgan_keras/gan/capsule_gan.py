@@ -178,7 +178,7 @@ class _GANWithDefaults(GAN):
             settings: `NetworkSettings`, or any object with its fields. `flips` and `batch_size` are
                 for whoever makes the batches.
             image_shape: As in the constructor.
-            steps: Training steps of the whole run. Without them the learning rates do not fall.
+            steps: Training steps of the whole run. Without them `decay` has no effect.
             seed: As in the constructor.
             dtype: As in the constructor.
             num_classes: As in the constructor.

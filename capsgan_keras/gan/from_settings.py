@@ -82,7 +82,7 @@ def optimizers_of(
         settings: As in `generator_of`.
         discriminator_rate: The discriminator's learning rate; None for that of its default.
         defaults: Optimizers whose names are taken, and their rates where the settings give none.
-        steps: Training steps of the whole run. Without them the learning rates do not fall.
+        steps: Training steps of the whole run. Without them `decay` has no effect.
     """
     ema = settings.generator_ema
     averages: dict[str, Any] = {"use_ema": True, "ema_momentum": ema} if ema else {}

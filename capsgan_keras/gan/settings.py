@@ -92,7 +92,8 @@ class NetworkSettings:
         "its images (default: each equally often)",
     )
     width: float | None = _setting(
-        None, "factor of all numbers of filters, units and types of capsules (default: 1)"
+        None,
+        "factor of the numbers of filters, units and types of capsules that are given (default: 1)",
     )
     generator_filters: tuple[int, ...] = _setting(
         (128, 64), "channels of the generator's first grid, and of each convolution but the last"

@@ -43,7 +43,9 @@ class UsableGAN(Players):
 
         Returns:
             uint8 array `(n, height, width, channels)`. Image k of a seed is the same for every n,
-            and has the same other latents whatever its class.
+            and has the same other latents whatever its class. A generator that was built with
+            `batch_statistics` is another matter: there an image depends on the others of its
+            forward pass, and so on n, `batch_size` and the number of devices.
 
         Raises:
             ValueError: On arguments out of range, and on labels where there are no classes.
