@@ -14,6 +14,7 @@ from capsgan_keras.evaluation import (
 )
 from capsgan_keras.evaluation.label_spreading.rbf import AffinitiesUnderflowError, kernel_bytes
 from capsgan_keras.evaluation.label_spreading.settings_choice import validation_size
+from capsgan_keras.evaluation.label_spreading.training_sets import points_of_pool
 from capsgan_keras.machine import check_memory
 from experiments.errors import EvaluationError
 from experiments.evaluations.from_json import restore
@@ -82,7 +83,9 @@ def _check_sizes(settings, pool, n_test):
             for the matrix of the RBF kernel.
     """
     smallest, largest = min(settings.n_labelled), max(settings.n_labelled)
-    points = max(pool, largest + settings.n_unlabelled)  # of the table; a choice has fewer
+    sizes = settings.n_labelled, settings.draws, settings.n_unlabelled
+    # Of the table; a choice has fewer.
+    points = max(points_of_pool(pool, *sizes), largest + settings.n_unlabelled)
     without = ""
     if settings.choose_settings:
         pool -= validation_size(pool)

@@ -1,6 +1,6 @@
 """The training sets of a semi-supervised table, and label spreading on each of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +29,12 @@ Cell = tuple[int, np.ndarray]
 
 Unlabelled = npt.ArrayLike | str | None
 """Unlabelled images; None for labelled images alone, `"pool"` for other images of the pool."""
+
+
+def points_of_pool(n_pool: int, n_labelled: Sequence[int], draws: int, n_unlabelled: int) -> int:
+    """Return how many of a pool's images a table has at most, labelled or not, in any cell."""
+    points = sum(min(n + n_unlabelled, n_pool) for n in n_labelled)
+    return min(draws * points, n_pool)
 
 
 class TrainingSets:
@@ -60,6 +66,7 @@ class TrainingSets:
         self._n_drawn = n_unlabelled
         self._unlabelled = x_pool[:0]
         self._kept_kernel: RBFKernel | None = None
+        self._kernel_points = np.arange(len(x_pool))
         self._most_neighbours = int(np.max(settings.n_neighbors))
         self._kept_neighbours: dict[tuple[int, int], Neighbours] = {}
         self.source = "none"
@@ -83,7 +90,11 @@ class TrainingSets:
                 )
         if settings.kernel == "rbf":
             largest = max(settings.n_labelled)
-            n_points = len(x_pool) if self.source == "pool" else largest + len(self._unlabelled)
+            n_points = largest + len(self._unlabelled)
+            if self.source == "pool":
+                n_points = points_of_pool(
+                    len(x_pool), settings.n_labelled, settings.draws, n_unlabelled
+                )
             check_memory(
                 f'`kernel="rbf"` for {n_points:,} training points',
                 kernel_bytes(n_points, len(x_test)),
@@ -126,6 +137,9 @@ class TrainingSets:
         """Return cells in groups that cost least when `spread` takes each group at once."""
         if self.settings.kernel == "knn":
             return [[cell] for cell in cells]
+        cells = list(cells)
+        if self.source == "pool":
+            self._restrict_kernel(cells)
         groups: dict[tuple[float, int], list[Cell]] = {}
         for draw, labelled in cells:
             group = groups.setdefault((self.settings.gamma_for(len(labelled)), draw), [])
@@ -149,12 +163,25 @@ class TrainingSets:
     def _pixels(self) -> list[PixelVectors]:
         return pixel_vectors(self._unlabelled, self.x_pool, self.x_test)
 
+    def _restrict_kernel(self, cells: list[Cell]) -> None:
+        """Leave images of the pool that are in none of the cells out of the kernel."""
+        used = np.zeros(len(self.x_pool), bool)
+        for draw, labelled in cells:
+            used[labelled] = True
+            used[self._draw_unlabelled(labelled, draw)] = True
+        points = np.flatnonzero(used)
+        if not np.array_equal(points, self._kernel_points):
+            self._kernel_points, self._kept_kernel = points, None
+
     def _kernel(self, gamma: float) -> RBFKernel:
         """Return the kernel of the points that all cells have; that of one gamma is kept."""
         if self._kept_kernel is None or self._kept_kernel.gamma != gamma:
             self._kept_kernel = None  # frees its memory first
             unlabelled, pool, test = self._pixels
-            points = pool if self.source == "pool" else unlabelled
+            points = unlabelled
+            if self.source == "pool":
+                whole = len(self._kernel_points) == len(pool)
+                points = pool if whole else pool[self._kernel_points]
             self._kept_kernel = RBFKernel(gamma, points, test)
         return self._kept_kernel
 
@@ -170,7 +197,9 @@ class TrainingSets:
             members = np.zeros(kernel.n_points, bool)
             points = labelled
             if self.source == "pool":
-                members[self._draw_unlabelled(labelled, draw)] = True
+                points = np.searchsorted(self._kernel_points, labelled)
+                others = self._draw_unlabelled(labelled, draw)
+                members[np.searchsorted(self._kernel_points, others)] = True
             else:
                 points = np.arange(len(labelled))
                 members[len(largest) :] = True

@@ -185,6 +185,31 @@ def test_some_of_the_pool_are_unlabelled():
     assert len({all_left.errors.item(), few.errors.item(), none.errors.item()}) == 3
 
 
+def test_only_images_that_a_cell_has_are_in_the_kernel(monkeypatch):
+    """So a small table of a large pool takes little memory."""
+    pool, test = blobs(200, 1), blobs(150, 2)
+    made, kernel = [], training_sets.RBFKernel
+
+    def count(gamma, points, asked):
+        made.append(len(points))
+        return kernel(gamma, points, asked)
+
+    monkeypatch.setattr(training_sets, "RBFKernel", count)
+    options = {"kernel": "rbf", "gamma": 2.0, "n_labelled": (8, 12), "draws": 2}
+    few = semi_supervised_error("pool", pool, test, n_unlabelled=10, **options)
+    (points,) = made
+    assert 12 + 10 <= points <= training_sets.points_of_pool(200, (8, 12), 2, 10) == 80
+    for row, n in enumerate((8, 12)):
+        for draw in range(2):
+            labelled = draw_labelled(pool[1], n, draw)
+            others = np.setdiff1d(np.arange(200), labelled)
+            drawn = np.random.default_rng([0, draw, n]).permutation(others)[:10]
+            images = np.concatenate([pool[0][labelled], pool[0][drawn]])
+            _, predicted = scikit_learn(images, pool[1][labelled], test[0], gamma=2.0, alpha=0.2)
+            assert few.errors[row, draw] == np.mean(predicted != test[1])
+    assert training_sets.points_of_pool(200, (8, 12), 2, 190) == 200
+
+
 def test_finished_cells_are_not_computed_again(monkeypatch):
     data = blobs(300, 0)[0], blobs(200, 1), blobs(150, 2)
     options = {"kernel": "rbf", "n_labelled": (8, 30), "draws": 3}
