@@ -57,10 +57,10 @@ def test_evaluations(finished_runs, tmp_path, capsys, command, option, name):
 def test_a_choice_of_gamma_that_the_table_has_no_room_for(
     finished_runs, tmp_path, capsys, monkeypatch
 ):
-    """Its control with real images has the whole pool, and the choice but a part of it."""
+    """Its control with real images has the whole pool here, and the choice but a part of it."""
     monkeypatch.setattr(machine, "memory_bytes", lambda: kernel_bytes(1_437, 360) - 1)
     arguments = [str(finished_runs / "capsule-seed0"), "--kernel", "rbf", "--choose-settings"]
-    arguments += ["--n-labelled", "20", "--n-unlabelled", "50"]
+    arguments += ["--n-labelled", "20", "--n-unlabelled", "1400"]
     output = tmp_path / "output"
     assert semi_supervised.main([*arguments, "--output", str(output)]) == 2
     assert "`kernel` rbf for 1,437 images takes at least" in capsys.readouterr().err
