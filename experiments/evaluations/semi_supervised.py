@@ -13,7 +13,7 @@ from capsgan_keras.evaluation import (
     semi_supervised_error,
 )
 from capsgan_keras.evaluation.label_spreading.rbf import AffinitiesUnderflowError, kernel_bytes
-from capsgan_keras.evaluation.label_spreading.settings_choice import validation_size
+from capsgan_keras.evaluation.label_spreading.settings_choice import DRAWS, validation_size
 from capsgan_keras.evaluation.label_spreading.training_sets import points_of_pool
 from capsgan_keras.machine import check_memory
 from experiments.errors import EvaluationError
@@ -55,11 +55,11 @@ def evaluate_errors(finished_runs, settings, path, overwrite=False, verbose=1):
         )
     finished_runs.check_samples("n_unlabelled", settings.n_unlabelled)
     known = {field.name for field in dataclasses.fields(SemiSupervisedSettings)}
-    given = settings.with_effect
+    every = dataclasses.asdict(settings)
     # Refuses what is out of range, before hours of work.
-    SemiSupervisedSettings(**{name: value for name, value in given.items() if name in known})
+    SemiSupervisedSettings(**{name: value for name, value in every.items() if name in known})
     _check_sizes(settings, len(dataset.y_train), len(dataset.y_test))
-    del given[NO_EFFECT[settings.kernel]]
+    given = settings.with_effect
     if settings.choose_settings:
         tried = {"knn": [NEIGHBOURS, ALPHAS], "rbf": [GAMMAS]}
         given |= {"candidates": tried[settings.kernel]}
@@ -83,12 +83,15 @@ def _check_sizes(settings, pool, n_test):
             for the matrix of the RBF kernel.
     """
     smallest, largest = min(settings.n_labelled), max(settings.n_labelled)
-    sizes = settings.n_labelled, settings.draws, settings.n_unlabelled
-    # Of the table; a choice has fewer.
-    points = max(points_of_pool(pool, *sizes), largest + settings.n_unlabelled)
+    numbers, n_unlabelled = settings.n_labelled, settings.n_unlabelled
+    real = points_of_pool(pool, numbers, settings.draws, n_unlabelled)
+    points_and_asked = [(max(real, largest + n_unlabelled), n_test)]
     without = ""
     if settings.choose_settings:
-        pool -= validation_size(pool)
+        validation = validation_size(pool)
+        pool -= validation
+        real = points_of_pool(pool, numbers, DRAWS, n_unlabelled)
+        points_and_asked.append((real, validation))
         without = " without those that settings are chosen on"
     if largest > pool:
         raise EvaluationError(
@@ -103,10 +106,11 @@ def _check_sizes(settings, pool, n_test):
             f"n_labelled={settings.n_labelled}"
         )
     if settings.kernel == "rbf":
-        try:
-            check_memory(f"`kernel` rbf for {points:,} images", kernel_bytes(points, n_test))
-        except ValueError as error:
-            raise EvaluationError(str(error)) from error
+        for points, asked in points_and_asked:
+            try:
+                check_memory(f"`kernel` rbf for {points:,} images", kernel_bytes(points, asked))
+            except ValueError as error:
+                raise EvaluationError(str(error)) from error
 
 
 def _fill(file, finished_runs, settings, verbose):

@@ -164,9 +164,11 @@ class TableSettings:
 
     @property
     def with_effect(self):
-        """All settings by name; those that are to be chosen have their defaults."""
+        """What results depend on, by name; settings that are to be chosen have their defaults."""
         defaults = {name: _PACKAGE_FIELDS[name].default for name in self._chosen}
-        return dataclasses.asdict(self) | defaults
+        given = dataclasses.asdict(self) | defaults
+        del given[NO_EFFECT[self.kernel]]
+        return given
 
     @property
     def file_name(self):

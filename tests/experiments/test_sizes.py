@@ -67,6 +67,17 @@ def test_a_choice_of_gamma_that_the_table_has_no_room_for(
     assert not output.exists()
 
 
+def test_a_choice_of_gamma_that_itself_has_no_room(finished_runs, tmp_path, capsys, monkeypatch):
+    """It has three draws, and so more real images than a table of one draw."""
+    monkeypatch.setattr(machine, "memory_bytes", lambda: kernel_bytes(960, 287) - 1)
+    arguments = [str(finished_runs / "capsule-seed0"), "--kernel", "rbf", "--choose-settings"]
+    arguments += ["--n-labelled", "20", "--n-unlabelled", "300", "--draws", "1"]
+    output = tmp_path / "output"
+    assert semi_supervised.main([*arguments, "--output", str(output)]) == 2
+    assert "`kernel` rbf for 960 images takes at least" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_publishing(finished_runs, tmp_path, capsys):
     run, output = finished_runs / "capsule-seed0", tmp_path / "output"
     assert publish.main([str(run), "--output", str(output), "--images", "1000000000000"]) == 2

@@ -100,6 +100,10 @@ class SettingsChoice(Record):
         return super().to_dict() | {"errors": self.errors.tolist()}
 
 
+DRAWS = 3
+"""Draws of the labelled images in a choice, by default."""
+
+
 def validation_size(n_pool: int) -> int:
     """Return how many of `n_pool` images `choose_settings` takes for validation by default."""
     return min(n_pool // 5, 10_000)
@@ -111,7 +115,7 @@ def choose_settings(
     n_labelled: int | Sequence[int] = 1_000,
     n_neighbors: Sequence[int] = (3, 5, 7, 10, 15),
     alpha: Sequence[float] = (0.1, 0.2, 0.5, 0.8, 0.95),
-    draws: int = 3,
+    draws: int = DRAWS,
     seed: int = 0,
     max_iter: int = 1_000,
     n_validation: int | None = None,

@@ -191,6 +191,8 @@ def test_what_a_choice_replaces_makes_no_other_results(run_paths, tmp_path, monk
     assert semi_supervised.main(arguments) == 0
     replaced = {"rbf": ("--gamma", "0.3"), "knn": ("--alpha", "0.3")}[chosen]
     assert semi_supervised.main([*arguments, *replaced]) == 0
+    # What is out of range is refused nevertheless.
+    assert semi_supervised.main([*arguments, replaced[0], "-1"]) == 2
 
 
 def test_a_gamma_that_is_refused_leaves_no_file(run_paths, tmp_path, capsys):
