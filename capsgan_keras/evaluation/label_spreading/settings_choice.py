@@ -20,6 +20,9 @@ from capsgan_keras.evaluation.label_spreading.settings import N_UNLABELLED, Semi
 from capsgan_keras.evaluation.label_spreading.training_sets import TrainingSets, Unlabelled
 from capsgan_keras.evaluation.record import Record
 
+DRAWS = 3
+"""Draws of the labelled images in a choice, by default."""
+
 
 @dataclass(frozen=True)
 class CandidateErrors(Record):
@@ -98,10 +101,6 @@ class SettingsChoice(Record):
     def to_dict(self) -> dict[str, Any]:
         """Return the choice as a dictionary that JSON can hold."""
         return super().to_dict() | {"errors": self.errors.tolist()}
-
-
-DRAWS = 3
-"""Draws of the labelled images in a choice, by default."""
 
 
 def validation_size(n_pool: int) -> int:
