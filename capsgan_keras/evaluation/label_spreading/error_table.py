@@ -62,8 +62,9 @@ def semi_supervised_error(
     With `kernel="rbf"` all images are neighbours, with the weights `exp(-gamma ||x - y||^2)`. The
     label distributions are scikit-learn's to within 1e-5, at sizes that it has no memory for.
     Weights below `exp(-746)`, a squared distance of `746 / gamma`, count as zero, about as in
-    float64. A warning tells of training points that have no larger ones, and of test images that
-    no label reaches; where these are most of them, `gamma` is refused.
+    float64. From `exp(-708)` on down scikit-learn's weights have few digits, and its distributions
+    can be off. A warning tells of training points that have no larger weights, and of test images
+    that no label reaches; where these are most of them, `gamma` is refused.
 
     Args:
         unlabelled: Images `(n, height, width, channels)`, uint8 or float in [0, 1]; or None for

@@ -11,7 +11,8 @@ half of the symmetric matrix is kept, in float32 (7 GB), and serves all cells:
 
 Nothing is cut off. What is kept are the eighth roots of affinities: so float32 reaches as far as
 float64, in which scikit-learn computes. Their powers are taken in float64, block by block, as the
-blocks are multiplied.
+blocks are multiplied. Points that are far from all others have tiny affinities and tiny degrees, of
+which only the quotient is sure to be of use: there roots are divided by those of degrees before.
 """
 
 import copy
@@ -40,6 +41,8 @@ float32's normal numbers, and so affinities down to `exp(-746)`, where float64 e
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _ALIKE = 0.999
 """From this share of the largest affinity on, all are the same."""
+_TINY = 1e-30
+"""Degrees below it would cost a product digits that label spreading needs."""
 _PIECE = 256, 4096
 """Rows and columns whose affinities are made at once: 8 MiB."""
 
@@ -88,12 +91,19 @@ class RBFKernel:
         """Number of points."""
         return sum(map(len, self.strips))
 
-    def product(self, values: np.ndarray) -> np.ndarray:
-        """Return the affinities, times a constant, times `(n_points, columns)`, in float64."""
+    def product(self, values: np.ndarray, degrees: np.ndarray | None = None) -> np.ndarray:
+        """Return the affinities, times a constant, times `(n_points, columns)`, in float64.
+
+        With `degrees`, `(n_points,)`, the affinity of two points is divided by the root of theirs,
+        and is 0 where one of them is 0.
+        """
         total, values = np.zeros(values.shape), values.astype(np.float64)
+        scales = None
+        if degrees is not None:
+            scales = np.where(degrees > 0, degrees, np.inf) ** (-0.5 / _ROOT)
         starts = np.cumsum([0, *map(len, self.strips)])[:-1].tolist()
         tasks = list(zip(starts, self.strips, strict=True))
-        products = in_threads(lambda task: _strip_product(*task, values), tasks)
+        products = in_threads(lambda task: _strip_product(*task, values, scales), tasks)
         for (start, strip), (own, others) in zip(tasks, products, strict=True):
             total[start : start + len(strip)] += own
             total[start + len(strip) :] += others
@@ -154,29 +164,43 @@ class RBFKernel:
         weights[:] = exponents
 
 
-def _pieces(roots: np.ndarray) -> Iterator[tuple[slice, slice, np.ndarray]]:
-    """Yield rows, columns and their affinities, which the next piece overwrites."""
+def _pieces(
+    roots: np.ndarray, scales: tuple[np.ndarray, np.ndarray] | None = None
+) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """Yield rows, columns and their affinities, which the next piece overwrites.
+
+    Args:
+        roots: The roots of all.
+        scales: Factors of the roots of each row, and of each column.
+    """
     buffer = np.empty(_PIECE)
     row_slices, column_slices = map(block_slices, roots.shape, _PIECE)
     for rows, columns in itertools.product(row_slices, column_slices):
         part = roots[rows, columns]
         affinities = buffer[: len(part), : part.shape[1]]
         np.copyto(affinities, part)
+        if scales is not None:
+            affinities *= scales[0][rows, np.newaxis]
+            affinities *= scales[1][columns]
         for _ in range(_SQUARINGS):
             np.multiply(affinities, affinities, out=affinities)
         yield rows, columns, affinities
 
 
 def _strip_product(
-    start: int, strip: np.ndarray, values: np.ndarray
+    start: int, strip: np.ndarray, values: np.ndarray, scales: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what a strip adds to the product at its own points, and at all later ones."""
     n = len(strip)
     own_values, other_values = values[start : start + n], values[start + n :]
     own, others = np.zeros(own_values.shape), np.zeros(other_values.shape)
-    for rows, columns, affinities in _pieces(strip[:, :n]):
+    to_own = to_others = None
+    if scales is not None:
+        own_scales, other_scales = scales[start : start + n], scales[start + n :]
+        to_own, to_others = (own_scales, own_scales), (own_scales, other_scales)
+    for rows, columns, affinities in _pieces(strip[:, :n], to_own):
         own[rows] += affinities @ own_values[columns]
-    for rows, columns, affinities in _pieces(strip[:, n:]):
+    for rows, columns, affinities in _pieces(strip[:, n:], to_others):
         own[rows] += affinities @ other_values[columns]
         others[columns] += affinities.T @ own_values[rows]
     return own, others
@@ -226,7 +250,9 @@ def spread_labels_rbf(
     unreached = ~(scores.sum(axis=2) > 0)
     worst = int(unreached.sum(axis=0).max())
     test = f"{worst:,} of {len(unreached):,} test images"
-    far = f"the affinities of {test} to all others underflow to zero"
+    far = (
+        f"the affinities of {test} to all others underflow to zero, or those on the way from labels"
+    )
     if 2 * worst > len(unreached):
         raise AffinitiesUnderflowError(
             f"`gamma` is too large for these images: {far}. Received: gamma={kernel.gamma!r}"
@@ -254,7 +280,8 @@ def _iterate(
 ) -> tuple[np.ndarray, list[int]]:
     """Return the label distributions, `(n_points, cells, classes)`, and each cell's iterations."""
     members = np.stack([cell.members for cell in cells], axis=1)
-    degrees = np.where(members, kernel.product(members), 0)
+    products = kernel.product(np.column_stack([members, np.ones(len(members))]))
+    degrees, of_all = np.where(members, products[:, :-1], 0), products[:, -1]
     _tell_underflow(degrees[members], kernel.gamma)
     others = members.sum(axis=0) - 1
     if others.max() > 0 and (degrees >= _ALIKE * math.exp(_SHIFT * _ROOT) * others)[members].all():
@@ -263,8 +290,12 @@ def _iterate(
             "all others are the same to within a thousandth. Labels say nothing then",
             stacklevel=2,
         )
+    # A cell's degrees are about those among all points. Where the kernel is divided by the latter,
+    # the scale is what is left of the former.
+    divisor = of_all if of_all.min() < _TINY else None
+    factor = 1.0 if divisor is None else np.sqrt(divisor)[:, np.newaxis]
     scale = np.zeros(degrees.shape)
-    np.divide(1, np.sqrt(degrees), out=scale, where=degrees > 0)
+    np.divide(factor, np.sqrt(degrees), out=scale, where=degrees > 0)
     given = np.zeros((*members.shape, len(classes)))
     for column, cell in enumerate(cells):
         given[cell.labelled, column, np.searchsorted(classes, cell.classes)] = 1
@@ -282,7 +313,8 @@ def _iterate(
             break
         # A cell that has converged stays as it is, as scikit-learn stops for each cell alone.
         own_scale, own_values = scale[:, active, np.newaxis], values[:, active]
-        spread = kernel.product(_columns(own_scale * own_values)).reshape(own_values.shape)
+        spread = kernel.product(_columns(own_scale * own_values), divisor)
+        spread = spread.reshape(own_values.shape)
         new = alphas[active] * own_scale * spread + (1 - alphas[active]) * given[:, active]
         change = new - own_values
         values = values.copy() if values is given else values

@@ -115,6 +115,29 @@ def test_copies_and_outliers_are_scikit_learns_in_all_of_float64s_range(gamma, l
     assert not spread.unreached.any()
 
 
+def test_labels_reach_outliers_of_a_group_that_they_hardly_reach():
+    """A product of two affinities is below float64's range; over the outlier's degree it is not."""
+    group, towards = np.full(SHAPE, 0.331), np.where(np.arange(30).reshape(SHAPE) % 2, 1, -1)
+    labels = [np.zeros(SHAPE), group + 0.3312 * towards]
+    outlier = group + 0.287
+    images = np.stack([*labels, *labels, *[group] * 5, outlier])
+    squared = 140 * ((images[:, np.newaxis] - images) ** 2).sum(axis=(2, 3, 4))
+    assert 455 < squared[4, 0] < squared[4, 1] < 465
+    assert 340 < squared[-1, 4] < 350
+    points, asked = pixel_vectors(images, images)
+    cell = Labels(np.full(len(images), True), np.arange(2), np.arange(2), 0.5)
+    kernel = RBFKernel(140.0, points, asked)
+    (spread,) = spread_labels_rbf(kernel, [cell], 5, tol=0)
+    values, _ = rbf._iterate(kernel, [cell], np.arange(2), 5, tol=0)
+    options = {"gamma": 140.0, "alpha": 0.5, "max_iter": 5, "tol": 0}
+    model, predicted = scikit_learn(images, np.arange(2), images, **options)
+    found = values[:, 0] / values[:, 0].sum(axis=1, keepdims=True)
+    assert 0.5 < found[-1, 0] < 0.99
+    np.testing.assert_allclose(found, model.label_distributions_, atol=1e-5)
+    np.testing.assert_array_equal(spread.predicted, predicted)
+    assert not spread.unreached.any()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
 @pytest.mark.parametrize(
