@@ -33,7 +33,12 @@ def is_whole(value: Any) -> bool:
 
 def is_finite(value: Any) -> bool:
     """Return whether `value` is a finite number of Python or NumPy; a bool is not."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def is_array(value: Any) -> bool:
@@ -91,14 +96,14 @@ def check_filters(filters: Any, count: int | None = None, name: str = "filters")
 def check_share(**arguments: Any) -> None:
     """Raise a `ValueError` that names the first argument that is not a number in [0, 1)."""
     for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) < 1.0:
+        if not is_finite(value) or not 0.0 <= float(value) < 1.0:
             raise ValueError(f"`{name}` must be a number in [0, 1). Received: {name}={value!r}")
 
 
 def check_unit(**arguments: Any) -> None:
     """Raise a `ValueError` that names the first argument that is not a number in [0, 1]."""
     for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
+        if not is_finite(value) or not 0.0 <= float(value) <= 1.0:
             raise ValueError(f"`{name}` must be a number in [0, 1]. Received: {name}={value!r}")
 
 

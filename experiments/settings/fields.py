@@ -7,6 +7,7 @@ import dataclasses
 import importlib.util
 import math
 import runpy
+import sys
 from pathlib import Path
 
 SMALLEST_FLOAT32, LARGEST_FLOAT32 = 2.0**-126, (2.0 - 2.0**-23) * 2.0**127
@@ -157,7 +158,7 @@ def share(name, value):
 
 def not_negative(name, value):
     """Check that a value is a finite number of at least 0."""
-    if not _is_number(value) or not 0.0 <= value < math.inf:
+    if not _is_number(value) or not 0.0 <= value <= sys.float_info.max:
         _fail(name, "must be a finite number of at least 0", value)
 
 

@@ -262,6 +262,11 @@ class Settings:
                 "`generator_filters` must be as many as `generator_scales`, or 2 without them. "
                 f"Received: generator_filters={filters}, generator_scales={scales}"
             )
+        if self.keep_every is not None and self.keep_every > self.epochs:
+            raise ValueError(
+                "`keep_every` must be at most `epochs`, else no networks are kept. "
+                f"Received: keep_every={self.keep_every}, epochs={self.epochs}"
+            )
         if self.time_decay and self.decay:
             raise ValueError(
                 "`decay` and `time_decay` exclude each other. "

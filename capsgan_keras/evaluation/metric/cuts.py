@@ -5,9 +5,9 @@ from numbers import Real
 from typing import Any
 
 import keras
-import numpy as np
 
 from capsgan_keras.balance import balanced_output
+from capsgan_keras.checks import is_finite
 
 PAPER_CUT = 0.5
 """The cut of GRAN's `battle.py`, and so presumably of the paper."""
@@ -71,11 +71,11 @@ def resolve_cut(cut: str | float, model: Any, name: str) -> float:
                 f"without one"
             )
         return calibrated_cut(model.loss, getattr(model, "discriminator_outputs", None))
-    value = float(cut) if isinstance(cut, Real) and not isinstance(cut, bool) else np.nan
-    if not np.isfinite(value):
+    if not isinstance(cut, Real) or not is_finite(cut):
         raise ValueError(
             f'`cut` must be "paper", "calibrated", a number or a pair of numbers. Received: {cut!r}'
         )
+    value = float(cut)
     if not scores and not 0.0 <= value <= 1.0:
         raise ValueError(
             f"`cut` must be a probability, in [0, 1]. Received: cut={cut!r} for {name}"

@@ -106,6 +106,10 @@ class TournamentResult(Record):
         Returns:
             `a`, `b`, `r_samples` and `r_test` (None where the denominator is zero) and `winner`
             (`"a"`, `"b"` or `"tie"`).
+
+        Raises:
+            ValueError: If `a` or `b` is no run of the tournament; likewise in `battle` and
+                `log_ratio`.
         """
         rows = self._rows_of(a, b)
         on_samples = rows[a].on_samples[b], rows[b].on_samples[a]
@@ -132,6 +136,7 @@ class TournamentResult(Record):
         Raises:
             ValueError: If a group is empty, or a run is named twice or unknown.
         """
+        check_kind((list, tuple), "a list of names", group_a=group_a, group_b=group_b)
         if not group_a or not group_b or len({*group_a, *group_b}) < len(group_a) + len(group_b):
             raise ValueError(
                 "`group_a` and `group_b` must name runs, each once. "
@@ -173,6 +178,9 @@ class TournamentResult(Record):
             ValueError: If the groups do not hold each run once, or there is only one.
         """
         groups = [[name] for name in self.names] if groups is None else groups
+        check_kind((list, tuple), "a list of lists of names", groups=groups)
+        for group in groups:
+            check_kind((list, tuple), "a list of lists of names", groups=group)
         group_of = {name: index for index, group in enumerate(groups) for name in group}
         if sorted(name for group in groups for name in group) != sorted(self.names):
             raise ValueError(
@@ -218,7 +226,8 @@ class TournamentResult(Record):
         the image generated. A rating of 400 points more means odds of ten to one, as in chess
         (Bradley and Terry 1952; Elo 1978). The idea of rating both players of GANs is that of
         Olsson et al., "Skill rating for generative models", arXiv 1808.04888. A discriminator
-        does not play against the generator that it was trained with.
+        does not play against the generator that it was trained with. So two runs play two games
+        that have no player in common: then compare ratings of at least two runs of each model.
 
         Returns:
             `"generators"` and `"discriminators"`, in the order of `names`, `(n,)`; the mean of all

@@ -42,6 +42,13 @@ def test_what_is_no_number_of_images_is_named(n_labelled):
         SemiSupervisedSettings(n_labelled=n_labelled)
 
 
+@pytest.mark.parametrize("name", ["gamma", "alpha"])
+@pytest.mark.parametrize("value", [10**400, float("inf"), float("nan"), "1", True, None, 0, -1])
+def test_what_is_no_positive_number_is_named(name, value):
+    with pytest.raises(ValueError, match=rf"^`{name}` must .* Received: {name}="):
+        SemiSupervisedSettings(kernel="rbf", **{name: value})
+
+
 def test_more_draws_than_memory_has_room_for_are_refused_at_once():
     settings = SemiSupervisedSettings(n_labelled=(4,), draws=10**15)
     with pytest.raises(ValueError, match="`draws`=1,000,000,000,000,000 takes at least"):

@@ -134,6 +134,12 @@ def test_unknown_runs_are_named(measure):
         getattr(result(), measure)("a0", "z")
 
 
+@pytest.mark.parametrize("groups", [5, "a0", [5, 6], ["a0", "b0"]])
+def test_groups_are_lists_of_names(groups):
+    with pytest.raises(ValueError, match=r"`groups` must be a list of lists of names"):
+        result().error_rates(groups)
+
+
 @pytest.mark.parametrize("groups", [([], ["b0"]), (["a0", "a0"], ["b0"]), (["a0"], ["a0", "b0"])])
 def test_groups_name_each_run_once(groups):
     with pytest.raises(ValueError, match=r"must name runs, each once\. Received: group_a="):

@@ -54,6 +54,9 @@ from experiments.settings.training import Settings
         ("width", 0.0),
         ("time_decay", -1.0),
         ("keep_every", 0),
+        ("keep_every", 11),
+        ("time_decay", 10**400),
+        ("gradient_penalty", 10**400),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(name, value):
