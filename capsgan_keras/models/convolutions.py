@@ -14,6 +14,8 @@ from capsgan_keras.types import DType, Tensor
 
 ACTIVATIONS = ("leaky_relu", "relu")
 """What may follow a convolution."""
+_POOL = 2
+"""Side of the squares of which max-pooling keeps the largest value."""
 
 
 def check_kernels_fit(image_shape: tuple[int, ...], layout: dict[str, Any]) -> None:
@@ -36,9 +38,13 @@ def convolutions_size(
 ) -> tuple[Size, list[int], int]:
     """Return the size of the convolutions, and the sides and channels of their last output."""
     size, sides, channels = Size(), list(image_shape[:2]), image_shape[2]
+    pooled = layout["downsampling"] == "max_pooling"
+    strides = 1 if pooled else layout["strides"]
     for filters in layout["filters"]:
-        sides = convolved(sides, layout["kernel_size"], layout["strides"], layout["padding"])
+        sides = convolved(sides, layout["kernel_size"], strides, layout["padding"])
         channels = size.convolution(sides, channels, filters, layout["kernel_size"])
+        if pooled:
+            sides = convolved(sides, _POOL, _POOL, "same")
     return size, sides, channels
 
 
@@ -74,7 +80,9 @@ def convolutions(
         )
         features = normalized_spectrally(convolution, layout["spectral_normalization"])(features)
         if pooled:
-            pool = layers.MaxPooling2D(2, padding="same", data_format="channels_last", dtype=dtype)
+            pool = layers.MaxPooling2D(
+                _POOL, padding="same", data_format="channels_last", dtype=dtype
+            )
             features = pool(features)
         if index in normalized:
             features = layers.BatchNormalization(momentum=momentum, dtype=dtype)(features)

@@ -340,7 +340,10 @@ def build_convolutional_discriminator(
         "spectral_normalization": spectral_normalization,
     }
     size, sides, channels = convolutions_size(shape, layout)
-    size.dense(math.prod(sides) * channels, units or 1 + (num_classes or 0))
+    if head == "average":
+        size.convolution(sides, channels, 1, kernel_size)
+    else:
+        size.dense(math.prod(sides) * channels, units or 1 + (num_classes or 0))
     size.check(
         "convolutional discriminator",
         image_shape=image_shape,

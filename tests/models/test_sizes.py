@@ -61,6 +61,8 @@ def test_networks_larger_than_the_memory_are_refused(build, argument):
         lambda: build_capsule_discriminator(SHAPE),
         lambda: build_capsule_discriminator((32, 36, 3), num_capsule=2, n_channels=3),
         lambda: build_convolutional_discriminator((32, 36, 3), filters=(4, 8, 16)),
+        lambda: build_convolutional_discriminator((32, 36, 3), 8, downsampling="max_pooling"),
+        lambda: build_convolutional_discriminator((32, 36, 3), (4, 8), head="average"),
         lambda: CapsNet((20, 24, 3), 10, 8, 2, decoder_units=(12, 10)),
         lambda: EfficientCapsNet((20, 24, 3), 10, (4, 6, 6, 16), decoder_units=(12, 10)),
         lambda: DeepCapsNet((20, 24, 3), 10, (4, 6), (2, 3, 5), decoder_units=(12, 10)),
