@@ -184,8 +184,9 @@ def _measures_table(results, groups):
         f"{table(heads, lines)}\n\nOther measures on the same scores. {WELCH}; a measure prefers "
         "nobody where its interval holds 0, or where pairs disagree. battle.py: the code of the "
         "metric's inventors, without a condition on r_test. GAM-II: how often discriminators of "
-        "the other model take a generator's images for real, higher is better. Log ratio: above 0 "
-        "where CapsuleGAN's generator is better. Rating: a generator's, as in chess."
+        "the other model take a generator's images for real, higher is better. Log ratio: the mean "
+        "over all pairs, above 0 where CapsuleGAN's generator is better. Rating: a generator's, as "
+        "in chess."
     )
 
 
@@ -215,7 +216,11 @@ def _measures(tournament, groups):
         yield name, True, [*cells, difference(*sides, digits), _preferred(low, high)]
     logs = [tournament.log_ratio(*pair) for pair in pairs]
     if None not in logs:
-        yield "log ratio", False, ["", "", _mean_and_range(logs), _preferred(min(logs), max(logs))]
+        # Pairs share their runs: what differs independently are the means of each run's pairs.
+        by_pair = np.reshape(logs, list(map(len, groups)))
+        sides = by_pair.mean() - by_pair.mean(axis=1), by_pair.mean(axis=0)
+        _, low, high = welch(*sides)
+        yield "log ratio", False, ["", "", difference(*sides, ".3f"), _preferred(low, high)]
 
 
 def _preferred(low, high):

@@ -80,6 +80,18 @@ def test_an_interval_around_zero_prefers_nobody():
     assert cells(text, "GAM-II, average error, cut 0.5")[-1] == "nobody"
 
 
+def test_the_log_ratio_has_an_interval_over_the_seeds_of_both_models(monkeypatch):
+    """Where what the runs do to it adds up, it is Welch's interval of these effects."""
+    a, b = np.array([0.2, -0.1]), np.array([1.3, 1.9])
+    effects = dict(zip(NAMES, [*a, *b], strict=True))
+    monkeypatch.setattr(
+        TournamentResult, "log_ratio", lambda self, a, b: float(effects[b] - effects[a])
+    )
+    line = cells(_measures_table(results_of(CLEAR), GROUPS), "log ratio")
+    assert line == ["", "", difference(a, b, ".3f"), "nobody"]
+    assert line[2].startswith("+1.550 [-")
+
+
 def test_older_results_have_no_log_ratio():
     assert "| log ratio" in _measures_table(results_of(CLEAR), GROUPS)
     assert "| log ratio" not in _measures_table(results_of(CLEAR, logs=False), GROUPS)
