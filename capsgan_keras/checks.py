@@ -96,14 +96,14 @@ def check_filters(filters: Any, count: int | None = None, name: str = "filters")
 def check_share(**arguments: Any) -> None:
     """Raise a `ValueError` that names the first argument that is not a number in [0, 1)."""
     for name, value in arguments.items():
-        if not is_finite(value) or not 0.0 <= float(value) < 1.0:
+        if not is_finite(value) or not 0.0 <= value < 1.0:
             raise ValueError(f"`{name}` must be a number in [0, 1). Received: {name}={value!r}")
 
 
 def check_unit(**arguments: Any) -> None:
     """Raise a `ValueError` that names the first argument that is not a number in [0, 1]."""
     for name, value in arguments.items():
-        if not is_finite(value) or not 0.0 <= float(value) <= 1.0:
+        if not is_finite(value) or not 0.0 <= value <= 1.0:
             raise ValueError(f"`{name}` must be a number in [0, 1]. Received: {name}={value!r}")
 
 

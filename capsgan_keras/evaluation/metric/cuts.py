@@ -1,7 +1,6 @@
 """The cut: the score from which on a discriminator is taken to call an image real."""
 
 from collections.abc import Callable
-from numbers import Real
 from typing import Any
 
 import keras
@@ -71,7 +70,7 @@ def resolve_cut(cut: str | float, model: Any, name: str) -> float:
                 f"without one"
             )
         return calibrated_cut(model.loss, getattr(model, "discriminator_outputs", None))
-    if not isinstance(cut, Real) or not is_finite(cut):
+    if not is_finite(cut):
         raise ValueError(
             f'`cut` must be "paper", "calibrated", a number or a pair of numbers. Received: {cut!r}'
         )
