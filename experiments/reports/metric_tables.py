@@ -211,22 +211,22 @@ def _measures(tournament, groups):
     ):
         by_name = dict(zip(tournament.names, values, strict=True))
         sides = [[by_name[name] for name in group] for group in groups]
-        _, low, high = welch(*sides)
         cells = [mean_and_deviation(side, digits) for side in sides]
-        yield name, True, [*cells, difference(*sides, digits), _preferred(low, high)]
+        yield name, True, [*cells, *_difference_and_preferred(*sides, digits)]
     logs = [tournament.log_ratio(*pair) for pair in pairs]
     if None not in logs:
         # Pairs share their runs: what differs independently are the means of each run's pairs.
         by_pair = np.reshape(logs, list(map(len, groups)))
         sides = by_pair.mean() - by_pair.mean(axis=1), by_pair.mean(axis=0)
-        _, low, high = welch(*sides)
-        yield "log ratio", False, ["", "", difference(*sides, ".3f"), _preferred(low, high)]
+        yield "log ratio", False, ["", "", *_difference_and_preferred(*sides, ".3f")]
 
 
-def _preferred(low, high):
-    """Return the model that numbers prefer which are above 0 where CapsuleGAN is better."""
+def _difference_and_preferred(a, b, spec):
+    """Return `difference` of the models' numbers, higher being better, and whom it prefers."""
+    _, low, high = welch(a, b)
     convolutional, capsule = TITLES.values()
-    return capsule if low > 0 else convolutional if high < 0 else "nobody"
+    preferred = capsule if low > 0 else convolutional if high < 0 else "nobody"
+    return difference(a, b, spec), preferred
 
 
 def _mean_and_range(ratios):

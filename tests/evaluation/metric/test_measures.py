@@ -140,6 +140,15 @@ def test_groups_are_lists_of_names(groups):
         result().error_rates(groups)
 
 
+@pytest.mark.parametrize(
+    ("groups", "name"),
+    [((5, ["b0"]), "group_a"), (("a0", ["b0"]), "group_a"), ((["a0"], 5), "group_b")],
+)
+def test_a_group_is_a_list_of_names(groups, name):
+    with pytest.raises(ValueError, match=rf"`{name}` must be a list of names"):
+        result().compare_groups(*groups)
+
+
 @pytest.mark.parametrize("groups", [([], ["b0"]), (["a0", "a0"], ["b0"]), (["a0"], ["a0", "b0"])])
 def test_groups_name_each_run_once(groups):
     with pytest.raises(ValueError, match=r"must name runs, each once\. Received: group_a="):
