@@ -35,7 +35,8 @@ class EMRouting(keras.layers.Layer):
     logarithms, and the gradient flows through all iterations.
 
     Args:
-        routings: Integer, at least 1: how many times the M step is taken.
+        routings: Integer, at least 1: how many times the M step is taken. Where a capsule gets few
+            votes, such as 8, networks with 2 learn more surely than with 3 (`docs/routings.md`).
         inverse_temperature: Positive number. The authors' 0.01 fits layers with many votes, since
             costs are sums over them. With few votes all activations stay near a half then.
         **kwargs: `name`, `dtype` and `trainable`, as in every Keras layer.

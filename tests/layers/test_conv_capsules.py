@@ -1,5 +1,7 @@
 """Convolutional capsules, and primary capsules of a depthwise convolution."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from capsgan_keras.layers import (
     PrimaryCap,
 )
 from capsgan_keras.losses import MarginLoss
-from capsgan_keras.routing import vector_length
+from capsgan_keras.routing import EMRouting, vector_length
 
 RNG = np.random.default_rng(0)
 GRID = RNG.normal(size=(2, 7, 6, 3, 4)).astype("float32")
@@ -159,11 +161,11 @@ def capsules_of_digits(routing):
     """Return a model with three layers of routed capsules after each other."""
     images = keras.Input((16, 16, 1))
     capsules = PrimaryCap(9, 4, kernel_size=5, strides=2, flatten=False)(images)
-    if routing == "em":
-        capsules = ConvCapsuleLayer(6, 9, 3, 2, routing="em")(capsules)
-        poses, active = ConvCapsuleLayer(8, 9, 2, routing="em")(capsules)
+    if routing == "em":  # with the default of 3 iterations it learns less surely: docs/routings.md
+        capsules = ConvCapsuleLayer(6, 9, 3, 2, routing=EMRouting(2))(capsules)
+        poses, active = ConvCapsuleLayer(8, 9, 2, routing=EMRouting(2))(capsules)
         rows = [keras.layers.Reshape((-1, 9))(poses), keras.layers.Reshape((-1,))(active)]
-        return keras.Model(images, CapsuleLayer(10, 9, routing="em")(rows)[1])
+        return keras.Model(images, CapsuleLayer(10, 9, routing=EMRouting(2))(rows)[1])
     capsules = ConvCapsuleLayer(6, 8, 3, 2, routing=routing)(capsules)
     capsules = ConvCapsuleLayer(8, 8, 2, routing=routing)(capsules)
     capsules = CapsuleLayer(10, 16, routing=routing)(keras.layers.Reshape((-1, 8))(capsules))
@@ -176,16 +178,18 @@ def capsules_of_digits(routing):
 @pytest.mark.parametrize(
     ("routing", "epochs", "batch_size"),
     [
-        ("dynamic", 4, 64),
+        ("dynamic", 5, 32),
         pytest.param("self_attention", 8, 64, marks=pytest.mark.long),
-        pytest.param("inverted_dot_product", 12, 32, marks=pytest.mark.long),
+        pytest.param("inverted_dot_product", 16, 32, marks=pytest.mark.long),
         pytest.param("em", 12, 32, marks=pytest.mark.long),
     ],
 )
 def test_a_stack_of_three_learns_digits(routing, epochs, batch_size):
     digits = load_dataset("digits", image_size=16)
     model = capsules_of_digits(routing)
-    rate = {"inverted_dot_product": 0.002, "em": 0.003}.get(routing, 0.004)
+    # At a constant rate accuracy swings from epoch to epoch, and its end is a matter of rounding.
+    steps = epochs * math.ceil(len(digits.x_train) / batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(0.004, steps)
     model.compile(keras.optimizers.Adam(rate), MarginLoss())
     targets = keras.utils.to_categorical(digits.y_train, 10)
     model.fit(digits.x_train / 255.0, targets, epochs=epochs, batch_size=batch_size, verbose=0)
