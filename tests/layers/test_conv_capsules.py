@@ -16,7 +16,7 @@ from capsgan_keras.layers import (
     PrimaryCap,
 )
 from capsgan_keras.losses import MarginLoss
-from capsgan_keras.routing import EMRouting, vector_length
+from capsgan_keras.routing import vector_length
 
 RNG = np.random.default_rng(0)
 GRID = RNG.normal(size=(2, 7, 6, 3, 4)).astype("float32")
@@ -162,10 +162,10 @@ def capsules_of_digits(routing):
     images = keras.Input((16, 16, 1))
     capsules = PrimaryCap(9, 4, kernel_size=5, strides=2, flatten=False)(images)
     if routing == "em":  # with the default of 3 iterations it learns less surely: docs/routings.md
-        capsules = ConvCapsuleLayer(6, 9, 3, 2, routing=EMRouting(2))(capsules)
-        poses, active = ConvCapsuleLayer(8, 9, 2, routing=EMRouting(2))(capsules)
+        capsules = ConvCapsuleLayer(6, 9, 3, 2, routings=2, routing="em")(capsules)
+        poses, active = ConvCapsuleLayer(8, 9, 2, routings=2, routing="em")(capsules)
         rows = [keras.layers.Reshape((-1, 9))(poses), keras.layers.Reshape((-1,))(active)]
-        return keras.Model(images, CapsuleLayer(10, 9, routing=EMRouting(2))(rows)[1])
+        return keras.Model(images, CapsuleLayer(10, 9, routings=2, routing="em")(rows)[1])
     capsules = ConvCapsuleLayer(6, 8, 3, 2, routing=routing)(capsules)
     capsules = ConvCapsuleLayer(8, 8, 2, routing=routing)(capsules)
     capsules = CapsuleLayer(10, 16, routing=routing)(keras.layers.Reshape((-1, 8))(capsules))
